@@ -1,0 +1,45 @@
+"""The topic `artifacts`, an inlet written by CI."""
+
+from typing import Any, Self
+from urllib.parse import parse_qs, unquote
+
+from pydantic import Field
+
+from lockgate.messages.inlet import Inlet
+
+
+class ArtifactPublished(Inlet, topic="artifacts", native="artifact.published.0.3.0"):
+    """CI says that an artifact is ready. Its subject is a package URL."""
+
+    purl: str = Field(max_length=1024)
+    user: str | None = None
+    sbom: str | None = None
+
+    @classmethod
+    def read(cls, subject_id: str, content: dict[str, Any], custom_data: Any) -> Self:
+        del custom_data
+        sbom = content.get("sbom")
+        return cls(
+            purl=subject_id,
+            user=content.get("user"),
+            sbom=sbom.get("uri") if isinstance(sbom, dict) else None,
+        )
+
+    def subject_id(self) -> str:
+        return self.purl
+
+    @property
+    def package(self) -> str:
+        """The package URL without version, qualifiers and subpath: what a plan claims."""
+        return self.purl.split("?")[0].split("#")[0].split("@")[0]
+
+    @property
+    def version(self) -> str:
+        """The version of the package URL, decoded: a digest for pkg:oci; empty if there is none."""
+        bare = self.purl.split("?")[0].split("#")[0]
+        return unquote(bare.split("@", 1)[1]) if "@" in bare else ""
+
+    @property
+    def tag(self) -> str | None:
+        query = self.purl.split("#")[0].partition("?")[2]
+        return next(iter(parse_qs(query).get("tag", ())), None)

@@ -1,0 +1,212 @@
+"""A message: an event as the services see it, and its way to and from the bytes on a topic.
+
+Written in the CloudEvents Kafka binding's binary mode; structured mode is read as well. The mode is decided by
+the content type, as the binding says (a structured message may carry `ce_` headers too).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from lockgate.messages.cdevent import (
+    SPECVERSION,
+    Envelope,
+    InletEnvelope,
+    Origin,
+    envelope_of,
+)
+from lockgate.messages.inlet import Inlet
+from lockgate.messages.payload import PAYLOADS, Payload
+from lockgate.messages.upcast import upcast
+from lockgate.messages.values import Cause
+
+P_co = TypeVar("P_co", bound=Payload, covariant=True)
+Headers = tuple[tuple[str, bytes], ...]
+
+_NAMESPACE = bytes.fromhex("7a1f3c5e9b2d48d6a0c4e8f21b6d5a39")
+
+
+class UnreadableError(ValueError):
+    """A record is not an event that can be read. `code` is a reason code of `deadletter.Reason`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[P_co]):
+    """One event. `number` is None for inlets, whose deduplication is by (source, id)."""
+
+    body: P_co
+    id: str
+    source: str
+    key: str
+    at: str
+    writer: str | None = None
+    number: int | None = None
+    after: tuple[Cause, ...] = ()
+    links: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> Cause | None:
+        """What an event that follows from this one names in its `after`."""
+        if self.writer is None or self.number is None:
+            return None
+        return Cause(self.writer, self.key, self.number)
+
+
+def event_id(writer: str, key: str, number: int) -> str:
+    """uuid5 of (writer, key, event number), so that an event that is sent again is the same event."""
+    return derived_id(writer, key, str(number))
+
+
+def derived_id(*parts: str) -> str:
+    """A uuid5 of some texts: ids are made from what they name, never drawn."""
+    digest = bytearray(
+        hashlib.sha1(_NAMESPACE + "\0".join(parts).encode(), usedforsecurity=False).digest()[:16]
+    )
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def encode(message: Message[Payload]) -> tuple[Headers, bytes]:
+    """Headers and value of an internal event, in binary mode. The bytes depend on the message alone."""
+    body = message.body
+    value = to_json(_envelope(message))
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": message.id,
+        "ce_source": message.source,
+        "ce_type": body.type,
+        "ce_time": message.at,
+        "ce_subject": body.subject_id(),
+        "content-type": "application/json",
+    }
+    return tuple((name, text.encode()) for name, text in headers.items()), value
+
+
+def _envelope(message: Message[Payload]) -> dict[str, Any]:
+    body = message.body
+    if message.writer is None or message.number is None:
+        raise ValueError(f"{body.type} has no writer and number: only a service's own events are encoded")
+    context: dict[str, Any] = {
+        "specversion": SPECVERSION,
+        "id": message.id,
+        "source": message.source,
+        "type": body.type,
+        "timestamp": message.at,
+    }
+    if body.chain:
+        context["chainId"] = body.chain
+    if message.links:
+        relation = {"linkType": "RELATION", "linkKind": "CAUSE"}
+        context["links"] = [{**relation, "target": {"contextId": link}} for link in message.links]
+    origin: dict[str, Any] = {"writer": message.writer, "key": message.key, "number": message.number}
+    origin["after"] = [cause._asdict() for cause in message.after]
+    payload = body.model_dump(mode="json", by_alias=True)
+    custom = {"lockgate": origin, "payload": payload} if body.native else {"lockgate": origin}
+    content = body.native_content() if body.native else payload
+    return {
+        "context": context,
+        "subject": {"id": body.subject_id(), "source": message.source, "content": content},
+        "customData": custom,
+        "customDataContentType": "application/json",
+    }
+
+
+def decode(key: str | None, headers: Mapping[str, bytes], value: bytes) -> Message[Payload]:
+    """The message of one record. UnreadableError names the reason; nothing is ever read in part."""
+    content_type = headers.get("content-type", b"").lower()
+    event = _structured(value) if content_type.startswith(b"application/cloudevents") else value
+    raw = _parse(event)
+    upcasted = upcast(raw)
+    context = upcasted.get("context")
+    name = context.get("type") if isinstance(context, dict) else None
+    payload = PAYLOADS.get(name) if isinstance(name, str) else None
+    if payload is None:
+        raise UnreadableError("unknown-type", f"the event type {str(name)[:200]!r} is not read here")
+    data = event if upcasted is raw else to_json(upcasted)
+    try:
+        if issubclass(payload, Inlet):
+            return _inlet_message(payload, key, InletEnvelope.model_validate_json(data, strict=True))
+        return _internal_message(payload, envelope_of(payload).model_validate_json(data, strict=True))
+    except ValidationError as error:
+        raise UnreadableError("invalid", _first_problem(error)) from None
+
+
+def _parse(event: bytes) -> dict[str, Any]:
+    try:
+        raw = from_json(event)
+    except ValueError as error:
+        raise UnreadableError("not-json", f"the value is not JSON: {error}") from None
+    if not isinstance(raw, dict):
+        raise UnreadableError("invalid", "the value is JSON but no object")
+    return raw
+
+
+def _structured(value: bytes) -> bytes:
+    """The data of a CloudEvent in structured mode."""
+    envelope = _parse(value)
+    if envelope.get("specversion") != "1.0":
+        raise UnreadableError("invalid", "a structured CloudEvent of specversion 1.0 was expected")
+    data = envelope.get("data")
+    if not isinstance(data, dict):
+        raise UnreadableError("invalid", "the structured CloudEvent has no JSON object as its data")
+    return to_json(data)
+
+
+def _inlet_message(payload: type[Inlet], key: str | None, event: InletEnvelope) -> Message[Payload]:
+    body = payload.read(event.subject.id, event.subject.content, event.custom_data)
+    context = event.context
+    return Message(body=body, id=context.id, source=context.source, key=key or "", at=context.timestamp)
+
+
+def _internal_message(payload: type[Payload], event: Envelope[Any, Any]) -> Message[Payload]:
+    origin: Origin = event.custom_data.lockgate
+    context = event.context
+    if context.id != event_id(origin.writer, origin.key, origin.number):
+        raise UnreadableError(
+            "forged", f"the id {context.id!r} is not that of event {origin.number} of {origin.writer!r}"
+        )
+    return Message(
+        body=event.custom_data.payload if payload.native else event.subject.content,
+        id=context.id,
+        source=context.source,
+        key=origin.key,
+        at=context.timestamp,
+        writer=origin.writer,
+        number=origin.number,
+        after=tuple(Cause(c.writer, c.key, c.number) for c in origin.after),
+        links=tuple(link.target.context_id for link in context.links if link.target),
+    )
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in problem["loc"]) or "the event"
+    return f"{place}: {problem['msg']}"
+
+
+def cause_ids(causes: Iterable[Cause]) -> tuple[str, ...]:
+    """The event ids of causes, for the CDEvent's links."""
+    return tuple(event_id(*cause) for cause in causes)
+
+
+__all__ = [
+    "SPECVERSION",
+    "Headers",
+    "Message",
+    "UnreadableError",
+    "cause_ids",
+    "decode",
+    "derived_id",
+    "encode",
+    "event_id",
+]

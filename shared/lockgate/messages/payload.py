@@ -1,0 +1,51 @@
+"""What every event's payload is: its type, its topic, and how it lies in a CDEvent.
+
+A payload of a custom type is the CDEvent's `subject.content`. Where CDEvents has the fact itself (`native`),
+the official content is derived from the payload, and the whole payload travels in `customData.payload`.
+"""
+
+from typing import Any, ClassVar
+
+from lockgate.messages.values import Value
+
+CUSTOM_PREFIX = "dev.cdeventsx.lockgate-"
+
+
+class Payload(Value):
+    """The fact or command of one event type. Subclasses name their topic and type in class arguments."""
+
+    topic: ClassVar[str]
+    type: ClassVar[str]
+    native: ClassVar[bool]
+
+    def __init_subclass__(
+        cls, *, topic: str = "", custom: str = "", native: str = "", version: str = "0.1.0", **options: Any
+    ) -> None:
+        super().__init_subclass__(**options)
+        if not topic:
+            return
+        cls.topic = topic
+        cls.native = bool(native)
+        cls.type = f"dev.cdevents.{native}" if native else f"{CUSTOM_PREFIX}{custom}.{version}"
+        if cls.type in PAYLOADS:
+            raise TypeError(f"two payloads for the type {cls.type}")
+        PAYLOADS[cls.type] = cls
+
+    def subject_id(self) -> str:
+        """The id of the CDEvent's subject: what it is about, from the widest to the narrowest name."""
+        parts = [getattr(self, name, None) for name in ("application", "release", "stage", "region")]
+        return "/".join(str(part) for part in parts if part) or self.type.rsplit(".", 4)[1]
+
+    def native_content(self) -> dict[str, Any]:
+        """The official `subject.content` of a native type."""
+        raise TypeError(f"{self.type} is not a native CDEvents type")
+
+    @property
+    def chain(self) -> str | None:
+        """The release that the event belongs to, if any: the CDEvent's chainId."""
+        release = getattr(self, "release", None)
+        return release if isinstance(release, str) else None
+
+
+PAYLOADS: dict[str, type[Payload]] = {}
+"""Every event type that is published or read, by its full CDEvents type."""

@@ -1,0 +1,200 @@
+"""The plan: an application's ordered stages with its remediation policy, as operators write it.
+
+Only what this version carries out can be written; anything else is refused as an unknown field.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lockgate.messages.values import Duration, Name, Share, Workload
+
+
+def _kebab(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class PlanPart(BaseModel):
+    """A part of a plan. Unknown fields are refused, so that a misspelt safeguard is no silent one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=_kebab, populate_by_name=True)
+
+
+class Expectation(PlanPart):
+    status: int = Field(default=200, ge=100, le=599)
+
+
+class Request(PlanPart):
+    """A dummy request sent in pre-production: exactly one of get, post, put and delete names its path."""
+
+    get: str | None = None
+    post: str | None = None
+    put: str | None = None
+    delete: str | None = None
+    body: Any = Field(default=None, alias="json", description="sent as JSON")
+    expect: Expectation = Expectation()
+    within: Duration = Field(default=5.0, gt=0, le=60, description="longest time for an answer")
+
+    @model_validator(mode="after")
+    def _one_method(self) -> Self:
+        paths = [path for path in (self.get, self.post, self.put, self.delete) if path is not None]
+        if len(paths) != 1:
+            raise ValueError("a request names exactly one of get, post, put, delete, such as {get: /healthz}")
+        if (
+            not paths[0].startswith("/")
+            or any(ord(c) < 33 or ord(c) > 126 for c in paths[0])
+            or len(paths[0]) > 1024
+        ):
+            raise ValueError(
+                f"{paths[0]!r} is no path: it starts with / and has printable ASCII without blanks"
+            )
+        if ".." in paths[0].split("?")[0].split("/"):
+            raise ValueError(f"{paths[0]!r} may not contain '..'")
+        return self
+
+    @property
+    def method(self) -> str:
+        return next(m for m in ("get", "post", "put", "delete") if getattr(self, m) is not None).upper()
+
+    @property
+    def path(self) -> str:
+        return str(self.get or self.post or self.put or self.delete)
+
+
+class Inconclusive(PlanPart):
+    """What follows a verdict that the evidence could not decide."""
+
+    extend: Duration = Field(default=0.0, description="how much longer to measure, once")
+    then: Literal["rollback", "pass"] = "rollback"
+
+
+class AfterPilot(PlanPart):
+    verify: Duration = Field(gt=0, description="how long the pilot is compared with production")
+    on_inconclusive: Inconclusive = Inconclusive()
+
+
+class AfterWave(PlanPart):
+    bake: Duration = Field(default=0.0, description="how long the wave is left alone before the next stage")
+
+
+class StagePart(PlanPart):
+    name: Name
+
+
+class PreprodStage(StagePart):
+    kind: Literal["preprod"]
+    regions: list[Name] = Field(min_length=1, max_length=20)
+    environment: Literal["always-on"] = "always-on"
+    budget: Duration = Field(default=600.0, gt=0, description="deploying and all requests together")
+    requests: list[Request] = Field(min_length=1, max_length=200)
+
+
+class PilotStage(StagePart):
+    kind: Literal["pilot"]
+    regions: list[Name] = Field(min_length=1, max_length=20)
+    share: Share
+    budget: Duration = Field(default=600.0, gt=0, description="until the pilot is ready and has its share")
+    after: AfterPilot
+
+
+class WaveStage(StagePart):
+    kind: Literal["wave"]
+    regions: list[Name] = Field(min_length=1, max_length=2000)
+    strategy: Literal["rolling"] = "rolling"
+    max_parallel: int = Field(default=1, ge=1, le=1000)
+    retry: int = Field(default=0, ge=0, le=10, description="further attempts in a region that failed")
+    budget: Duration = Field(default=900.0, gt=0, description="for one attempt in one region")
+    after: AfterWave = AfterWave()
+
+
+class WatchStage(StagePart):
+    kind: Literal["watch"]
+    for_: Duration = Field(alias="for", gt=0, description="post-deployment verification")
+
+
+Stage = Annotated[PreprodStage | PilotStage | WaveStage | WatchStage, Field(discriminator="kind")]
+
+
+class Metrics(PlanPart):
+    preset: Literal["opentelemetry-http"] = "opentelemetry-http"
+    interval: Duration = Field(default=15.0, ge=0.5, le=300, description="between two scrapes")
+
+
+class Remediation(PlanPart):
+    then: Literal["rollback"] = "rollback"
+    to: Literal["previous", "good"] = "previous"
+
+
+class Queue(PlanPart):
+    supersede: bool = Field(default=True, description="a newer artifact replaces those that wait")
+
+
+class Plan(PlanPart):
+    """An application's way to production."""
+
+    kind: Literal["Plan"] = "Plan"
+    application: Name
+    artifact: str = Field(
+        pattern=r"^pkg:oci/[a-z0-9._-]{1,128}$",
+        description="the package URL, without version, of its artifacts",
+    )
+    workload: Workload
+    metrics: Metrics = Metrics()
+    false_alarms: Share = Field(default=0.01, le=0.2, description="per release")
+    stages: list[Stage] = Field(min_length=1, max_length=50)
+    remediation: Remediation = Remediation()
+    queue: Queue = Queue()
+
+    @model_validator(mode="after")
+    def _order_of_stages(self) -> Self:
+        names = [stage.name for stage in self.stages]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two stages are named {doubled[0]}: give each stage its own name")
+        kinds = [stage.kind for stage in self.stages]
+        order = {"preprod": 0, "pilot": 1, "wave": 2, "watch": 3}
+        if sorted(kinds, key=order.__getitem__) != kinds:
+            raise ValueError(
+                "the stages are out of order: first preprod, then pilot, then the waves, then the watch"
+            )
+        if kinds.count("watch") != 1:
+            raise ValueError(
+                "a plan ends with one watch: write {name: watch, kind: watch, for: 2h} as its last stage"
+            )
+        if "wave" not in kinds:
+            raise ValueError("a plan needs a wave: without one no region is ever deployed to")
+        return self._regions_once()
+
+    def _regions_once(self) -> Self:
+        waves = [region for stage in self.stages if isinstance(stage, WaveStage) for region in stage.regions]
+        if doubled := sorted({region for region in waves if waves.count(region) > 1}):
+            raise ValueError(f"the region {doubled[0]} is in two waves: a release deploys to a region once")
+        preprod = {
+            region for stage in self.stages if isinstance(stage, PreprodStage) for region in stage.regions
+        }
+        if both := sorted(preprod & set(waves)):
+            raise ValueError(
+                f"the region {both[0]} is in a preprod stage and in a wave: it can be only one of them"
+            )
+        piloted = {
+            region for stage in self.stages if isinstance(stage, PilotStage) for region in stage.regions
+        }
+        if loose := sorted(piloted - set(waves)):
+            raise ValueError(f"the region {loose[0]} has a pilot but is in no wave: add it to a wave")
+        return self
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Every region of the plan, in the order in which the stages reach them."""
+        named = [r for stage in self.stages if not isinstance(stage, WatchStage) for r in stage.regions]
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def production(self) -> tuple[str, ...]:
+        """The regions of the pilots and the waves."""
+        stages = [s for s in self.stages if isinstance(s, PilotStage | WaveStage)]
+        return tuple(dict.fromkeys(region for stage in stages for region in stage.regions))
+
+    @property
+    def preproduction(self) -> tuple[str, ...]:
+        stages = [s for s in self.stages if isinstance(s, PreprodStage)]
+        return tuple(dict.fromkeys(region for stage in stages for region in stage.regions))

@@ -1,0 +1,113 @@
+"""The topic `releases`, written by intake: what becomes a release, which owns production, and how it ended."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from lockgate.messages.payload import Payload
+from lockgate.messages.plan import Plan
+from lockgate.messages.values import Artifact, Name, Place, Sentence
+
+
+class ArtifactRefusal(StrEnum):
+    """Why an artifact became no release. A public contract: codes are only added."""
+
+    NOT_OCI = "not-oci"  # the package URL is not of the type oci
+    NO_DIGEST = "no-digest"  # it names no sha256 digest; a tag can move
+    UNKNOWN_PACKAGE = "unknown-package"  # no plan claims this package URL
+    DUPLICATE = "duplicate"  # this digest is queued or running already
+    KNOWN_BAD = "known-bad"  # this digest was taken back before
+
+
+class ReleaseOutcome(StrEnum):
+    ROLLED_BACK = "rolled-back"  # it failed, and every region answered that it was taken back or untouched
+    ROLLED_BACK_WITH_DEBTS = "rolled-back-with-debts"  # as above, but for the regions that are named
+
+
+class PlanAccepted(Payload, topic="releases", custom="plan.accepted"):
+    application: Name
+    version: int = Field(ge=1)
+    plan: Plan
+
+
+class PlanRefused(Payload, topic="releases", custom="plan.refused"):
+    application: str = Field(max_length=256, description="as written; it may be no valid name")
+    problems: tuple[Sentence, ...] = Field(description="every problem, with what to write instead")
+
+
+class ArtifactRefused(Payload, topic="releases", custom="artifact.refused"):
+    application: str | None = None
+    purl: str = Field(max_length=1024)
+    event: str = Field(description="the id of the event that announced it")
+    code: ArtifactRefusal
+    reason: Sentence
+
+    def subject_id(self) -> str:
+        return self.purl or "unknown"
+
+
+class RegionAccepted(Payload, topic="releases", custom="region.accepted"):
+    place: Place
+
+    def subject_id(self) -> str:
+        return self.place.region
+
+
+class RegionRefused(Payload, topic="releases", custom="region.refused"):
+    """A second deployer, or another cluster, claims a region that is served already."""
+
+    place: Place
+    reason: Sentence
+
+    def subject_id(self) -> str:
+        return self.place.region
+
+
+class ReleaseQueued(Payload, topic="releases", custom="release.queued"):
+    application: Name
+    release: str
+    artifact: Artifact
+    position: int = Field(ge=0, description="0 = it starts at once")
+    reason: Sentence
+
+
+class ReleaseStarted(Payload, topic="releases", custom="release.started"):
+    """A release is let go, for pre-production. The plan travels here, once."""
+
+    application: Name
+    release: str
+    artifact: Artifact
+    number: int = Field(ge=1, description="the fence number for pre-production")
+    plan_version: int = Field(ge=1)
+    plan: Plan
+    places: dict[str, Place] = Field(description="region -> where it is and who serves it")
+
+
+class ReleaseEntered(Payload, topic="releases", custom="release.entered"):
+    """The release owns production from here until it is completed or closed."""
+
+    application: Name
+    release: str
+    artifact: Artifact
+    number: int = Field(ge=1, description="the fence number for production")
+
+
+class ReleaseSuperseded(Payload, topic="releases", custom="release.superseded"):
+    application: Name
+    release: str
+    artifact: Artifact
+    by: str = Field(description="the release that replaced it in the queue")
+
+
+class ReleaseCompleted(Payload, topic="releases", custom="release.completed"):
+    application: Name
+    release: str
+    artifact: Artifact
+
+
+class ReleaseClosed(Payload, topic="releases", custom="release.closed"):
+    application: Name
+    release: str
+    artifact: Artifact
+    outcome: ReleaseOutcome
+    reason: Sentence

@@ -1,0 +1,70 @@
+"""The topic `rollbacks`, written by the rollback coordinator: how a release gets out of trouble."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from lockgate.messages.payload import Payload
+from lockgate.messages.values import Artifact, Digest, Duration, Fence, Name, Sentence, Workload
+
+
+class Grade(StrEnum):
+    """How good a version of an application is known to be."""
+
+    GOOD = "good"  # its watch passed
+    ADOPTED = "adopted"  # it was found running at first contact
+    BAD = "bad"  # it was taken back
+
+
+class RegionAnswer(StrEnum):
+    ROLLED_BACK = "rolled-back"
+    UNTOUCHED = "untouched"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"  # no answer until the deadline
+
+
+class ReleaseHalted(Payload, topic="rollbacks", custom="release.halted"):
+    """No grant of this release below this turn is obeyed from here on. Raises the floor, writes nothing."""
+
+    application: Name
+    release: str
+    number: int = Field(ge=1)
+    turn: int = Field(ge=1)
+    regions: tuple[Name, ...]
+    reason: Sentence
+
+
+class RollbackOrdered(Payload, topic="rollbacks", custom="rollback.ordered"):
+    """The command to one region: back to this digest, and no clone left."""
+
+    application: Name
+    release: str
+    region: Name
+    deployer: Name
+    namespace: Name
+    cluster: str
+    fence: Fence
+    workload: Workload
+    digest: Digest | None = Field(description="None: the region was never deployed to, only clones go")
+    bad: Digest = Field(description="the version that is taken back")
+    deadline: Duration
+    reason: Sentence
+
+
+class VersionMarked(Payload, topic="rollbacks", custom="version.marked"):
+    application: Name
+    digest: Digest
+    grade: Grade
+    reason: Sentence
+
+
+class ReleaseSettled(Payload, topic="rollbacks", custom="release.settled"):
+    """The halted release is out of trouble: every region answered or passed its deadline."""
+
+    application: Name
+    release: str
+    artifact: Artifact
+    answers: dict[str, RegionAnswer]
+    debts: tuple[Name, ...] = Field(description="regions that may still run the release")
+    reason: Sentence

@@ -1,0 +1,156 @@
+"""The small values that events are made of: names, digests, fences, durations, shares.
+
+Every name that can reach a cluster, a query or a URL is checked here, once, against an allow-list.
+"""
+
+import re
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+"""A DNS label (RFC 1123): applications, regions, stages, deployers, namespaces and Kubernetes objects."""
+
+ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+"""A DNS subdomain: the name of a Deployment, Service or route."""
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+Sentence = Annotated[str, StringConstraints(max_length=2000)]
+"""Text for people. It is shown and stored, and never interpreted."""
+
+EVERY = "*"
+"""The key of what belongs to no single application."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
+_PERCENT = re.compile(r"^(\d+(?:\.\d+)?)%$")
+
+
+def parse_duration(value: Any) -> Any:
+    """Seconds of "90s", "10m", "1.5h"; a number is seconds already. ValueError says how to write it."""
+    if isinstance(value, str):
+        if match := _DURATION.match(value):
+            return float(match[1]) * _UNITS[match[2]]
+        raise ValueError(f"{value!r} is no duration: write a number and a unit, such as 90s, 10m or 2h")
+    return value
+
+
+def parse_share(value: Any) -> Any:
+    """A fraction of "10%"; a number is a fraction already. ValueError says how to write it."""
+    if isinstance(value, str):
+        if match := _PERCENT.match(value):
+            return float(match[1]) / 100
+        raise ValueError(f"{value!r} is no share: write a percentage, such as 10%")
+    return value
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if value == int(value) else value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(ge=0, le=90 * 86400),
+    PlainSerializer(_whole, return_type=float),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION.pattern}]}
+    ),
+]
+"""Seconds; written by people as 90s, 10m, 2h."""
+
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    Field(gt=0, le=1),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                {"type": "string", "pattern": _PERCENT.pattern},
+            ]
+        }
+    ),
+]
+"""A fraction of 1; written by people as 10%."""
+
+
+class Value(BaseModel):
+    """An immutable part of an event. Unknown fields are ignored: minor versions only add."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Fence(Value):
+    """Orders everything that may be written to a region for an application; compared as a tuple."""
+
+    number: int = Field(ge=0, description="of the release, in the order of execution")
+    turn: int = Field(ge=0, description="the coordinator's: +1 with each halt, order and resumption")
+    grant: int = Field(ge=0, description="of the grant, or of the order within its turn")
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        return (self.number, self.turn, self.grant)
+
+    def __str__(self) -> str:
+        return f"{self.number}.{self.turn}.{self.grant}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of str(). ValueError if the text is not three whole numbers joined by dots."""
+        parts = text.split(".")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+            raise ValueError(f"{text!r} is no fence: expected NUMBER.TURN.GRANT, such as 7.0.3")
+        return cls(number=int(parts[0]), turn=int(parts[1]), grant=int(parts[2]))
+
+
+NO_FENCE = Fence(number=0, turn=0, grant=0)
+"""Below every fence that is ever given: what an object carries at first contact."""
+
+
+class Artifact(Value):
+    """An immutable build output, named by digest, that CI announced as ready."""
+
+    purl: str = Field(max_length=1024)
+    digest: Digest
+    tag: str | None = Field(default=None, max_length=128, description="for people only; never deployed by")
+
+    @property
+    def label(self) -> str:
+        return self.tag or self.digest[7:19]
+
+
+class Workload(Value):
+    """The Deployment of a region that exists already, and what belongs to it."""
+
+    deployment: ObjectName
+    container: Name
+    service: Name
+    route: ObjectName | None = None
+
+
+class Place(Value):
+    """Where a region is, and the one deployer that serves it."""
+
+    region: Name
+    deployer: Name
+    cluster: str = Field(max_length=128, description="the UID of the cluster's kube-system namespace")
+    namespace: Name
+
+
+class Cause(NamedTuple):
+    """An event that must be read before the one that carries this: its writer, key and number."""
+
+    writer: str
+    key: str
+    number: int

@@ -1,0 +1,128 @@
+"""The topic `verdicts`, written by the verifier: every grant, every verdict, and what is waited for."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from lockgate.messages.payload import Payload
+from lockgate.messages.plan import Request
+from lockgate.messages.values import Artifact, Duration, Fence, Name, Sentence, Share, Workload
+
+
+class Action(StrEnum):
+    """What a grant permits. Each is one step in one region."""
+
+    DEPLOY = "deploy"  # the region's Deployment rolls to the digest; takes over a pilot's clone there
+    PILOT = "pilot"  # a clone of the Deployment takes a share of the traffic
+    PROBE = "probe"  # the plan's requests are sent to what was deployed in pre-production
+
+
+class Outcome(StrEnum):
+    PASS = "pass"  # noqa: S105  # the name of a verdict, no password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"  # the evidence decides neither way
+    UNMEASURABLE = "unmeasurable"  # there was no evidence to be had
+
+
+class WaitingFor(StrEnum):
+    PRODUCTION = "production"  # another release owns it
+    REGIONS = "regions"  # granted regions have not answered yet
+    BAKE = "bake"  # the wave is left alone for its bake time
+    EVIDENCE = "evidence"  # the pilot is being compared
+    METRICS = "metrics"  # Prometheus does not answer, or has no samples
+    WATCH = "watch"  # post-deployment verification
+    COORDINATOR = "coordinator"  # it failed, and is being taken back
+
+
+class WatchOutcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class Granted(Payload, topic="verdicts", custom="step.granted"):
+    """The permission for one deployer to do one step. Void if it is not started within `valid_for`."""
+
+    application: Name
+    release: str
+    stage: Name
+    region: Name
+    deployer: Name
+    namespace: Name
+    cluster: str
+    action: Action
+    fence: Fence
+    artifact: Artifact
+    workload: Workload
+    share: Share | None = Field(default=None, description="of the region's traffic; pilot only")
+    requests: tuple[Request, ...] = Field(default=(), description="probe only")
+    attempt: int = Field(ge=1)
+    valid_for: Duration = Field(description="from the event's time until the deployer must have begun")
+    deadline: Duration = Field(description="from the event's time until the deployer must have answered")
+
+
+class StageWaiting(Payload, topic="verdicts", custom="stage.waiting"):
+    """What the release waits for; emitted each time that this changes."""
+
+    application: Name
+    release: str
+    stage: Name
+    waiting_for: WaitingFor
+    reason: Sentence
+    until: str | None = Field(default=None, description="RFC 3339, where the end is known")
+
+
+class VerificationStarted(Payload, topic="verdicts", custom="verification.started"):
+    application: Name
+    release: str
+    stage: Name
+    regions: tuple[Name, ...]
+    duration: Duration
+    alpha: float = Field(gt=0, lt=1, description="this stage's part of the false-alarm rate of the release")
+
+
+class VerdictReached(Payload, topic="verdicts", custom="verdict.reached"):
+    """A judgement of a stage, with the numbers that it was made from."""
+
+    application: Name
+    release: str
+    stage: Name
+    outcome: Outcome
+    reason: Sentence
+    guilty: tuple[Name, ...] = Field(default=(), description="regions that the evidence names")
+    evidence: dict[str, Any] = Field(default_factory=dict, description="what the verdict is recomputed from")
+
+
+class RegionFailed(Payload, topic="verdicts", custom="region.failed"):
+    application: Name
+    release: str
+    stage: Name
+    region: Name
+    attempt: int
+    final: bool = Field(description="no attempt is left")
+    unreachable: bool = Field(default=False, description="it did not answer until its deadline")
+    reason: Sentence
+
+
+class StagePassed(Payload, topic="verdicts", custom="stage.passed"):
+    application: Name
+    release: str
+    stage: Name
+    kind: str
+    reason: Sentence
+
+
+class WatchStarted(Payload, topic="verdicts", custom="watch.started"):
+    application: Name
+    release: str
+    stage: Name
+    duration: Duration
+    until: str
+
+
+class WatchEnded(Payload, topic="verdicts", custom="watch.ended"):
+    application: Name
+    release: str
+    stage: Name
+    outcome: WatchOutcome
+    reason: Sentence
