@@ -26,6 +26,10 @@ class Account:
         place = path.resolve()
         return all(self.may(1, folder) for folder in (place, *place.parents))
 
+    def reads(self, file: Path) -> bool:
+        """Whether the account can open the existing `file`."""
+        return self.may(4, file) and self.reaches(file.resolve().parent)
+
 
 def unprivileged() -> Account | None:
     """The account that root drops to; None where nothing has to be dropped."""

@@ -2,11 +2,12 @@
 
 `process.Guarded` runs this file by its path, with nothing but the standard library, and one JSON argument.
 On standard output the guard answers with one line: `started PID` or `failed REASON`. On standard input it
-takes names of signals for the server. The end of that input, or another parent process, means that the
+takes names of signals for the server, and answers each with a line once it is sent. The end of that input, or another parent process, means that the
 starter is gone, however it died: the server is stopped, and what was to be thrown away is removed. Should the
 guard itself be killed, the kernel kills the server (Linux only).
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -57,8 +58,8 @@ def _noted(_number: int, _frame: object) -> None:
 
 
 def _answer(line: str) -> None:
-    sys.stdout.write(line.replace("\n", " ") + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # the starter is gone, which the next look notices
+        os.write(1, line.replace("\n", " ").encode() + b"\n")
 
 
 def _launch(order: dict[str, Any]) -> "subprocess.Popen[bytes]":
@@ -104,6 +105,7 @@ def _serve(server: "subprocess.Popen[bytes]", parent: int, wakeup: int) -> bool:
                 return False
             for name in names.split():
                 _send(server.pid, signal.Signals[f"SIG{name.decode()}"])
+                _answer("sent")
     return True
 
 

@@ -4,20 +4,15 @@ It has no authentication: every program of this machine can use it while it runs
 """
 
 import shutil
-import socket
 from pathlib import Path
 from typing import ClassVar
 
 from lockgate.embedded import jars, java
-from lockgate.embedded.kafka_files import DATA, formatted, properties, template
+from lockgate.embedded.kafka_files import DATA, cluster_of, formatted, properties, template
+from lockgate.embedded.kafka_health import cluster_at
 from lockgate.embedded.process import Order
 from lockgate.embedded.progress import silent
 from lockgate.embedded.server import Server
-
-# Metadata request, version 4, for no topic: int32 size | int16 key 3 | int16 version 4 | int32 correlation 1 |
-# string client id, absent | int32 no topics | bool do not create. The answer carries the live brokers.
-_METADATA_REQUEST = bytes.fromhex("0000000f0003000400000001ffff0000000000")
-_ANSWER_HEAD = 16  # bytes: int32 size | int32 correlation | int32 throttle | int32 number of live brokers
 
 
 class Kafka(Server):
@@ -49,16 +44,8 @@ class Kafka(Server):
         return f"127.0.0.1:{self.port}"
 
     def ready(self) -> bool:
-        """Whether a metadata request is answered and names a live broker; an open port alone proves nothing."""
-        if not self._ports:
-            return False
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
-                connection.sendall(_METADATA_REQUEST)
-                head = connection.recv(_ANSWER_HEAD, socket.MSG_WAITALL)
-        except OSError:
-            return False
-        return len(head) == _ANSWER_HEAD and int.from_bytes(head[12:]) > 0
+        """Whether this cluster answers a metadata request; an open port alone proves nothing."""
+        return bool(self._ports) and cluster_at("127.0.0.1", self.port) == cluster_of(self.directory / DATA)
 
     def _edition(self) -> str:
         return f"kafka {jars.VERSION}"

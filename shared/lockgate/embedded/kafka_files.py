@@ -114,6 +114,12 @@ def formatted(data: Path, source: Path) -> None:
     unfinished.rename(data / "meta.properties")
 
 
+def cluster_of(data: Path) -> str:
+    """The id of the cluster whose formatted folder this is."""
+    lines = (data / "meta.properties").read_text(encoding="ascii").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)["cluster.id"]
+
+
 def _kafka_id() -> str:
     """A random id as Kafka writes them: 22 characters that do not begin like an option."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)

@@ -26,6 +26,10 @@ def free_ports(count: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def is_free(port: int) -> bool:
+    return _bindable(port) == port
+
+
 def _bindable(port: int) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

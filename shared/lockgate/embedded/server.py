@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from lockgate.embedded.errors import EmbeddedError
-from lockgate.embedded.ports import free_ports
+from lockgate.embedded.ports import free_ports, is_free
 from lockgate.embedded.process import Guarded, Order, SignalName
 
 _MARKER = ".lockgate-embedded"
@@ -37,6 +37,7 @@ class Server(ABC):
         self._asked_port = port
         self._ports: tuple[int, ...] = ()
         self._process: Guarded | None = None
+        self._claimed = False
 
     @abstractmethod
     def _edition(self) -> str:
@@ -115,7 +116,7 @@ class Server(ABC):
             self._alive().send(self._discard_signal())
             self._alive().wait(10.0)
         self.stop()
-        if not self.keep:
+        if self._claimed and not self.keep:
             for path in self._discarded():
                 shutil.rmtree(path, ignore_errors=True)
 
@@ -157,6 +158,7 @@ class Server(ABC):
                 f"{self.directory} holds data of {found}; this is {self._edition()}.",
                 "name another folder, or remove this one if its data is not needed.",
             )
+        self._claimed = True
 
     @contextmanager
     def _locked(self, timeout: float) -> Iterator[int]:
@@ -174,47 +176,49 @@ class Server(ABC):
 
     def _launched(self, lock: int, timeout: float, *, last: bool) -> bool:
         """Start once. False when another process took a port that this start is free to choose anew."""
-        chosen_now = not self._ports
         ports = self._ports or self._choose_ports()
+        fixed = bool(self._ports) or self._asked_port is not None
         written = self.log.stat().st_size if self.log.exists() else 0
+        taken = not all(map(is_free, ports)) or self._outcome(ports, lock, timeout, written) == "port taken"
+        if taken and (fixed or last):
+            raise EmbeddedError(
+                f"{self.kind}: another program listens on port {' or '.join(map(str, ports))}.",
+                "stop that program, or choose another port (without one, a free one is found).",
+            )
+        return not taken
+
+    def _outcome(
+        self, ports: tuple[int, ...], lock: int, timeout: float, written: int
+    ) -> Literal["ready", "port taken"]:
+        """Launch and wait; EmbeddedError when it neither gets ready nor finds a port taken. Only a success is remembered."""
+        before, self._ports = self._ports, ports
         self._process = Guarded(self._order(ports), lock=lock)
-        self._ports = ports
-        if self._becomes_ready(timeout):
-            return True
-        if chosen_now:
-            self._ports = ()
-        port_taken = b"ddress already in use" in self.log.read_bytes()[written:]
-        if port_taken and chosen_now and not last:
-            return False
-        self._fail(ports, timeout, port_taken=port_taken)
-        return False
+        deadline = time.monotonic() + timeout
+        while self.running and time.monotonic() < deadline and not self._port_taken(written):
+            if self.ready():
+                return "ready"
+            time.sleep(_LOOK)
+        self._ports = before
+        silent = self.running
+        if silent:
+            self.kill()
+        if self._port_taken(written):
+            return "port taken"
+        happened = f"did not answer within {timeout:.0f} s" if silent else "ended while it started"
+        raise EmbeddedError(
+            f"{self.kind} in {self.directory} {happened}.", "read the log named above.", self.log
+        )
+
+    def _port_taken(self, written: int) -> bool:
+        """Whether the log says so after its first `written` bytes; Kafka then still takes 10 s to end."""
+        with self.log.open("rb") as log:
+            log.seek(written)
+            return b"ddress already in use" in log.read()
 
     def _choose_ports(self) -> tuple[int, ...]:
         if self._asked_port is None:
             return free_ports(self.ports_needed)
         return (self._asked_port, *free_ports(self.ports_needed - 1))
-
-    def _becomes_ready(self, timeout: float) -> bool:
-        deadline = time.monotonic() + timeout
-        while self.running and time.monotonic() < deadline:
-            if self.ready():
-                return True
-            time.sleep(_LOOK)
-        return False
-
-    def _fail(self, ports: tuple[int, ...], timeout: float, *, port_taken: bool) -> None:
-        silent = self.running
-        if silent:
-            self.kill()
-        if port_taken:
-            what = f"{self.kind}: another program listens on one of the ports {', '.join(map(str, ports))}."
-            raise EmbeddedError(
-                what, "stop that program, or choose another port (none: a free one is found).", self.log
-            )
-        happened = f"did not answer within {timeout:.0f} s" if silent else "ended while it started"
-        raise EmbeddedError(
-            f"{self.kind} in {self.directory} {happened}.", "read the log named above.", self.log
-        )
 
 
 def _try_lock(descriptor: int) -> bool:
