@@ -1,0 +1,105 @@
+"""An announced artifact: routed to its application under `*`, queued or refused under the application."""
+
+import re
+from datetime import datetime
+
+from lockgate.intake.core.lane import queue
+from lockgate.intake.rows import BadVersion, Claim, Lane, NewestPlan, Pending, Release
+from lockgate.intake.words import clip, sentence, shown
+from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.decision import On, Rows, Step, emit
+from lockgate.messages.message import Message, derived_id
+from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused
+from lockgate.messages.values import Artifact
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_TAG = 128  # characters of a tag that are kept; it is for people only
+
+Announcement = Message[ArtifactPublished]
+
+
+def announced(rows: Rows, given: Announcement, _now: datetime) -> Step:
+    """Under `*`: which application is this a version of?"""
+    package = _package(given)
+    if not package.startswith("pkg:oci/"):
+        return _refuse(given, ArtifactRefusal.NOT_OCI, _not_oci(given))
+    if not _DIGEST.fullmatch(given.body.version):
+        return _refuse(given, ArtifactRefusal.NO_DIGEST, _no_digest(given))
+    claim = rows.get(Claim, package)
+    if claim is None:
+        return _refuse(given, ArtifactRefusal.UNKNOWN_PACKAGE, _unknown(package))
+    return Step(forward=(claim.application,))
+
+
+def _package(given: Announcement) -> str:
+    return given.body.package.lower()  # names of type oci are lower-case by the package URL specification
+
+
+def _refuse(given: Announcement, code: ArtifactRefusal, reason: str, application: str | None = None) -> Step:
+    return emit(
+        ArtifactRefused(
+            application=application,
+            purl=given.body.purl,
+            event=given.id,
+            code=code,
+            reason=sentence(reason),
+        )
+    )
+
+
+def _not_oci(given: Announcement) -> str:
+    return (
+        f"{shown(given.body.purl)} is no image: announce a package URL of the type oci, "
+        "such as pkg:oci/payments@sha256%3A…"
+    )
+
+
+def _no_digest(given: Announcement) -> str:
+    return (
+        f"{shown(given.body.purl)} names no digest, and a tag can move: announce it with its digest as the "
+        f"version, such as {clip(_package(given), 140)}@sha256%3A… with 64 hexadecimal digits"
+    )
+
+
+def _unknown(package: str) -> str:
+    return (
+        f"no plan claims {shown(package)}: publish a plan with this package as its `artifact`, "
+        "or correct the package URL that CI announces"
+    )
+
+
+def arrived(rows: Rows, given: Announcement, _now: datetime) -> Step:
+    """Under the application: a release in the queue, or the reason why there is none."""
+    newest, digest = rows.get(NewestPlan), given.body.version
+    if newest is None or newest.plan.artifact != _package(given):
+        return _refuse(given, ArtifactRefusal.UNKNOWN_PACKAGE, _unknown(_package(given)), rows.key)
+    if pending := rows.get(Pending, digest):
+        return _refuse(given, ArtifactRefusal.DUPLICATE, _duplicate(rows, digest, pending.release), rows.key)
+    if bad := rows.get(BadVersion, digest):
+        return _refuse(given, ArtifactRefusal.KNOWN_BAD, _known_bad(rows.key, digest, bad.reason), rows.key)
+    tag = given.body.tag
+    artifact = Artifact(purl=given.body.purl, digest=digest, tag=tag and clip(tag, _TAG))
+    # The digest is no part of the id: an inlet's event is known by its source and its id.
+    release = derived_id("release", rows.key, given.source, given.id)
+    return queue(rows, newest, release, Release(artifact=artifact))
+
+
+def _duplicate(rows: Rows, digest: str, release: str) -> str:
+    return f"{digest} of {rows.key} is the release {release} already, which is queued or under way"
+
+
+def _known_bad(application: str, digest: str, reason: str) -> str:
+    return (
+        f"{digest} of {application} was taken back before: build and announce a corrected version, or mark "
+        f"this one as good if it was blamed wrongly; it was marked bad because: {reason}"
+    )
+
+
+ANNOUNCED = On(announced, lambda given: ((Claim, _package(given)),))
+ARRIVED = On(
+    arrived,
+    lambda given: (
+        *((NewestPlan, ""), (Lane, "")),
+        *((Pending, given.body.version), (BadVersion, given.body.version)),
+    ),
+)

@@ -1,0 +1,112 @@
+"""An application's releases in order: queue, start, enter, finish. One is under way at a time.
+
+Pure building blocks for `artifacts` and `progress`; each gives the lane after it and what else follows.
+"""
+
+from lockgate.intake.rows import Lane, NewestPlan, Pending, Phase, Region, Release, shared_many
+from lockgate.intake.words import sentence
+from lockgate.messages.decision import NOTHING, Rows, Step, emit, put, remove
+from lockgate.messages.payload import Payload
+from lockgate.messages.plan import PreprodStage
+from lockgate.messages.releases import ReleaseEntered, ReleaseQueued, ReleaseStarted, ReleaseSuperseded
+from lockgate.messages.values import Place
+
+
+def queue(rows: Rows, plan: NewestPlan, id_: str, release: Release) -> Step:
+    """A new release takes its place in the queue, and starts if nothing is under way."""
+    lane = rows.get(Lane) or Lane()
+    superseded = lane.waiting if plan.plan.queue.supersede else ()
+    lane = lane.model_copy(update={"waiting": tuple(i for i in lane.waiting if i not in superseded)})
+    queued = (
+        put(Pending(release=id_), release.artifact.digest)
+        + emit(_queued(rows, lane, id_, release))
+        + _supersede(rows, superseded, id_)
+    )
+    if not lane.under_way:
+        lane, started = _start(rows, lane, plan, id_, release)
+        return queued + started + put(lane)
+    lane = lane.model_copy(update={"waiting": (*lane.waiting, id_)})
+    return queued + put(release, id_) + put(lane)
+
+
+def _queued(rows: Rows, lane: Lane, id_: str, release: Release) -> ReleaseQueued:
+    label, position = release.artifact.label, len(lane.waiting) + 1 if lane.under_way else 0
+    if position == 0:
+        reason = f"{label} starts at once: no other release of {rows.key} is under way"
+    else:
+        ahead = f" and {position - 1} that came earlier" if position > 1 else ""
+        reason = f"{label} waits for the release {lane.under_way[0]} of {rows.key}, which is under way{ahead}"
+    return ReleaseQueued(
+        application=rows.key,
+        release=id_,
+        artifact=release.artifact,
+        position=position,
+        reason=sentence(reason),
+    )
+
+
+def _supersede(rows: Rows, ids: tuple[str, ...], by: str) -> Step:
+    step = NOTHING
+    for id_, old in rows.many(Release, ids).items():
+        told = ReleaseSuperseded(application=rows.key, release=id_, artifact=old.artifact, by=by)
+        step += remove(Release, id_) + remove(Pending, old.artifact.digest) + emit(told)
+    return step
+
+
+def _start(rows: Rows, lane: Lane, plan: NewestPlan, id_: str, release: Release) -> tuple[Lane, Step]:
+    """The release is let go with the newest plan; without pre-production it enters production at once."""
+    stages = [stage.name for stage in plan.plan.stages if isinstance(stage, PreprodStage)]
+    lane = lane.model_copy(update={"number": lane.number + 1, "under_way": (*lane.under_way, id_)})
+    started = emit(
+        ReleaseStarted(
+            application=rows.key,
+            release=id_,
+            artifact=release.artifact,
+            number=lane.number,
+            plan_version=plan.version,
+            plan=plan.plan,
+            places=_places(rows, plan),
+        )
+    )
+    if not stages:
+        lane, entered = enter(rows, lane, id_, release)
+        return lane, started + entered
+    going = release.model_copy(update={"phase": Phase.PREPRODUCTION, "last_preprod": stages[-1]})
+    return lane, started + put(going, id_)
+
+
+def _places(rows: Rows, plan: NewestPlan) -> dict[str, Place]:
+    """Where the plan's regions are. Each is known: a plan is accepted with known regions, which never go."""
+    regions = shared_many(rows, Region, plan.plan.regions)
+    return {region: regions[region].place for region in plan.plan.regions}
+
+
+def enter(rows: Rows, lane: Lane, id_: str, release: Release) -> tuple[Lane, Step]:
+    """The release owns production from here on, with a number above everything written before."""
+    lane = lane.model_copy(update={"number": lane.number + 1, "owner": id_})
+    entered = ReleaseEntered(application=rows.key, release=id_, artifact=release.artifact, number=lane.number)
+    going = release.model_copy(update={"phase": Phase.PRODUCTION})
+    return lane, put(going, id_) + emit(entered)
+
+
+def finish(rows: Rows, lane: Lane, id_: str, release: Release, end: Payload) -> Step:
+    """The release is over, and the next one starts."""
+    lane = lane.model_copy(
+        update={
+            "under_way": tuple(i for i in lane.under_way if i != id_),
+            "owner": None if lane.owner == id_ else lane.owner,
+        }
+    )
+    over = remove(Release, id_) + remove(Pending, release.artifact.digest) + emit(end)
+    lane, started = _start_next(rows, lane)
+    return over + started + put(lane)
+
+
+def _start_next(rows: Rows, lane: Lane) -> tuple[Lane, Step]:
+    if lane.under_way or not lane.waiting:
+        return lane, NOTHING
+    id_, *rest = lane.waiting
+    plan, release = rows.get(NewestPlan), rows.get(Release, id_)
+    if plan is None or release is None:
+        raise LookupError(f"the release {id_} of {rows.key} waits, but it or its plan has no row")
+    return _start(rows, lane.model_copy(update={"waiting": tuple(rest)}), plan, id_, release)

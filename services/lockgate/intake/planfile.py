@@ -1,0 +1,52 @@
+"""Reads a plan as people write it, YAML 1.2 or JSON, and tells every problem with its line.
+
+Pure: text in, plan or problems out; it knows no regions (`lockgate plan check` works offline). What YAML can do
+beyond plain data (aliases, tags, several documents) is refused, so that a plan means what it looks like.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lockgate.intake.problems import LinedProblem, Path, Problem, check
+from lockgate.intake.yamltext import Document, UnreadableTextError, read_text
+from lockgate.messages.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class GoodPlan:
+    """A plan that can be published: as written (plain JSON data) and as the model."""
+
+    written: dict[str, Any]
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class BadPlan:
+    """Every problem, in the order of the file."""
+
+    problems: tuple[LinedProblem, ...]
+
+
+def check_plan(text: str | bytes) -> GoodPlan | BadPlan:
+    """The one check of a plan's text. Never raises for what the text contains."""
+    try:
+        document = read_text(text)
+    except UnreadableTextError as error:
+        return BadPlan((LinedProblem(error.line, Problem((), str(error))),))
+    checked = check(document.data)
+    if isinstance(checked, Plan) and not document.problems:
+        return GoodPlan(document.data, checked)
+    told = {lined.problem.path for lined in document.problems}
+    found = () if isinstance(checked, Plan) else checked
+    more = (LinedProblem(_line(document, it.path), it) for it in found if it.path not in told)
+    return BadPlan(tuple(sorted((*document.problems, *more), key=lambda lined: lined.line)))
+
+
+def _line(document: Document, path: Path) -> int:
+    """The line of the field, or of the nearest part around it that is written down."""
+    while path not in document.lines:
+        path = path[:-1]
+    return document.lines[path]
+
+
+__all__ = ["BadPlan", "GoodPlan", "LinedProblem", "check_plan"]

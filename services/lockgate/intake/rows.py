@@ -1,0 +1,117 @@
+"""Intake's state: who serves which region, who claims which package, and each application's releases.
+
+Rows under `*`: Region, RegionNames, Claim, Claimed. All others are rows of one application.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from lockgate.messages.decision import NotLoaded, R, Row, RowKey, Rows
+from lockgate.messages.plan import Plan
+from lockgate.messages.values import Artifact, Place
+
+
+class Region(Row):
+    """Who serves a region. Its id is the region; it is never removed, so an accepted plan finds it."""
+
+    kind: ClassVar[str] = "region"
+    place: Place
+
+
+class RegionNames(Row):
+    """The names of all regions in alphabetical order, for the sentences that list them."""
+
+    kind: ClassVar[str] = "region-names"
+    names: tuple[str, ...] = ()
+
+
+class Claim(Row):
+    """Which application a package belongs to. Its id is the package URL without version."""
+
+    kind: ClassVar[str] = "claim"
+    application: str
+
+
+class Claimed(Row):
+    """Which package an application claims, so that a new plan can let it go. Its id is the application."""
+
+    kind: ClassVar[str] = "claimed"
+    package: str
+
+
+class Lane(Row):
+    """An application's queue and what is under way; ids only, the releases are rows of their own."""
+
+    kind: ClassVar[str] = "lane"
+    number: int = 0
+    """The last fence number that was given."""
+    under_way: tuple[str, ...] = ()
+    """From started to completed or closed. At most one today; the tuple is for pre-production that overlaps."""
+    owner: str | None = None
+    """The release that owns production."""
+    waiting: tuple[str, ...] = ()
+
+
+class NewestPlan(Row):
+    """The plan that the next release starts with. A release under way travels on the plan it started with."""
+
+    kind: ClassVar[str] = "plan"
+    version: int
+    plan: Plan
+
+
+class Phase(StrEnum):
+    QUEUED = "queued"
+    PREPRODUCTION = "preproduction"
+    PRODUCTION = "production"
+
+
+class Release(Row):
+    """A release from the queue to its end, where the row is removed. Its id is the release."""
+
+    kind: ClassVar[str] = "release"
+    artifact: Artifact
+    phase: Phase = Phase.QUEUED
+    last_preprod: str | None = None
+    """The stage whose passing lets it enter production; None while queued or if the plan has none."""
+
+
+class Pending(Row):
+    """The release of a digest that is queued or under way. Its id is the digest."""
+
+    kind: ClassVar[str] = "pending"
+    release: str
+
+
+class BadVersion(Row):
+    """A digest that was taken back. Its id is the digest."""
+
+    kind: ClassVar[str] = "bad-version"
+    reason: str
+
+
+class BadVersions(Row):
+    """The digests of the BadVersion rows, oldest first: what bounds them."""
+
+    kind: ClassVar[str] = "bad-versions"
+    digests: tuple[str, ...] = ()
+
+
+KINDS: tuple[type[Row], ...] = (
+    *(Region, RegionNames, Claim, Claimed),
+    *(Lane, NewestPlan, Release, Pending, BadVersion, BadVersions),
+)
+
+
+def shared_many(rows: Rows, row: type[R], ids: tuple[str, ...]) -> dict[str, R]:
+    """The rows of `*` that exist, by id; loaded together, so that 2000 regions are one question."""
+    found: dict[str, R | None] = {}
+    missing: list[RowKey] = []
+    for id_ in ids:
+        try:
+            found[id_] = rows.shared(row, id_)
+        except NotLoaded as more:
+            missing.extend(more.keys)
+    if missing:
+        raise NotLoaded(tuple(missing))
+    return {id_: value for id_, value in found.items() if value is not None}

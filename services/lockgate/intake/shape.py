@@ -1,0 +1,138 @@
+"""The shape of a plan, read from the JSON Schema of its model: which fields are where, and how to write each.
+
+Pure. The one place that puts a field's type into words; `problems` puts the words into sentences.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache
+from typing import Any, Final
+
+from lockgate.messages.plan import Plan
+
+EXAMPLES: Final = {
+    "application": "application: payments",
+    "artifact": "artifact: pkg:oci/payments",
+    "workload": "workload: {deployment: payments, container: app, service: payments}",
+    "deployment": "deployment: payments",
+    "container": "container: app",
+    "service": "service: payments",
+    "stages": "stages: [{name: all, kind: wave, regions: [eu-west]}, {name: watch, kind: watch, for: 2h}]",
+    "name": "name: first",
+    "kind": "kind: wave",
+    "regions": "regions: [eu-west]",
+    "requests": "requests: [{get: /healthz}]",
+    "share": "share: 10%",
+    "after": "after: {verify: 60m}",
+    "verify": "verify: 60m",
+    "for": "for: 2h",
+}
+"""How each field that a plan must have is written."""
+
+
+class Kind(Enum):
+    DURATION = auto()
+    SHARE = auto()
+    NAME = auto()
+    OBJECT_NAME = auto()
+    PACKAGE = auto()
+    TEXT = auto()
+    WHOLE_NUMBER = auto()
+    TRUTH = auto()
+    LIST = auto()
+    FIELDS = auto()
+    ANYTHING = auto()
+
+
+_PHRASES: Final = {
+    Kind.DURATION: "a duration, a number and a unit, such as 90s, 10m or 2h",
+    Kind.SHARE: "a share, such as 10%",
+    Kind.NAME: "a name of at most 63 lower-case letters, digits and dashes, such as eu-west",
+    Kind.OBJECT_NAME: "the name of a Kubernetes object, lower-case letters, digits, dashes and dots, such as payments",
+    Kind.PACKAGE: "a package URL without version, such as pkg:oci/payments",
+    Kind.TEXT: "a text (in quotes if it looks like a number)",
+    Kind.WHOLE_NUMBER: "a whole number, such as 2",
+    Kind.TRUTH: "true or false",
+    Kind.LIST: "a list, such as [eu-west, us-east]",
+    Kind.FIELDS: "fields with values, such as {name: value}",
+    Kind.ANYTHING: "another value",
+}
+
+_SAMPLES: Final = (
+    ("10%", Kind.SHARE),
+    ("pkg:oci/payments", Kind.PACKAGE),
+    ("a.b", Kind.OBJECT_NAME),
+    ("a-b", Kind.NAME),
+    ("90s", Kind.DURATION),
+)
+"""Texts that tell the patterns apart: in this order, the first that a pattern allows names its kind."""
+
+_TYPES: Final = {
+    "string": Kind.TEXT,
+    "integer": Kind.WHOLE_NUMBER,
+    "boolean": Kind.TRUTH,
+    "array": Kind.LIST,
+    "object": Kind.FIELDS,
+}
+
+
+@dataclass(frozen=True)
+class Json:
+    """A place in the shape of a plan, as JSON Schema; empty where anything goes."""
+
+    schema: dict[str, Any]
+
+    def matches(self, text: str) -> bool:
+        """Whether a text fits the pattern of this place."""
+        return re.search(self.schema.get("pattern", ""), text) is not None
+
+
+@cache
+def _plan() -> dict[str, Any]:
+    return Plan.model_json_schema()
+
+
+def at(loc: tuple[str | int, ...]) -> Json:
+    """The place that pydantic's location names: field names, positions, and kinds of stages."""
+    schema = _plan()
+    for part in loc:
+        schema = _resolved(_below(schema, part))
+    return Json(schema)
+
+
+def _below(schema: dict[str, Any], part: str | int) -> dict[str, Any]:
+    found = schema.get("items", {}) if isinstance(part, int) else schema.get("properties", {}).get(part, {})
+    if not found and isinstance(part, str):
+        reference = schema.get("discriminator", {}).get("mapping", {}).get(part)
+        found = (
+            {"$ref": reference} if reference else schema.get("properties", {}).get(part.replace("_", "-"), {})
+        )
+    return dict(found)
+
+
+def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    name = schema.get("$ref", "").removeprefix("#/$defs/")
+    return dict(_plan()["$defs"][name]) if name else schema
+
+
+def fields(place: Json) -> tuple[str, ...]:
+    """The fields that can be written at a place."""
+    return tuple(place.schema.get("properties", {}))
+
+
+def kind_of(place: Json) -> Kind:
+    """What is written at a place."""
+    if "discriminator" in place.schema:
+        return Kind.FIELDS
+    options = [place.schema, *place.schema.get("anyOf", ())]
+    for sample, kind in _SAMPLES:
+        if any("pattern" in option and Json(option).matches(sample) for option in options):
+            return kind
+    types = (_TYPES.get(option.get("type", "")) for option in options)
+    return next((kind for kind in types if kind is not None), Kind.ANYTHING)
+
+
+def phrase(place: Json) -> str:
+    """How to write what belongs at a place."""
+    return _PHRASES[kind_of(place)]
