@@ -1,0 +1,45 @@
+"""`python -m lockgate.sandbox [SETTINGS.json]`: a sandbox until SIGTERM or SIGINT; its directory on stdout when ready.
+
+Settings come from the file, and otherwise from the environment (`LOCKGATE_SANDBOX_…`).
+"""
+
+import asyncio
+import json
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lockgate.sandbox.sandbox import Sandbox
+from lockgate.sandbox.settings import Settings
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Sandbox(settings) as sandbox:
+        sys.stdout.write(json.dumps(sandbox.directory()) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def main(arguments: list[str]) -> int:
+    """0 after a clean stop, 2 where the settings are wrong."""
+    try:
+        given = json.loads(Path(arguments[0]).read_text(encoding="utf-8")) if arguments else {}
+        settings = Settings(**given)
+    except (OSError, ValueError, TypeError, ValidationError) as error:
+        sys.stderr.write(f"cannot read the sandbox's settings: {error}\n")
+        return 2
+    # A thousand regions are two thousand listening sockets.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    asyncio.run(_serve(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,142 @@
+"""What the API server refuses with 422: the checks that a deployer can run into. Pure."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lockgate.sandbox.kinds import CONFIGMAPS, DEPLOYMENTS, HTTPROUTES, SERVICES, Kind
+from lockgate.sandbox.objects import Json, name_of
+from lockgate.sandbox.selectors import matches_label_selector
+from lockgate.sandbox.status import bad_request, invalid
+
+_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+_RFC1123 = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+_IMMUTABLE = "field is immutable"
+_MAX_WEIGHT = 1_000_000
+
+Cause = tuple[str, str]
+
+
+def check_shape(kind: Kind, obj: Any) -> None:
+    """Whether a body is an object of this kind at all. Raises `ApiError` 400."""
+    if not isinstance(obj, dict):
+        raise bad_request("the body is not an object")
+    if obj.get("apiVersion", kind.api_version) != kind.api_version or obj.get("kind", kind.name) != kind.name:
+        found = f"{obj.get('apiVersion')}, Kind={obj.get('kind')}"
+        raise bad_request(
+            f"the object provided is unrecognized: want {kind.api_version}, Kind={kind.name}, got {found}"
+        )
+    if not isinstance(obj.get("metadata", {}), dict) or not isinstance(obj.get("spec", {}), dict):
+        raise bad_request(f"json: cannot unmarshal metadata or spec into Go struct field {kind.name}")
+
+
+def check(kind: Kind, old: Json | None, new: Json) -> None:
+    """Raises `ApiError` 422 with every reason why `new` cannot be stored over `old` (None: create)."""
+    causes = [*_metadata(old, new), *_kind_causes(kind, old, new)]
+    if causes:
+        raise invalid(kind, name_of(new), causes)
+
+
+def _kind_causes(kind: Kind, old: Json | None, new: Json) -> Iterator[Cause]:
+    checks = _BY_KIND.get(kind)
+    if checks is None:
+        return
+    try:
+        yield from checks(old, new)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # The real server fails to decode such a body; what matters is that it is refused by name.
+        yield "spec", f"Invalid value: a field is missing or of the wrong type ({error})"
+
+
+def _metadata(old: Json | None, new: Json) -> Iterator[Cause]:
+    metadata = new["metadata"]
+    if not _NAME.match(metadata["name"]):
+        yield "metadata.name", f'Invalid value: "{metadata["name"]}": {_RFC1123}'
+    for field in ("labels", "annotations"):
+        for key, value in (metadata.get(field) or {}).items():
+            if not isinstance(value, str):
+                yield f"metadata.{field}", f"Invalid value: {key} must be a string"
+    if old is not None:
+        for field in ("uid", "name", "namespace"):
+            if metadata.get(field) != old["metadata"].get(field):
+                yield f"metadata.{field}", f'Invalid value: "{metadata.get(field)}": {_IMMUTABLE}'
+
+
+def _deployment(old: Json | None, new: Json) -> Iterator[Cause]:
+    spec = new.get("spec") or {}
+    selector = spec.get("selector")
+    labels = spec["template"]["metadata"].get("labels") or {} if "template" in spec else {}
+    if not selector:
+        yield "spec.selector", "Required value"
+    elif not matches_label_selector(selector, labels):
+        yield "spec.template.metadata.labels", "Invalid value: `selector` does not match template `labels`"
+    if old is not None and selector != old["spec"]["selector"]:
+        yield "spec.selector", f"Invalid value: {_IMMUTABLE}"
+    replicas = spec.get("replicas", 0)
+    if not isinstance(replicas, int) or replicas < 0:
+        yield "spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0"
+    if spec.get("strategy", {}).get("type") == "Recreate" and "rollingUpdate" in spec["strategy"]:
+        yield (
+            "spec.strategy.rollingUpdate",
+            "Forbidden: may not be specified when strategy `type` is 'Recreate'",
+        )
+    if spec.get("minReadySeconds", 0) >= spec.get("progressDeadlineSeconds", 600):
+        yield "spec.progressDeadlineSeconds", "Invalid value: must be greater than minReadySeconds"
+    yield from _containers((spec.get("template") or {}).get("spec") or {})
+
+
+def _containers(pod_spec: Json) -> Iterator[Cause]:
+    containers = pod_spec.get("containers") or []
+    if not containers:
+        yield "spec.template.spec.containers", "Required value"
+    for at, container in enumerate(containers):
+        for field in ("name", "image"):
+            if not container.get(field):
+                yield f"spec.template.spec.containers[{at}].{field}", "Required value"
+
+
+def _service(old: Json | None, new: Json) -> Iterator[Cause]:
+    spec = new.get("spec") or {}
+    if not spec.get("ports") and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
+        yield "spec.ports", "Required value"
+    for at, port in enumerate(spec.get("ports") or ()):
+        if not isinstance(port.get("port"), int) or not 0 < port["port"] < 65536:
+            yield (
+                f"spec.ports[{at}].port",
+                f"Invalid value: {port.get('port')}: must be between 1 and 65535, inclusive",
+            )
+    if old is not None and spec.get("clusterIP") != old["spec"].get("clusterIP"):
+        yield "spec.clusterIP", f"Invalid value: {_IMMUTABLE}"
+
+
+def _route(_old: Json | None, new: Json) -> Iterator[Cause]:
+    for at, rule in enumerate((new.get("spec") or {}).get("rules") or ()):
+        for place, reference in enumerate(rule.get("backendRefs") or ()):
+            field = f"spec.rules[{at}].backendRefs[{place}]"
+            weight = reference.get("weight", 1)
+            if not reference.get("name"):
+                yield f"{field}.name", "Required value"
+            if not isinstance(weight, int) or weight < 0:
+                yield f"{field}.weight", f"Invalid value: {weight}: should be greater than or equal to 0"
+            elif weight > _MAX_WEIGHT:
+                yield (
+                    f"{field}.weight",
+                    f"Invalid value: {weight}: should be less than or equal to {_MAX_WEIGHT}",
+                )
+
+
+def _config_map(_old: Json | None, new: Json) -> Iterator[Cause]:
+    for key, value in (new.get("data") or {}).items():
+        if not isinstance(value, str):
+            yield f"data[{key}]", "Invalid value: must be a string"
+
+
+_BY_KIND: dict[Kind, Callable[[Json | None, Json], Iterator[Cause]]] = {
+    DEPLOYMENTS: _deployment,
+    SERVICES: _service,
+    HTTPROUTES: _route,
+    CONFIGMAPS: _config_map,
+}
