@@ -1,0 +1,57 @@
+"""The coordinator's table: which event leads to which decision. Pure; the decisions are in the modules beside."""
+
+from typing import Any
+
+from lockgate.messages.decision import On, Row, Table
+from lockgate.messages.deployments import (
+    DeploymentStarted,
+    OrderRefused,
+    RegionDeployed,
+    RegionRegistered,
+    RegionRolledBack,
+    RegionUntouched,
+    RollbackFailed,
+)
+from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseEntered, ReleaseStarted
+from lockgate.messages.verdicts import VerdictReached, WatchEnded
+from lockgate.rollback.core import answers, debts, halting, histories, releases
+from lockgate.rollback.core.rows import Bad, History, Limits, Order, Release, Way
+
+Needs = tuple[tuple[type[Row], str], ...]
+
+
+def _release(_given: Any) -> Needs:
+    return ((Release, ""),)
+
+
+def _history(given: Any) -> Needs:
+    return ((Release, ""), (History, given.body.region))
+
+
+def _order(given: Any) -> Needs:
+    return ((Release, ""), (Order, given.body.region))
+
+
+TABLE = Table(
+    kinds=(Limits, Release, Way, Order, Bad, History),
+    events={
+        ReleaseStarted: On(releases.started, _release),
+        ReleaseEntered: On(releases.entered, _release),
+        ReleaseCompleted: On(releases.ended, _release),
+        ReleaseClosed: On(releases.ended, _release),
+        WatchEnded: On(releases.watch_ended, _release),
+        VerdictReached: On(halting.verdict_reached, _release),
+        DeploymentStarted: On(histories.deployment_started, _history),
+        RegionDeployed: On(histories.region_deployed, _history),
+        RegionRolledBack: On(answers.rolled_back, _order),
+        RegionUntouched: On(answers.untouched, _order),
+        OrderRefused: On(answers.refused, _order),
+        RollbackFailed: On(answers.failed, _order),
+        RegionRegistered: On(
+            debts.region_registered, lambda given: ((Release, ""), (Order, given.body.place.region))
+        ),
+    },
+    shared={RegionRegistered: On(debts.region_registered_for_all)},
+    timers={"deadline": On(answers.deadline, lambda given: ((Release, ""), (Order, given.body["region"])))},
+    started=On(releases.service_started, lambda _given: ((Limits, ""),)),
+)

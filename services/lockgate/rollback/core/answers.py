@@ -1,0 +1,118 @@
+"""Answers to orders, and deadlines that passed without one."""
+
+from datetime import datetime
+
+from lockgate.messages.decision import NOTHING, CancelTimer, Rows, Step, TimerDue, put, remove
+from lockgate.messages.deployments import (
+    OrderRefused,
+    RefusalCode,
+    RegionRolledBack,
+    RegionUntouched,
+    RollbackFailed,
+)
+from lockgate.messages.message import Message
+from lockgate.messages.rollbacks import RegionAnswer
+from lockgate.messages.values import Fence
+from lockgate.rollback.core.halting import issued
+from lockgate.rollback.core.rows import History, Limits, Order, Phase, Release
+from lockgate.rollback.core.settling import settled
+
+Answer = RegionRolledBack | RegionUntouched | OrderRefused | RollbackFailed
+
+
+def rolled_back(rows: Rows, given: Message[RegionRolledBack], now: datetime) -> Step:
+    del now
+    order = _answered_order(rows, given.body, repeats=True)
+    if order is None:
+        return NOTHING
+    history = (rows.get(History, given.body.region) or History()).now_running(given.body.digest)
+    return put(history, given.body.region) + _answer(rows, order, RegionAnswer.ROLLED_BACK, owed=False)
+
+
+def untouched(rows: Rows, given: Message[RegionUntouched], now: datetime) -> Step:
+    del now
+    order = _answered_order(rows, given.body, repeats=True)
+    if order is None:
+        return NOTHING
+    why = "it runs the release, and no earlier version is known that is not bad; publish a fix."
+    return _answer(rows, order, RegionAnswer.UNTOUCHED, owed=order.stranded, reason=why)
+
+
+def refused(rows: Rows, given: Message[OrderRefused], now: datetime) -> Step:
+    """Fenced: something newer owns the region. Any other refusal leaves it as it is, and is owed."""
+    del now
+    order = _answered_order(rows, given.body, repeats=False)
+    if order is None:
+        return NOTHING
+    match given.body.code:
+        case RefusalCode.FENCED:
+            owed = False
+        case RefusalCode.EXPIRED | RefusalCode.NOT_SERVED:
+            owed = True
+    return _answer(rows, order, RegionAnswer.REFUSED, owed=owed, reason=given.body.reason)
+
+
+def failed(rows: Rows, given: Message[RollbackFailed], now: datetime) -> Step:
+    """Ordered again while attempts are left; after that it is a debt."""
+    order = _answered_order(rows, given.body, repeats=False)
+    if order is None:
+        return NOTHING
+    limits = rows.shared(Limits) or Limits()
+    if order.answer is None and order.attempts < limits.attempts:
+        again = again_ordered(order)
+        return issued(again.model_copy(update={"attempts": order.attempts + 1}), limits, now)
+    why = f"{order.attempts} attempts failed; the last one said: {given.body.reason}"
+    return _answer(rows, order, RegionAnswer.FAILED, owed=True, reason=why)
+
+
+def deadline(rows: Rows, given: TimerDue, now: datetime) -> Step:
+    """No answer: the region is unreachable, which is a debt."""
+    del now
+    order = rows.get(Order, given.body["region"])
+    if order is None or order.answer is not None:
+        return NOTHING
+    ordered = order.ordered
+    if (ordered.release, ordered.fence.grant) != (given.body["release"], given.body["grant"]):
+        return NOTHING
+    why = f"{ordered.deployer} gave no answer within {ordered.deadline:.0f} s."
+    return _answer(rows, order, RegionAnswer.UNREACHABLE, owed=True, reason=why)
+
+
+def again_ordered(order: Order) -> Order:
+    """The same order with the next grant number of its turn, so that it is above what was refused or failed."""
+    fence = order.ordered.fence
+    following = Fence(number=fence.number, turn=fence.turn, grant=fence.grant + 1)
+    return order.model_copy(update={"ordered": order.ordered.model_copy(update={"fence": following})})
+
+
+def _answered_order(rows: Rows, body: Answer, *, repeats: bool) -> Order | None:
+    """The open or owed order that an answer belongs to. `repeats`: an answer to an earlier repeat counts as well."""
+    order = rows.get(Order, body.region)
+    if order is None or (order.answer is not None and not order.owed):
+        return None
+    ordered, fence = order.ordered, order.ordered.fence
+    if (body.release, body.deployer) != (ordered.release, ordered.deployer):
+        return None
+    same_turn = (body.fence.number, body.fence.turn) == (fence.number, fence.turn)
+    known = 1 <= body.fence.grant <= fence.grant if repeats else body.fence.grant == fence.grant
+    return order if same_turn and known else None
+
+
+def _answer(rows: Rows, order: Order, answer: RegionAnswer, *, owed: bool, reason: str = "") -> Step:
+    """Counts a first answer and settles with the last; after that an answer only clears or keeps a debt."""
+    region = order.ordered.region
+    first = order.answer is None
+    answered = order.model_copy(update={"answer": answer, "owed": owed, "reason": reason if owed else ""})
+    step = Step(timers=(CancelTimer(f"deadline {region}"),)) if first else NOTHING
+    release = rows.get(Release)
+    halted = (
+        release is not None and release.release == order.ordered.release and release.phase is Phase.HALTED
+    )
+    if release is None or not halted:
+        return step + (put(answered, region) if owed else remove(Order, region))
+    waiting = release.waiting - (1 if first else 0)
+    if waiting:
+        return step + put(answered, region) + put(release.model_copy(update={"waiting": waiting}))
+    orders = {**rows.many(Order, release.concerned), region: answered}
+    kept = put(answered, region) if owed else NOTHING
+    return step + kept + settled(release, order.ordered.application, orders)

@@ -1,0 +1,138 @@
+"""A failed release is halted, and each region concerned is ordered back, all in one decision."""
+
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from lockgate.messages.decision import NOTHING, Rows, SetTimer, Step, emit, put
+from lockgate.messages.message import Message
+from lockgate.messages.plan import Plan, PreprodStage, WaveStage
+from lockgate.messages.rollbacks import Grade, ReleaseHalted, RollbackOrdered
+from lockgate.messages.values import Fence
+from lockgate.messages.verdicts import Outcome, VerdictReached
+from lockgate.rollback.core.histories import way_back
+from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release, Way
+from lockgate.rollback.core.sentences import shortened
+from lockgate.rollback.core.settling import settled
+
+
+def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -> Step:
+    """The first fail of the newest release halts it; everything else changes nothing."""
+    release, body = rows.get(Release), given.body
+    if body.outcome is not Outcome.FAIL or release is None or release.release != body.release:
+        return NOTHING
+    way = rows.get(Way, body.release)
+    if way is None or release.phase is not Phase.RUNNING:
+        return NOTHING
+    numbers = concerned(release, way.plan)
+    halted = release.model_copy(
+        update={
+            "phase": Phase.HALTED,
+            "turn": release.turn + 2,
+            "waiting": len(numbers),
+            "concerned": tuple(numbers),
+            "reason": shortened(f"The stage {body.stage} failed: {body.reason}"),
+        }
+    )
+    bad = (rows.get(Bad) or Bad()).adding(release.artifact.digest)
+    step = _halt(halted, given.body.application, numbers) + put(bad)
+    histories = rows.many(History, tuple(numbers))
+    budgets = _budgets(way.plan)
+    limits = rows.shared(Limits) or Limits()
+    for region, number in numbers.items():
+        deadline = max(limits.deadline, budgets.get(region, 0.0))
+        history = histories.get(region)
+        order = _order(halted, way, region, number=number, history=history, bad=bad, deadline=deadline)
+        step += issued(order, limits, now) + _marked_bad(region, history, release.artifact.digest)
+    return step + (put(halted) if numbers else settled(halted, given.body.application, {}))
+
+
+def concerned(release: Release, plan: Plan) -> dict[str, int]:
+    """Each region that the release may have touched -> the fence number that was valid there."""
+    preprod = dict.fromkeys(plan.preproduction, release.number)
+    if release.entered is None:
+        return preprod
+    return {**dict.fromkeys(plan.production, release.entered), **preprod}
+
+
+def _halt(release: Release, application: str, numbers: dict[str, int]) -> Step:
+    """One event for each fence number: a floor with production's number would shut out the order to pre-production."""
+    groups = groupby(numbers, key=numbers.__getitem__)
+    regions = [(number, tuple(group)) for number, group in groups] or [(release.number, ())]
+    return emit(
+        *(
+            ReleaseHalted(
+                application=application,
+                release=release.release,
+                number=number,
+                turn=release.turn - 1,
+                regions=named,
+                reason=release.reason,
+            )
+            for number, named in regions
+        )
+    )
+
+
+def _order(
+    release: Release,
+    way: Way,
+    region: str,
+    *,
+    number: int,
+    history: History | None,
+    bad: Bad,
+    deadline: float,
+) -> Order:
+    leaving = release.artifact.digest
+    digest = way_back(history, leaving, bad.digests, way.plan.remediation.to)
+    stranded = digest is None and history is not None and history.running == leaving
+    place = way.places[region]
+    ordered = RollbackOrdered(
+        application=way.plan.application,
+        release=release.release,
+        region=region,
+        deployer=place.deployer,
+        namespace=place.namespace,
+        cluster=place.cluster,
+        fence=Fence(number=number, turn=release.turn, grant=1),
+        workload=way.plan.workload,
+        digest=digest,
+        bad=leaving,
+        deadline=deadline,
+        reason=shortened(f"{_what(region, digest, stranded)} {release.reason}"),
+    )
+    newest = release.number if release.entered is None else release.entered
+    return Order(ordered=ordered, newest=newest, stranded=stranded)
+
+
+def _what(region: str, digest: str | None, stranded: bool) -> str:
+    if digest is not None:
+        return f"{region} goes back to {digest[7:19]}."
+    if stranded:
+        return (
+            f"{region} has no earlier version to go back to that is not bad: only clones and their share go."
+        )
+    return f"{region} was never deployed to: only clones and their share go."
+
+
+def _budgets(plan: Plan) -> dict[str, float]:
+    """A region gets as long for the way back as the plan gave it for the way there."""
+    stages = [stage for stage in plan.stages if isinstance(stage, PreprodStage | WaveStage)]
+    return {region: stage.budget for stage in stages for region in stage.regions}
+
+
+def _marked_bad(region: str, history: History | None, digest: str) -> Step:
+    marked = history.graded(digest, Grade.BAD) if history else None
+    return put(marked, region) if marked is not None and marked != history else NOTHING
+
+
+def issued(order: Order, limits: Limits, now: datetime) -> Step:
+    """The order goes out, and its deadline runs."""
+    ordered = order.ordered
+    timer = SetTimer(
+        name=f"deadline {ordered.region}",
+        due=now + timedelta(seconds=ordered.deadline),
+        body={"region": ordered.region, "release": ordered.release, "grant": ordered.fence.grant},
+        grace=timedelta(seconds=limits.grace),
+    )
+    return put(order, ordered.region) + emit(ordered) + Step(timers=(timer,))

@@ -1,0 +1,55 @@
+"""Which versions ran in a region, and which of them it may go back to."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Literal
+
+from lockgate.messages.decision import NOTHING, Rows, Step, put
+from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
+from lockgate.messages.message import Message
+from lockgate.messages.rollbacks import Grade
+from lockgate.rollback.core.rows import History, Phase, Release, Version
+
+
+def deployment_started(rows: Rows, given: Message[DeploymentStarted], now: datetime) -> Step:
+    """At first contact, what was found is the first version of the history, which may stay empty."""
+    del now
+    body = given.body
+    if not _of_newest(rows, body.release) or rows.get(History, body.region) is not None:
+        return NOTHING
+    adopted = (Version(digest=body.found, grade=Grade.ADOPTED),) if body.found else ()
+    return put(History(versions=adopted), body.region)
+
+
+def region_deployed(rows: Rows, given: Message[RegionDeployed], now: datetime) -> Step:
+    del now
+    body = given.body
+    if not _of_newest(rows, body.release):
+        return NOTHING
+    history = rows.get(History, body.region) or History()
+    return put(history.now_running(body.artifact.digest), body.region)
+
+
+def _of_newest(rows: Rows, release: str) -> bool:
+    newest = rows.get(Release)
+    return newest is not None and newest.release == release and newest.phase is not Phase.ENDED
+
+
+def way_back(
+    history: History | None, leaving: str, bad: Collection[str], to: Literal["previous", "good"]
+) -> str | None:
+    """The digest to go back to, never a bad one and never `leaving`; None if there is none.
+
+    `previous`: what ran before. `good`: the newest that is good, else the newest that was adopted.
+    """
+    open_ = [
+        version
+        for version in reversed(history.versions if history else ())
+        if version.digest != leaving and version.digest not in bad and version.grade is not Grade.BAD
+    ]
+    match to:
+        case "previous":
+            wanted = open_
+        case "good":
+            wanted = [v for grade in (Grade.GOOD, Grade.ADOPTED) for v in open_ if v.grade is grade]
+    return wanted[0].digest if wanted else None

@@ -1,0 +1,79 @@
+"""What the coordinator remembers of releases: that they started, entered, passed and ended."""
+
+from datetime import datetime
+
+from lockgate.messages.decision import NOTHING, Rows, ServiceStarted, Step, emit, put, remove
+from lockgate.messages.message import Message
+from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseEntered, ReleaseStarted
+from lockgate.messages.rollbacks import Grade, VersionMarked
+from lockgate.messages.verdicts import WatchEnded, WatchOutcome
+from lockgate.rollback.core.rows import Bad, History, Limits, Phase, Release, Way
+
+
+def service_started(rows: Rows, given: ServiceStarted, now: datetime) -> Step:
+    del now
+    known = {name: value for name, value in given.settings.items() if name in Limits.model_fields}
+    limits = Limits.model_validate(known)
+    return NOTHING if limits == rows.get(Limits) else put(limits)
+
+
+def started(rows: Rows, given: Message[ReleaseStarted], now: datetime) -> Step:
+    del now
+    body, before = given.body, rows.get(Release)
+    if before is not None and body.number <= before.number:
+        return NOTHING
+    release = Release(
+        release=body.release,
+        artifact=body.artifact,
+        number=body.number,
+        entered_newest=before.entered_newest if before else 0,
+    )
+    forgotten = remove(Way, before.release) if before and before.phase is not Phase.ENDED else NOTHING
+    return forgotten + put(release) + put(Way(plan=body.plan, places=body.places), body.release)
+
+
+def entered(rows: Rows, given: Message[ReleaseEntered], now: datetime) -> Step:
+    del now
+    release = rows.get(Release)
+    if release is None or release.release != given.body.release or release.phase is not Phase.RUNNING:
+        return NOTHING
+    number = given.body.number
+    return put(release.model_copy(update={"entered": number, "entered_newest": number}))
+
+
+def watch_ended(rows: Rows, given: Message[WatchEnded], now: datetime) -> Step:
+    """A watch that passed makes the version good in each region of the plan."""
+    del now
+    release, body = rows.get(Release), given.body
+    if release is None or release.release != body.release or release.phase is not Phase.RUNNING:
+        return NOTHING
+    way = rows.get(Way, body.release)
+    if way is None or body.outcome is not WatchOutcome.PASSED:
+        return NOTHING
+    digest = release.artifact.digest
+    step = put(release.model_copy(update={"phase": Phase.PASSED})) + _no_longer_bad(rows, digest)
+    for region, history in rows.many(History, way.plan.regions).items():
+        good = history.graded(digest, Grade.GOOD)
+        step += put(good, region) if good != history else NOTHING
+    reason = f"The version {release.artifact.label} passed its watch in every region of the plan."
+    return step + emit(
+        VersionMarked(application=body.application, digest=digest, grade=Grade.GOOD, reason=reason)
+    )
+
+
+def _no_longer_bad(rows: Rows, digest: str) -> Step:
+    bad = rows.get(Bad)
+    return put(bad.without(digest)) if bad and digest in bad.digests else NOTHING
+
+
+def ended(rows: Rows, given: Message[ReleaseCompleted] | Message[ReleaseClosed], now: datetime) -> Step:
+    """The plan is not needed any more; histories and debts stay."""
+    del now
+    release = rows.get(Release)
+    if release is None or release.release != given.body.release:
+        return NOTHING
+    match release.phase:
+        case Phase.HALTED | Phase.ENDED:
+            return NOTHING  # its orders are out: only `settled` ends that, whatever is said elsewhere
+        case Phase.RUNNING | Phase.SETTLED | Phase.PASSED:
+            return put(release.model_copy(update={"phase": Phase.ENDED})) + remove(Way, release.release)

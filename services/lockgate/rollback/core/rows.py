@@ -1,0 +1,114 @@
+"""The coordinator's state: one row of an application, one of its plan, one for each region's order and history."""
+
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from lockgate.messages.decision import Row
+from lockgate.messages.plan import Plan
+from lockgate.messages.rollbacks import Grade, RegionAnswer, RollbackOrdered
+from lockgate.messages.values import Artifact, Digest, Duration, Place, Value
+
+VERSIONS_KEPT = 10
+BAD_KEPT = 100
+
+
+class Phase(StrEnum):
+    RUNNING = "running"
+    HALTED = "halted"  # orders are out
+    SETTLED = "settled"  # each region answered or passed its deadline
+    PASSED = "passed"  # its watch passed
+    ENDED = "ended"  # completed or closed by intake
+
+
+class Limits(Row):
+    """The settings that decisions depend on; of the key `*`."""
+
+    kind: ClassVar[str] = "limits"
+    deadline: Duration = 600.0
+    grace: Duration = 300.0
+    attempts: int = 3
+
+
+class Release(Row):
+    """The newest release of the application. `entered_newest` outlives it: it tells debts that are overtaken."""
+
+    kind: ClassVar[str] = "release"
+    release: str
+    artifact: Artifact
+    number: int
+    entered: int | None = None
+    entered_newest: int = 0
+    phase: Phase = Phase.RUNNING
+    turn: int = 0
+    waiting: int = 0
+    concerned: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Way(Row):
+    """A release's plan and places, as they were when it started. Immutable; the row's id is the release."""
+
+    kind: ClassVar[str] = "way"
+    plan: Plan
+    places: dict[str, Place]
+
+
+class Order(Row):
+    """The newest order to a region; the row's id is the region. After the release is settled only debts stay."""
+
+    kind: ClassVar[str] = "order"
+    ordered: RollbackOrdered
+    newest: int
+    """The release's highest fence number: a release that entered with a higher one overtakes this order."""
+    attempts: int = 1
+    stranded: bool = False
+    """The region runs the release, and no version is known that it could go back to."""
+    answer: RegionAnswer | None = None
+    owed: bool = False
+    reason: str = ""
+
+
+class Bad(Row):
+    """Versions of the application that were taken back, newest last; also for regions not in the plan now."""
+
+    kind: ClassVar[str] = "bad"
+    digests: tuple[Digest, ...] = ()
+
+    def adding(self, digest: str) -> Self:
+        others = tuple(known for known in self.digests if known != digest)
+        return self.model_copy(update={"digests": (*others, digest)[-BAD_KEPT:]})
+
+    def without(self, digest: str) -> Self:
+        return self.model_copy(update={"digests": tuple(d for d in self.digests if d != digest)})
+
+
+class Version(Value):
+    digest: Digest
+    grade: Grade | None = None
+    """None: deployed, and not judged yet."""
+
+
+class History(Row):
+    """The last versions of one region, oldest first; the last one runs there. The row's id is the region."""
+
+    kind: ClassVar[str] = "history"
+    versions: tuple[Version, ...] = ()
+
+    @property
+    def running(self) -> str | None:
+        return self.versions[-1].digest if self.versions else None
+
+    def now_running(self, digest: str) -> Self:
+        """With that version as the newest; it keeps the grade that it had here."""
+        known = next((v for v in self.versions if v.digest == digest), Version(digest=digest))
+        kept = [*(v for v in self.versions if v.digest != digest), known]
+        while len(kept) > VERSIONS_KEPT:
+            # A bad version is of no more use than to be avoided, and `Bad` remembers that: it goes first.
+            kept.remove(next((v for v in kept[:-1] if v.grade is Grade.BAD), kept[0]))
+        return self.model_copy(update={"versions": tuple(kept)})
+
+    def graded(self, digest: str, grade: Grade) -> Self:
+        versions = tuple(
+            v.model_copy(update={"grade": grade}) if v.digest == digest else v for v in self.versions
+        )
+        return self.model_copy(update={"versions": versions})

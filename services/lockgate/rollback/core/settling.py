@@ -1,0 +1,41 @@
+"""The last answer settles the halted release: its version is marked bad, and what is still owed is named."""
+
+from collections.abc import Mapping
+
+from lockgate.messages.decision import Step, emit, put, remove
+from lockgate.messages.rollbacks import Grade, RegionAnswer, ReleaseSettled, VersionMarked
+from lockgate.rollback.core.rows import Order, Phase, Release
+from lockgate.rollback.core.sentences import counted, listed, shortened
+
+
+def settled(release: Release, application: str, orders: Mapping[str, Order]) -> Step:
+    """Every region has answered or passed its deadline. Orders that are not owed any more are forgotten."""
+    answers = {region: order.answer or RegionAnswer.UNREACHABLE for region, order in orders.items()}
+    debts = tuple(region for region, order in orders.items() if order.owed)
+    artifact = release.artifact
+    step = put(release.model_copy(update={"phase": Phase.SETTLED, "waiting": 0}))
+    for region in orders:
+        step += Step() if region in debts else remove(Order, region)
+    return step + emit(
+        VersionMarked(
+            application=application, digest=artifact.digest, grade=Grade.BAD, reason=release.reason
+        ),
+        ReleaseSettled(
+            application=application,
+            release=release.release,
+            artifact=artifact,
+            answers=answers,
+            debts=debts,
+            reason=_sentence(artifact.label, answers, {region: orders[region].reason for region in debts}),
+        ),
+    )
+
+
+def _sentence(label: str, answers: Mapping[str, RegionAnswer], debts: Mapping[str, str]) -> str:
+    if not answers:
+        return f"There was nothing to take back: {label} had reached no region."
+    text = f"{label} was taken back from {len(answers)} {'region' if len(answers) == 1 else 'regions'}: {counted(answers.values())}."
+    if debts:
+        first, why = next(iter(debts.items()))
+        text += f" It may still run in {listed(debts)}, where the order is given again when the region registers again. {first}: {why}"
+    return shortened(text)

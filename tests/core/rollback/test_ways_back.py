@@ -1,0 +1,69 @@
+"""To which version a region goes back: what ran before, or the newest good one; never a bad one."""
+
+import pytest
+
+from lockgate.messages.rollbacks import Grade
+from lockgate.rollback.core.histories import way_back
+from lockgate.rollback.core.rows import VERSIONS_KEPT, Bad, History, Version
+from tests.support.rollback_journey import digest
+
+GRADES = {"+": Grade.GOOD, "a": Grade.ADOPTED, "-": Grade.BAD, "?": None}
+
+
+def history(text: str) -> History:
+    """`A+ B-`: version A is good, version B is bad and runs now."""
+    versions = (Version(digest=digest(word[0].lower()), grade=GRADES[word[1]]) for word in text.split())
+    return History(versions=tuple(versions))
+
+
+@pytest.mark.parametrize(
+    ("ran", "to", "expected"),
+    [
+        ("Aa F?", "previous", "a"),
+        ("Aa B+ F?", "previous", "b"),
+        ("Aa B+ C? F?", "previous", "c"),
+        ("Aa B+ C? F?", "good", "b"),
+        ("Aa B+ C- F?", "previous", "b"),
+        ("Aa B- C- F?", "good", "a"),
+        ("B+ Aa F?", "good", "b"),
+        ("Aa B+", "previous", "b"),
+        ("B- C- F?", "previous", None),
+        ("F?", "previous", None),
+        ("C? F?", "good", None),
+        ("F+ A+ F?", "previous", "a"),
+        ("", "previous", None),
+    ],
+)
+def test_leaving_f_a_region_goes_back_to(ran: str, to: str, expected: str | None) -> None:
+    found = way_back(history(ran), digest("f"), (), to)  # type: ignore[arg-type]  # a Literal, from a table
+    assert found == (digest(expected) if expected else None)
+
+
+def test_a_region_without_history_has_no_way_back() -> None:
+    assert way_back(None, digest("f"), (), "previous") is None
+
+
+def test_a_version_that_is_bad_elsewhere_is_not_chosen_either() -> None:
+    assert way_back(history("Aa B+ F?"), digest("f"), (digest("b"),), "previous") == digest("a")
+
+
+def test_a_version_that_runs_again_keeps_its_grade_and_becomes_the_newest() -> None:
+    assert history("A+ B- C?").now_running(digest("a")) == history("B- C? A+")
+
+
+def test_a_full_history_forgets_bad_versions_first() -> None:
+    full = history("0+ 1- 2+ 3+ 4+ 5+ 6+ 7+ 8+ 9+")
+    assert len(full.versions) == VERSIONS_KEPT
+    assert full.now_running(digest("a")) == history("0+ 2+ 3+ 4+ 5+ 6+ 7+ 8+ 9+ A?")
+
+
+def test_a_full_history_of_good_versions_forgets_the_oldest() -> None:
+    full = history("0+ 1+ 2+ 3+ 4+ 5+ 6+ 7+ 8+ 9+")
+    assert full.now_running(digest("a")) == history("1+ 2+ 3+ 4+ 5+ 6+ 7+ 8+ 9+ A?")
+
+
+def test_the_list_of_bad_versions_is_bounded_and_keeps_the_newest() -> None:
+    bad = Bad(digests=tuple(f"sha256:{n:064x}" for n in range(100))).adding(digest("f"))
+    assert len(bad.digests) == 100
+    assert bad.digests[0] == f"sha256:{1:064x}"
+    assert bad.digests[-1] == digest("f")
