@@ -197,7 +197,8 @@ def emit(*events: Payload) -> Step:
 class Core(Protocol):
     """What a service decides. Implemented by `Table`."""
 
-    rows: Mapping[str, type[Row]]
+    @property
+    def rows(self) -> Mapping[str, type[Row]]: ...
 
     def keys(self, message: Message[Payload]) -> tuple[str, ...]:
         """The keys under which an event is decided first: its own, `*` for inlets, or none if it is not for us."""
