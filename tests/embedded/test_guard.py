@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
 import pytest
 
-from lockgate.embedded import Kafka
+from lockgate.embedded import EmbeddedError, Kafka
+from lockgate.embedded.process import Guarded, Order
 
 STARTER = """
 import sys, time
@@ -88,11 +89,20 @@ def test_a_killed_guard_takes_its_server_along(tmp_path: Path) -> None:
         assert eventually(lambda: not kafka.running)
 
 
+def test_a_program_that_is_not_there_is_named_with_what_to_do(tmp_path: Path) -> None:
+    order = Order(("/nowhere/java",), cwd=tmp_path, log=tmp_path / "java.log", environment={})
+    with pytest.raises(EmbeddedError) as raised:
+        Guarded(order)
+    assert "/nowhere/java cannot be started: [Errno 2] No such file or directory" in str(raised.value)
+    assert "What to do: see that the file exists" in str(raised.value)
+
+
 def test_servers_survive_the_end_of_the_thread_that_started_them(tmp_path: Path) -> None:
     """A client's thread that ends is no parent that dies."""
     code = """
 import sys, threading
-from lockgate.embedded import Kafka
+from lockgate.embedded import EmbeddedError, Kafka
+from lockgate.embedded.process import Guarded, Order
 kafka = Kafka(sys.argv[1])
 thread = threading.Thread(target=kafka.start)
 thread.start()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
+import psutil  # type: ignore[import-untyped]  # psutil ships no types
 import pytest
 
 from lockgate.embedded import EmbeddedError, Postgres, postgres_binaries
@@ -56,6 +57,20 @@ async def test_pausing_stops_sessions_that_are_open_already(tmp_path: Path) -> N
         postgres.resume()
         assert await session.fetchval("SELECT 2", timeout=20) == 2
         await session.close()
+
+
+async def test_a_server_killed_while_paused_leaves_no_session_behind_and_comes_back(tmp_path: Path) -> None:
+    with Postgres(tmp_path / "postgres", durable=False) as postgres:
+        session = await asyncpg.connect(postgres.dsn())
+        backend = psutil.Process(await session.fetchval("SELECT pg_backend_pid()"))
+        postgres.pause()
+
+        postgres.kill()
+
+        assert not backend.is_running()
+        postgres.start()
+        assert await run(postgres.dsn(), "SELECT 1") == [(1,)]
+        session.terminate()
 
 
 async def test_a_created_database_is_empty_and_apart(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -23,20 +24,26 @@ from typing import Any, Final
 _LOOK_AGAIN: Final = (
     0.5  # seconds between two looks at the parent, should the pipe have leaked into another process
 )
+_LAST_WORDS: Final = 5.0  # seconds that children of an ended server have to end by themselves
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 def main(order: dict[str, Any]) -> int:
     """Run the ordered server until it ends or the starter is gone; returns the exit status to report."""
     wakeup = _wake_on_signals()
+    _adopt_orphans()
     try:
         server = _launch(order)
     except OSError as error:
         _answer(f"failed {error}")
         return 127
     _answer(f"started {server.pid}")
-    if not _serve(server, order["parent"], wakeup):
+    ended = _serve(server, order["parent"], wakeup)
+    if not ended:
         _finish(server, order["stop"], order["grace"])
+    _outlive_orphans()
+    if not ended:
         for path in order["discard"]:
             shutil.rmtree(path, ignore_errors=True)
     return server.returncode if server.returncode >= 0 else 128 - server.returncode
@@ -51,6 +58,12 @@ def _wake_on_signals() -> int:
     signal.signal(signal.SIGTERM, _noted)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return reading
+
+
+def _adopt_orphans() -> None:
+    """What a killed server leaves running becomes the guard's own child (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _noted(_number: int, _frame: object) -> None:
@@ -110,11 +123,15 @@ def _serve(server: "subprocess.Popen[bytes]", parent: int, wakeup: int) -> bool:
 
 
 def _send(pid: int, number: signal.Signals) -> None:
-    """Signal the server; to pause means its children as well, which could otherwise go on answering."""
-    paused = number in {signal.SIGSTOP, signal.SIGCONT}
+    """Signal the server. Its children are paused and resumed with it, as they could otherwise go on answering;
+    and those of a killed server are resumed, so that they see it and end.
+    """
+    before = _children(pid) if number == signal.SIGKILL else []
     os.kill(pid, number)
-    for child in _children(pid) if paused else ():
-        os.kill(child, number)
+    after = _children(pid) if number in {signal.SIGSTOP, signal.SIGCONT} else []
+    for child in before + after:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGCONT if number == signal.SIGKILL else number)
 
 
 def _children(pid: int) -> list[int]:
@@ -137,6 +154,19 @@ def _finish(server: "subprocess.Popen[bytes]", stop: str, grace: float) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+
+
+def _outlive_orphans() -> None:
+    """Wait until the ended server's children have ended, by force in the end: they would be in a restart's way."""
+    deadline = time.monotonic() + _LAST_WORDS
+    with contextlib.suppress(ChildProcessError):  # no child is left
+        while True:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if not pid and time.monotonic() > deadline:
+                for child in _children(os.getpid()):
+                    os.kill(child, signal.SIGKILL)
+            if not pid:
+                time.sleep(0.005)
 
 
 if __name__ == "__main__":
