@@ -1,0 +1,14 @@
+"""A sandbox of two regions for each test that asks for one."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from lockgate.sandbox import Sandbox, Settings
+
+
+@pytest_asyncio.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    settings = Settings(regions=("eu-west", "eu-north"), scrape_seconds=0.05, rate=200.0, backoff_seconds=0.2)
+    async with Sandbox(settings) as running:
+        yield running

@@ -1,0 +1,74 @@
+"""Clients of a running sandbox for tests: a Kubernetes client of a region, Prometheus queries, bounded waiting."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from kubernetes_asyncio import client
+
+from lockgate.sandbox import Sandbox
+
+GOOD = "sha256:" + "1" * 64
+NEXT = "sha256:" + "2" * 64
+BAD = "sha256:" + "3" * 64
+NAMESPACE = "shop"
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+
+
+@asynccontextmanager
+async def kubernetes(sandbox: Sandbox, region: str, token: str | None = None) -> AsyncIterator[client.ApiClient]:
+    """A kubernetes_asyncio client with the region's token (or another)."""
+    place = sandbox.directory()["regions"][region]
+    settings = client.Configuration(host=place["kubernetes"])
+    settings.api_key = {"BearerToken": f"Bearer {place['token'] if token is None else token}"}
+    async with client.ApiClient(settings) as api:
+        yield api
+
+
+async def refused(call: Awaitable[Any]) -> tuple[int, str, str]:
+    """(status, reason, message) of a call that must fail."""
+    try:
+        answer = await call
+    except client.ApiException as error:
+        body = json.loads(error.body) if error.body else {}
+        return error.status, body.get("reason", ""), body.get("message", "")
+    raise AssertionError(f"not refused: {answer}")
+
+
+async def until(check: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:
+    """The first true answer of `check`, asked again and again for at most `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not (answer := await check()):
+            await asyncio.sleep(0.02)
+        return answer
+
+
+async def get_json(url: str, **parameters: Any) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as session, session.get(url, params=parameters) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+async def send_json(method: str, url: str, body: Any = None) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as session, session.request(method, url, json=body) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+def web(image: str = "app:v1", replicas: int = 2, **metadata: Any) -> dict[str, Any]:
+    """A Deployment to apply."""
+    container = {"name": "c", "image": image}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", **metadata},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}},
+        },
+    }
