@@ -1,0 +1,156 @@
+"""What the verifier decides, as a table. Pure: time is an argument, and nothing here does anything."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
+from lockgate.messages.decision import (
+    NOTHING,
+    On,
+    Row,
+    Rows,
+    Step,
+    Table,
+    TimerDue,
+    WorkReported,
+)
+from lockgate.messages.deployments import (
+    DeploymentFailed,
+    DeploymentStarted,
+    GrantRefused,
+    PilotDeployed,
+    RegionDeployed,
+    RegionProbed,
+)
+from lockgate.messages.message import Message
+from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
+from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseEntered, ReleaseStarted
+from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
+from lockgate.verifier.core import anomalies, answers, pilot, stages, watch, waves
+from lockgate.verifier.core.grants import overdue
+from lockgate.verifier.core.measure import Measure, Report
+from lockgate.verifier.core.rows import KINDS, IncidentsRow, Phase, PlanRow, RegionRow, ReleaseRow
+from lockgate.verifier.core.scene import Scene
+
+
+def _started(rows: Rows, given: Message[ReleaseStarted], now: datetime) -> Step:
+    return stages.started(rows, given.body, now)
+
+
+def _halted(scene: Scene, event: ReleaseHalted) -> Scene:
+    return scene.stopped(Phase.FAILED, f"The coordinator halted the release: {event.reason}")
+
+
+def _forgotten(
+    rows: Rows, given: Message[ReleaseSettled | ReleaseClosed | ReleaseCompleted], now: datetime
+) -> Step:
+    """The release is over, also one that failed and was taken back: its plan goes."""
+    row = rows.get(ReleaseRow)
+    if row is None or row.release != given.body.release or row.phase is Phase.OVER:
+        return NOTHING
+    plan = rows.get(PlanRow, row.release)
+    if plan is None:
+        return NOTHING
+    return Scene(rows, now, row, plan, row).stopped(Phase.OVER, "").settled()
+
+
+def _overdue(scene: Scene, due: TimerDue) -> Scene:
+    return overdue(scene, due.body["region"], due.body["grant"])
+
+
+def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
+    """A timer that belongs to a stage, and to no other."""
+    if scene.stage.name != due.body["stage"]:
+        return scene
+    match (due.name, scene.stage):
+        case ("bake", WaveStage() as stage):
+            return waves.baked(scene, stage)
+        case ("watch", WatchStage() as stage):
+            return watch.over(scene, stage)
+        case ("verify", PilotStage() as stage):
+            return pilot.lost(scene, stage, due.body["duration"])
+        case _:
+            return scene
+
+
+def _measured(scene: Scene, work: WorkReported) -> Scene:
+    if not isinstance(scene.stage, PilotStage):
+        return scene
+    order, report = Measure.model_validate(work.body), Report.model_validate({"said": work.report})
+    return pilot.reported(scene, scene.stage, order, report.said, final=work.final)
+
+
+# --- from inputs to scenes ------------------------------------------------------------------------------------
+
+Needs = tuple[tuple[type[Row], str], ...]
+
+
+def _on(change: Callable[[Scene, Any], Scene], *, region: bool = False) -> On:
+    """A line for an event about a release: it changes nothing unless that release is the current one."""
+
+    def decide(rows: Rows, given: Message[Any], now: datetime) -> Step:
+        scene = Scene.of(rows, given.body.release, now)
+        return NOTHING if scene is None else stages.finish(change(scene, given.body))
+
+    def touches(given: Message[Any]) -> Needs:
+        needs: Needs = ((ReleaseRow, ""), (PlanRow, given.body.release))
+        return (*needs, (RegionRow, given.body.region)) if region else needs
+
+    return On(decide, touches)
+
+
+def _on_own(change: Callable[[Scene, Any], Scene]) -> On:
+    """A line for a timer or a piece of work: its body names the release that it was set for."""
+
+    def decide(rows: Rows, given: TimerDue | WorkReported, now: datetime) -> Step:
+        scene = Scene.of(rows, given.body["release"], now)
+        return NOTHING if scene is None else stages.finish(change(scene, given))
+
+    return On(decide, lambda given: ((ReleaseRow, ""), (PlanRow, given.body["release"])))
+
+
+def _on_incident(change: Callable[[Scene, Any], Scene]) -> On:
+    """A line for an incident: it is about whichever release is the current one."""
+
+    def decide(rows: Rows, given: Message[Any], now: datetime) -> Step:
+        row = rows.get(ReleaseRow)
+        scene = None if row is None else Scene.of(rows, row.release, now)
+        return NOTHING if scene is None else stages.finish(change(scene, given.body))
+
+    return On(decide, lambda _given: ((ReleaseRow, ""), (IncidentsRow, "")))
+
+
+_RELEASE = On(_started, lambda given: ((ReleaseRow, ""), (PlanRow, given.body.release)))
+_END = On(_forgotten, _RELEASE.touches)
+_ROUTE = On(anomalies.route)
+_ANSWER = _on(answers.given, region=True)
+
+TABLE = Table(
+    kinds=KINDS,
+    events={
+        ReleaseStarted: _RELEASE,
+        ReleaseEntered: _on(stages.entered),
+        ReleaseCompleted: _END,
+        ReleaseClosed: _END,
+        DeploymentStarted: _on(answers.begun, region=True),
+        RegionDeployed: _ANSWER,
+        PilotDeployed: _ANSWER,
+        RegionProbed: _ANSWER,
+        DeploymentFailed: _ANSWER,
+        GrantRefused: _ANSWER,
+        ReleaseHalted: _on(_halted),
+        ReleaseSettled: _END,
+        IncidentDetected: _on_incident(anomalies.detected),
+        IncidentResolved: _on_incident(anomalies.resolved),
+    },
+    shared={IncidentDetected: _ROUTE, IncidentResolved: _ROUTE},
+    timers={
+        "deadline": _on_own(_overdue),
+        "bake": _on_own(_stage_timer),
+        "watch": _on_own(_stage_timer),
+        "verify": _on_own(_stage_timer),
+    },
+    work={"measure": _on_own(_measured)},
+)
+"""The verifier's core."""

@@ -1,0 +1,101 @@
+"""Incidents: whether monitoring's complaint is the doing of the release.
+
+It is if the release's production steps were begun in the region that the incident names, or anywhere if it names
+none. A region that the plan does not have blames nobody. An incident that was reported before the release reached its
+region is remembered until it is resolved: monitoring repeats it, and it is not the release's doing then either.
+"""
+
+from datetime import datetime
+
+from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
+from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.decision import NOTHING, Rows, Step, put
+from lockgate.messages.message import Message, derived_id
+from lockgate.messages.values import Name, Value
+from lockgate.verifier.core.rows import IncidentsRow, RegionRow
+from lockgate.verifier.core.scene import Scene
+
+MOST_REMEMBERED = 64
+
+Incident = IncidentDetected | IncidentResolved
+
+
+class _Addressed(Value):
+    application: Name
+
+
+def route(_rows: Rows, given: Message[Incident], _now: datetime) -> Step:
+    """Under `*`: the application is the last segment of the service's id; what is no valid name is for nobody."""
+    try:
+        addressed = _Addressed(application=last_segment(given.body.service))
+    except ValueError:  # pydantic's error about the name
+        return NOTHING
+    return Step(forward=(addressed.application,))
+
+
+def last_segment(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def detected(scene: Scene, incident: IncidentDetected) -> Scene:
+    name = derived_id("incident", incident.incident)
+    known = _known(scene)
+    if name in known.seen:
+        return scene
+    if not _other_artifact(scene, incident) and (guilty := _blamed(scene, incident)) is not None:
+        return _failed(scene, incident, guilty)
+    seen = (*known.seen, name)[-MOST_REMEMBERED:]
+    return scene.then(put(known.model_copy(update={"seen": seen})))
+
+
+def resolved(scene: Scene, incident: IncidentResolved) -> Scene:
+    """Forgotten: if it comes again, it is a new one."""
+    name = derived_id("incident", incident.incident)
+    known = _known(scene)
+    if name not in known.seen:
+        return scene
+    return scene.then(
+        put(known.model_copy(update={"seen": tuple(seen for seen in known.seen if seen != name)}))
+    )
+
+
+def _known(scene: Scene) -> IncidentsRow:
+    known, release = scene.rows.get(IncidentsRow), scene.release.release
+    return known if known is not None and known.release == release else IncidentsRow(release=release)
+
+
+def _other_artifact(scene: Scene, incident: IncidentDetected) -> bool:
+    """Whether it names another digest. What names no digest may mean any version."""
+    if not incident.artifact_id:
+        return False
+    version = ArtifactPublished(purl=incident.artifact_id).version
+    return version.startswith("sha256:") and version != scene.plan.artifact.digest
+
+
+def _blamed(scene: Scene, incident: IncidentDetected) -> tuple[str, ...] | None:
+    """The guilty regions; empty if it names none; None if the release is nowhere that it names."""
+    named = last_segment(incident.environment)
+    if not named:
+        return () if scene.release.exposed else None
+    row = scene.rows.get(RegionRow, named)
+    here = row is not None and row.release == scene.release.release and row.exposed
+    return (named,) if here else None
+
+
+def _failed(scene: Scene, incident: IncidentDetected, guilty: tuple[str, ...]) -> Scene:
+    exposed = scene.release.exposed
+    where = f"in the region {guilty[0]}" if guilty else "without naming a region"
+    runs = "there" if guilty else f"in {exposed} region{'' if exposed == 1 else 's'}"
+    said = f" It says: {incident.description[:1000]}" if incident.description else ""
+    return scene.failed(
+        f"Monitoring reported the incident {incident.incident} {where}, while the release "
+        f"{scene.plan.artifact.label} runs {runs}.{said}",
+        guilty=guilty,
+        evidence={
+            "incident": incident.incident,
+            "service": incident.service,
+            "environment": incident.environment,
+            "artifactId": incident.artifact_id,
+            "description": incident.description,
+        },
+    )

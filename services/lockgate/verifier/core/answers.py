@@ -1,0 +1,69 @@
+"""What deployers answer: to which stage it matters, and where the release may run by now."""
+
+from typing import assert_never
+
+from lockgate.messages.decision import put
+from lockgate.messages.deployments import (
+    DeploymentFailed,
+    DeploymentStarted,
+    GrantRefused,
+    PilotDeployed,
+    RegionDeployed,
+    RegionProbed,
+)
+from lockgate.messages.plan import PilotStage, PreprodStage, WaveStage
+from lockgate.messages.values import Fence
+from lockgate.verifier.core import pilot, preprod, waves
+from lockgate.verifier.core.grants import Answer, answered, attempt_failed, refused
+from lockgate.verifier.core.rows import RegionRow
+from lockgate.verifier.core.scene import Scene
+
+
+def begun(scene: Scene, event: DeploymentStarted) -> Scene:
+    return _exposed(scene, event.region, event.fence)
+
+
+def given(scene: Scene, answer: Answer) -> Scene:
+    """A deployer answers. What does not answer the newest grant only tells where the release may run."""
+    region = answered(scene, answer)
+    if region is None:
+        wrote = isinstance(answer, RegionDeployed | PilotDeployed)
+        return _exposed(scene, answer.region, answer.fence) if wrote else scene
+    match answer:
+        case RegionDeployed() | PilotDeployed():
+            return _deployed(*_counted_as_exposed(scene, region), answer)
+        case RegionProbed():
+            return preprod.probed(scene, answer, region)
+        case DeploymentFailed(reason=reason):
+            return attempt_failed(scene, answer.region, region, reason)
+        case GrantRefused():
+            return refused(scene, answer, region)
+        case _:
+            assert_never(answer)
+
+
+def _deployed(scene: Scene, region: RegionRow, answer: RegionDeployed | PilotDeployed) -> Scene:
+    match (scene.stage, answer):
+        case (PreprodStage(), RegionDeployed()):
+            return preprod.deployed(scene, answer, region)
+        case (PilotStage() as stage, PilotDeployed()):
+            return pilot.deployed(scene, answer, region, stage)
+        case (WaveStage() as stage, RegionDeployed()):
+            return waves.deployed(scene, answer, region, stage)
+        case _:  # an answer of another kind than the grant asked for
+            return scene
+
+
+def _exposed(scene: Scene, name: str, fence: Fence) -> Scene:
+    """Production steps of the release were begun in the region, by this grant or an older one."""
+    row = scene.rows.get(RegionRow, name)
+    if row is None or row.release != scene.release.release or fence.number != scene.release.entered:
+        return scene
+    scene, marked = _counted_as_exposed(scene, row)
+    return scene if marked is row else scene.then(put(marked, name))
+
+
+def _counted_as_exposed(scene: Scene, row: RegionRow) -> tuple[Scene, RegionRow]:
+    if row.exposed or isinstance(scene.stage, PreprodStage):
+        return scene, row
+    return scene.then(exposed=scene.release.exposed + 1), row.model_copy(update={"exposed": True})

@@ -1,0 +1,193 @@
+"""Grants: the permission for one deployer to do one step in one region, with its fence and its deadline."""
+
+from datetime import timedelta
+
+from lockgate.messages.decision import CancelTimer, SetTimer, Step, emit, put
+from lockgate.messages.deployments import (
+    DeploymentFailed,
+    GrantRefused,
+    PilotDeployed,
+    RefusalCode,
+    RegionDeployed,
+    RegionProbed,
+)
+from lockgate.messages.plan import PilotStage, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.values import Fence
+from lockgate.messages.verdicts import Action, Granted, RegionFailed, WaitingFor
+from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
+from lockgate.verifier.core.scene import Scene, after, seconds, sentence
+
+Answer = RegionDeployed | PilotDeployed | RegionProbed | DeploymentFailed | GrantRefused
+
+MOST_EXPIRED = 5
+"""So often a region may refuse a grant of one attempt as too old before that is a failed attempt: a deployer whose
+clock is wrong refuses at once, and would be granted to without end."""
+
+
+def grant(scene: Scene, name: str, region: RegionRow, action: Action, attempt: int) -> Scene:
+    """The next grant of the region. Its counter goes on over stages, attempts and actions."""
+    new = region.model_copy(
+        update={
+            "stage": scene.stage.name,
+            "action": action,
+            "state": RegionState.GRANTED,
+            "number": fence_number(scene),
+            "grant": region.grant + 1,
+            "attempt": attempt,
+            "expired": region.expired if (region.stage, region.attempt) == (scene.stage.name, attempt) else 0,
+        }
+    )
+    granted = _granted(scene, name, new)
+    timer = SetTimer(
+        f"deadline {name}",
+        after(scene.now, granted.deadline),
+        {"release": new.release, "region": name, "grant": new.grant},
+        grace=timedelta(seconds=granted.valid_for),
+    )
+    return scene.then(put(new, name), emit(granted), Step(timers=(timer,)))
+
+
+def _granted(scene: Scene, name: str, region: RegionRow) -> Granted:
+    stage, place, deadline = scene.stage, scene.place(name), _deadline(scene)
+    return Granted(
+        **scene.about,
+        region=name,
+        deployer=place.deployer,
+        namespace=place.namespace,
+        cluster=place.cluster,
+        action=region.action,
+        fence=Fence(number=region.number, turn=0, grant=region.grant),
+        artifact=scene.plan.artifact,
+        workload=scene.plan.plan.workload,
+        share=stage.share if isinstance(stage, PilotStage) else None,
+        requests=tuple(stage.requests)
+        if isinstance(stage, PreprodStage) and region.action is Action.PROBE
+        else (),
+        attempt=region.attempt,
+        valid_for=deadline / 2,
+        deadline=deadline,
+    )
+
+
+def fence_number(scene: Scene) -> int:
+    """Pre-production writes under the number of `started`, production under that of `entered`."""
+    release = scene.release
+    return release.started if isinstance(scene.stage, PreprodStage) else release.entered or 0
+
+
+def _deadline(scene: Scene) -> float:
+    """Seconds: a wave's budget is for one attempt in one region, that of other stages for the whole stage."""
+    match scene.stage:
+        case WaveStage(budget=budget):
+            return budget
+        case PreprodStage(budget=budget) | PilotStage(budget=budget):
+            spent = (scene.now - scene.release.since).total_seconds()
+            return max(budget - spent, 0.0)
+        case WatchStage():
+            raise TypeError("a watch deploys nothing: there is no deadline to give")
+
+
+def answered(scene: Scene, answer: Answer) -> RegionRow | None:
+    """The row of the region if this answers its newest grant; None for what is late, foreign or out of place."""
+    if scene.release.phase is not Phase.REGIONS or answer.stage != scene.stage.name:
+        return None
+    region = scene.region(answer.region)
+    fence = Fence(number=region.number, turn=0, grant=region.grant)
+    expected = (RegionState.GRANTED, scene.stage.name, region.action, fence)
+    return region if (region.state, region.stage, answer.action, answer.fence) == expected else None
+
+
+def done(scene: Scene, name: str, region: RegionRow) -> Scene:
+    """The region did what the stage asks of it."""
+    release = scene.release
+    return scene.then(
+        put(region.model_copy(update={"state": RegionState.DONE}), name),
+        Step(timers=(CancelTimer(f"deadline {name}"),)),
+        done=release.done + 1,
+        outstanding=release.outstanding - 1,
+    )
+
+
+def refused(scene: Scene, refusal: GrantRefused, region: RegionRow) -> Scene:
+    match refusal.code:
+        case RefusalCode.FENCED:
+            return _fenced(scene, refusal, region)
+        case RefusalCode.EXPIRED if region.expired < MOST_EXPIRED:
+            aged = region.model_copy(update={"expired": region.expired + 1})
+            return grant(scene, refusal.region, aged, region.action, region.attempt)
+        case RefusalCode.EXPIRED:
+            reason = (
+                f"The deployer {refusal.deployer} refused {region.expired + 1} grants in a row as too old: "
+                f"compare its clock with the verifier's, and see how far behind it reads. It says: {refusal.reason}"
+            )
+            return attempt_failed(scene, refusal.region, region, reason)
+        case RefusalCode.NOT_SERVED:
+            reason = f"The deployer {refusal.deployer} does not serve the region: {refusal.reason}"
+            return attempt_failed(scene, refusal.region, region, reason)
+
+
+def _fenced(scene: Scene, refusal: GrantRefused, region: RegionRow) -> Scene:
+    """No attempt is lost and nothing more is granted: whoever raised the fence says what follows."""
+    name = refusal.region
+    return scene.then(
+        put(region.model_copy(update={"state": RegionState.FENCED}), name),
+        Step(timers=(CancelTimer(f"deadline {name}"),)),
+        fenced=scene.release.fenced + 1,
+    ).waits(
+        WaitingFor.COORDINATOR,
+        f"The region {name} refused the grant {refusal.fence}, having seen a newer fence; nothing more is granted "
+        f"until the coordinator says what follows. The deployer says: {refusal.reason}",
+    )
+
+
+def attempt_failed(
+    scene: Scene, name: str, region: RegionRow, reason: str, *, unreachable: bool = False
+) -> Scene:
+    """A failed attempt: granted again while the plan allows it, else the release fails."""
+    stage = scene.stage
+    attempts = 1 + (stage.retry if isinstance(stage, WaveStage) else 0)
+    final = region.attempt >= attempts
+    failure = RegionFailed(
+        **scene.about,
+        region=name,
+        attempt=region.attempt,
+        final=final,
+        unreachable=unreachable,
+        reason=sentence(reason),
+    )
+    told = scene.then(emit(failure))
+    if final:
+        last = told.then(put(region.model_copy(update={"state": RegionState.FAILED}), name))
+        return last.failed(_last_attempt(name, stage, attempts, reason), guilty=(name,))
+    if scene.release.fenced:
+        return told.then(put(region.model_copy(update={"state": RegionState.FENCED}), name))
+    return grant(told, name, region, region.action, region.attempt + 1)
+
+
+def _last_attempt(name: str, stage: Stage, attempts: int, reason: str) -> str:
+    which = "its only attempt" if attempts == 1 else f"the last of {attempts} attempts"
+    return f"The region {name} failed in {which} in the stage {stage.name}: {reason}"
+
+
+def overdue(scene: Scene, name: str, grant_number: int) -> Scene:
+    """The deadline of a grant passed without an answer."""
+    region = scene.region(name)
+    expected = (RegionState.GRANTED, scene.stage.name, grant_number)
+    if scene.release.phase is not Phase.REGIONS or (region.state, region.stage, region.grant) != expected:
+        return scene
+    place = scene.place(name)
+    reason = (
+        f"The deployer {place.deployer} did not answer the grant {region.number}.0.{region.grant} "
+        f"({region.action}) in the region {name} in time"
+    )
+    return attempt_failed(scene, name, region, f"{reason}: {_allowed(scene.stage)}.", unreachable=True)
+
+
+def _allowed(stage: Stage) -> str:
+    match stage:
+        case WaveStage(budget=budget):
+            return f"the plan allows {seconds(budget)} for an attempt"
+        case PreprodStage(budget=budget) | PilotStage(budget=budget):
+            return f"the plan's budget of {seconds(budget)} for the stage is over"
+        case WatchStage():
+            return "the watch deploys nothing"

@@ -1,0 +1,108 @@
+"""What the verifier remembers of an application: the current release, its plan, its regions, open incidents.
+
+Region rows are keyed by the region, not by the release: the next release overwrites them, so state does not grow
+with the number of releases. A row that names another release counts as absent.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from lockgate.messages.decision import Row
+from lockgate.messages.plan import Plan
+from lockgate.messages.values import Artifact, Place
+from lockgate.messages.verdicts import Action, WaitingFor
+
+
+class Phase(StrEnum):
+    """Where the release stands within its stage."""
+
+    PRODUCTION = "production"  # it waits until it owns production
+    REGIONS = "regions"  # grants are given and answered
+    EVIDENCE = "evidence"  # the pilot is compared with production
+    BAKE = "bake"  # the wave is left alone
+    WATCH = "watch"  # post-deployment verification
+    PASSED = "passed"  # only within a decision: the next stage begins before it ends
+    FAILED = "failed"  # nothing more is granted; the coordinator takes it back
+    OVER = "over"  # completed, settled or closed
+
+
+class RegionState(StrEnum):
+    GRANTED = "granted"  # its newest grant is not answered yet
+    DONE = "done"  # it did what the stage asks of it
+    FENCED = "fenced"  # it refused, having seen a newer fence
+    FAILED = "failed"  # no attempt is left
+
+
+class Waiting(Row):
+    """What was last said to be waited for, so that it is said once. Part of the release row."""
+
+    kind: ClassVar[str] = "waiting"
+    stage: str
+    waiting_for: WaitingFor
+    until: str | None
+
+
+class ReleaseRow(Row):
+    """The application's current release: a cursor and counters, no list that grows with the regions. Id: ''."""
+
+    kind: ClassVar[str] = "release"
+    release: str
+    started: int
+    entered: int | None = None
+    stage: int = 0
+    phase: Phase = Phase.REGIONS
+    since: datetime
+    """When the phase of the stage began."""
+    cursor: int = 0
+    """How many regions of the stage were granted to so far, in the plan's order."""
+    outstanding: int = 0
+    done: int = 0
+    fenced: int = 0
+    exposed: int = 0
+    """How many production regions may run the release by now."""
+    looks: int = 0
+    extended: bool = False
+    waiting: Waiting | None = None
+
+
+class PlanRow(Row):
+    """What the release carries through all of its stages; never changed. Id: the release."""
+
+    kind: ClassVar[str] = "plan"
+    artifact: Artifact
+    plan: Plan
+    places: dict[str, Place]
+
+
+class RegionRow(Row):
+    """What was granted to a region for a release, and how it answered. Id: the region."""
+
+    kind: ClassVar[str] = "region"
+    release: str
+    stage: str = ""
+    action: Action = Action.DEPLOY
+    state: RegionState = RegionState.DONE
+    number: int = 0
+    grant: int = 0
+    """The newest grant of this release in this region, over all stages and attempts."""
+    attempt: int = 0
+    expired: int = 0
+    """How many grants of this attempt were refused as too old."""
+    exposed: bool = False
+    """A production step of the release was begun here."""
+    pilot_pods: str = ""
+    baseline_pods: str = ""
+    evidence: dict[str, Any] | None = None
+    """What the probes of pre-production said, bounded."""
+
+
+class IncidentsRow(Row):
+    """Incidents that were reported during the release and are not its doing. Id: ''. Bounded."""
+
+    kind: ClassVar[str] = "incidents"
+    release: str
+    seen: tuple[str, ...] = ()
+
+
+KINDS = (ReleaseRow, PlanRow, RegionRow, IncidentsRow)

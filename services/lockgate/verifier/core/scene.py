@@ -1,0 +1,151 @@
+"""One decision about the current release, as it unfolds: what it sees, and what was decided so far.
+
+A scene is immutable; each transition returns the next one. `settled` makes the decision's Step of it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from lockgate.messages.decision import NOTHING, CancelTimer, CancelWork, Rows, Step, emit, put, remove
+from lockgate.messages.plan import Stage
+from lockgate.messages.values import Place
+from lockgate.messages.verdicts import (
+    Outcome,
+    StagePassed,
+    StageWaiting,
+    VerdictReached,
+    WaitingFor,
+    WatchEnded,
+    WatchOutcome,
+)
+from lockgate.verifier.core.rows import Phase, PlanRow, RegionRow, ReleaseRow, Waiting
+
+STOPPED = (Phase.FAILED, Phase.OVER)
+LONGEST_SENTENCE = 2000
+
+
+def sentence(text: str) -> str:
+    """The text, cut to what an event may carry."""
+    return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - 1] + "…"
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339, as events carry it."""
+    return moment.isoformat(timespec="milliseconds")
+
+
+def seconds(length: float) -> str:
+    """A length of time for people."""
+    return f"{length:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    rows: Rows
+    now: datetime
+    release: ReleaseRow
+    plan: PlanRow
+    before: ReleaseRow | None
+    done: Step = NOTHING
+
+    @classmethod
+    def of(cls, rows: Rows, release: str, now: datetime) -> Self | None:
+        """The scene if this release is the current one and goes on; None if nothing can change any more."""
+        row = rows.get(ReleaseRow)
+        if row is None or row.release != release or row.phase in STOPPED:
+            return None
+        plan = rows.get(PlanRow, release)
+        return None if plan is None else cls(rows, now, row, plan, row)
+
+    @property
+    def stage(self) -> Stage:
+        return self.plan.plan.stages[self.release.stage]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The fields that every event about a stage has."""
+        return {
+            "application": self.rows.key,
+            "release": self.release.release,
+            "stage": self.stage.name,
+        }
+
+    def place(self, region: str) -> Place:
+        return self.plan.places[region]
+
+    def region(self, name: str) -> RegionRow:
+        """The region's row of this release; a fresh one if there is none yet."""
+        return self.regions((name,))[name]
+
+    def regions(self, names: tuple[str, ...]) -> dict[str, RegionRow]:
+        found, release = self.rows.many(RegionRow, names), self.release.release
+        mine = {name: row for name, row in found.items() if row.release == release}
+        return {name: mine.get(name, RegionRow(release=release)) for name in names}
+
+    def then(self, *steps: Step, **changes: Any) -> Self:
+        """The next scene: these steps added, these fields of the release changed."""
+        done = sum(steps, self.done)
+        release = self.release.model_copy(update=changes) if changes else self.release
+        return replace(self, done=done, release=release)
+
+    def waits(self, waiting_for: WaitingFor, reason: str, *, until: datetime | None = None) -> Self:
+        """Says what is waited for, unless that was the last thing said."""
+        waiting = Waiting(
+            stage=self.stage.name, waiting_for=waiting_for, until=stamp(until) if until else None
+        )
+        if waiting == self.release.waiting:
+            return self
+        said = StageWaiting(
+            **self.about, waiting_for=waiting_for, reason=sentence(reason), until=waiting.until
+        )
+        return self.then(emit(said), waiting=waiting)
+
+    def passed(self, reason: str) -> Self:
+        said = StagePassed(**self.about, kind=self.stage.kind, reason=sentence(reason))
+        return self.then(emit(said), phase=Phase.PASSED)
+
+    def failed(
+        self, reason: str, *, guilty: tuple[str, ...] = (), evidence: dict[str, Any] | None = None
+    ) -> Self:
+        """The verdict that ends the release: nothing more is granted, the coordinator takes it back."""
+        verdict = VerdictReached(
+            **self.about,
+            outcome=Outcome.FAIL,
+            reason=sentence(reason),
+            guilty=guilty,
+            evidence=evidence or {},
+        )
+        after = self.then(emit(verdict))
+        if self.release.phase is Phase.WATCH:
+            ended = WatchEnded(**self.about, outcome=WatchOutcome.FAILED, reason=sentence(reason))
+            after = after.then(emit(ended))
+        return after.stopped(Phase.FAILED, f"The release failed in the stage {self.stage.name}: {reason}")
+
+    def stopped(self, phase: Phase, reason: str) -> Self:
+        """Timers and work go. All regions granted to are addressed: once, at the end."""
+        names = [] if self.stage.kind == "watch" else self.stage.regions[: self.release.cursor]
+        timers = [*(f"deadline {name}" for name in names if self.release.outstanding), *STAGE_TIMERS]
+        quiet = Step(
+            timers=tuple(CancelTimer(name) for name in timers),
+            work=(CancelWork(f"measure {self.stage.name}"),),
+        )
+        after = self.then(quiet, outstanding=0)
+        if phase is Phase.FAILED:
+            after = after.waits(WaitingFor.COORDINATOR, reason)
+        return after.then(phase=phase)
+
+    def settled(self) -> Step:
+        """What the decision comes to. A scene in which nothing happened comes to nothing."""
+        if self.release == self.before and self.done == NOTHING:
+            return NOTHING
+        gone = remove(PlanRow, self.release.release) if self.release.phase is Phase.OVER else NOTHING
+        return self.done + put(self.release) + gone
+
+
+STAGE_TIMERS = ("bake", "watch", "verify")
+"""Timers of which a stage has at most one."""
+
+
+def after(moment: datetime, length: float) -> datetime:
+    return moment + timedelta(seconds=length)

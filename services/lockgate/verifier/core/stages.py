@@ -1,0 +1,70 @@
+"""The way through the plan: which stage begins when, and what each of its kinds does at its beginning."""
+
+from datetime import datetime
+from typing import assert_never
+
+from lockgate.messages.decision import NOTHING, Rows, Step, put, remove
+from lockgate.messages.plan import PilotStage, PreprodStage, WatchStage, WaveStage
+from lockgate.messages.releases import ReleaseEntered, ReleaseStarted
+from lockgate.messages.verdicts import WaitingFor
+from lockgate.verifier.core import pilot, preprod, watch, waves
+from lockgate.verifier.core.rows import Phase, PlanRow, ReleaseRow
+from lockgate.verifier.core.scene import Scene
+
+
+def started(rows: Rows, event: ReleaseStarted, now: datetime) -> Step:
+    """A newer release begins its first stage; what was known of the one before it goes."""
+    current = rows.get(ReleaseRow)
+    if current is not None and event.number <= max(current.started, current.entered or 0):
+        return NOTHING
+    plan = PlanRow(artifact=event.artifact, plan=event.plan, places=event.places)
+    release = ReleaseRow(release=event.release, started=event.number, since=now)
+    left = remove(PlanRow, current.release) if current and current.release != event.release else NOTHING
+    scene = Scene(rows, now, release, plan, None, left + put(plan, event.release))
+    if unserved := [region for region in event.plan.regions if region not in event.places]:
+        return scene.failed(
+            f"No deployer serves the region {unserved[0]}: start one for it, or take it out of the plan."
+        ).settled()
+    return finish(begin(scene))
+
+
+def entered(scene: Scene, event: ReleaseEntered) -> Scene:
+    """The release owns production from here on."""
+    if scene.release.entered is not None or event.number <= scene.release.started:
+        return scene
+    scene = scene.then(entered=event.number)
+    return begin(scene) if scene.release.phase is Phase.PRODUCTION else scene
+
+
+def finish(scene: Scene) -> Step:
+    """What the decision comes to; if a stage passed in it, the next one begins in it."""
+    last = len(scene.plan.plan.stages) - 1
+    while scene.release.phase is Phase.PASSED:
+        if scene.release.stage == last:
+            scene = scene.then(phase=Phase.OVER)
+        else:
+            scene = begin(scene.then(stage=scene.release.stage + 1))
+    return scene.settled()
+
+
+def begin(scene: Scene) -> Scene:
+    fresh = {"cursor": 0, "outstanding": 0, "done": 0, "fenced": 0, "looks": 0, "extended": False}
+    scene = scene.then(**fresh, phase=Phase.REGIONS, since=scene.now)
+    stage = scene.stage
+    if isinstance(stage, PreprodStage):
+        return preprod.begin(scene, stage)
+    if scene.release.entered is None:
+        return scene.then(phase=Phase.PRODUCTION).waits(
+            WaitingFor.PRODUCTION,
+            f"The stage {stage.name} touches production, which another release may own; "
+            "it begins when intake lets this one enter.",
+        )
+    match stage:
+        case PilotStage():
+            return pilot.begin(scene, stage)
+        case WaveStage():
+            return waves.begin(scene, stage)
+        case WatchStage():
+            return watch.begin(scene, stage)
+        case _:
+            assert_never(stage)
