@@ -1,0 +1,106 @@
+"""Halts raise floors and write nothing; orders take a region back and are always answered."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from lockgate.deployer.bodies import OrderBody
+from lockgate.deployer.core.floors import Served, begun, below, not_served, raised, slot, state_of
+from lockgate.deployer.core.rows import RegionState, higher
+from lockgate.deployer.core.steps import answer_by
+from lockgate.deployer.reports import (
+    Failed,
+    Fenced,
+    Progressed,
+    RolledBack,
+    Started,
+    Untouched,
+    order_report,
+)
+from lockgate.messages.decision import NOTHING, Rows, StartWork, Step, WorkReported, emit, put
+from lockgate.messages.deployments import (
+    OrderRefused,
+    RefusalCode,
+    RegionRolledBack,
+    RegionUntouched,
+    RollbackFailed,
+)
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
+from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
+from lockgate.messages.values import Fence, Sentence
+
+
+def halted(served: Served) -> Callable[[Rows, Message[ReleaseHalted], datetime], Step]:
+    def decide(rows: Rows, given: Message[ReleaseHalted], now: datetime) -> Step:
+        del now
+        halt = given.body
+        fence, step = Fence(number=halt.number, turn=halt.turn, grant=0), NOTHING
+        for region in dict.fromkeys(halt.regions):
+            if region in served.namespaces:
+                step += raised(rows, region, fence)
+        return step
+
+    return decide
+
+
+def ordered(served: Served) -> Callable[[Rows, Message[RollbackOrdered], datetime], Step]:
+    def decide(rows: Rows, given: Message[RollbackOrdered], now: datetime) -> Step:
+        del now
+        order = given.body
+        if (why := not_served(rows, served, order)) is not None:
+            return emit(_refused(order, served, RefusalCode.NOT_SERVED, why))
+        state = state_of(rows, order.region)
+        if (why := below(state, order.fence)) is not None:
+            return emit(_refused(order, served, RefusalCode.FENCED, why))
+        until = answer_by(datetime.fromisoformat(given.at), order.deadline)
+        body = OrderBody(order=order, until=until, touched=state.touched == order.fence.number).json_body()
+        return begun(rows, order.region, order.fence, StartWork(slot(order.region), "rollback", body))
+
+    return decide
+
+
+def order_reported(served: Served) -> Callable[[Rows, WorkReported, datetime], Step]:
+    def decide(rows: Rows, given: WorkReported, now: datetime) -> Step:
+        del now
+        order = OrderBody.read(given.body).order
+        state = state_of(rows, order.region)
+        if state.running is None or state.running.fence != order.fence:
+            return NOTHING  # replaced meanwhile
+        return _answered(served, order, state, given.report)
+
+    return decide
+
+
+def _answered(served: Served, order: RollbackOrdered, state: RegionState, report: dict[str, Any]) -> Step:
+    about = _about(order, served)
+    match order_report(report):
+        case Started() | Progressed():
+            return NOTHING  # an order is answered once, at its end
+        case RolledBack(digest=digest):
+            return _over(state, order, RegionRolledBack(**about, digest=digest))
+        case Untouched(reason=reason):
+            return _over(state, order, RegionUntouched(**about, reason=reason))
+        case Failed(reason=reason):
+            return _over(state, order, RollbackFailed(**about, reason=reason))
+        case Fenced(live=live, reason=reason):
+            seen = state.model_copy(update={"floor": higher(live, state.floor)})
+            return _over(seen, order, _refused(order, served, RefusalCode.FENCED, reason))
+
+
+def _over(state: RegionState, order: RollbackOrdered, answer: Payload) -> Step:
+    return put(state.model_copy(update={"running": None}), order.region) + emit(answer)
+
+
+def _about(order: RollbackOrdered, served: Served) -> dict[str, Any]:
+    return {
+        "application": order.application,
+        "release": order.release,
+        "region": order.region,
+        "deployer": served.name,
+        "fence": order.fence,
+    }
+
+
+def _refused(order: RollbackOrdered, served: Served, code: RefusalCode, reason: Sentence) -> OrderRefused:
+    return OrderRefused(**_about(order, served), code=code, reason=reason)

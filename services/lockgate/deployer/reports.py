@@ -1,0 +1,93 @@
+"""What a piece of work may report: a closed union, told apart by `outcome`. Written by the work, read by the core."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from lockgate.messages.deployments import Live, ProbeResult
+from lockgate.messages.values import Digest, Fence, Sentence, Share
+
+
+class Report(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def json_body(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+
+class Registered(Report):
+    outcome: Literal["registered"] = "registered"
+    cluster: str = Field(max_length=128)
+    live: dict[str, Live]
+
+
+class Started(Report):
+    """The region was looked at, nothing stands in the way, and the first write comes next."""
+
+    outcome: Literal["started"] = "started"
+    found: Digest | None
+
+
+class Progressed(Report):
+    outcome: Literal["progressed"] = "progressed"
+    updated: int = Field(ge=0)
+    wanted: int = Field(ge=0)
+    reason: Sentence
+
+
+class Deployed(Report):
+    outcome: Literal["deployed"] = "deployed"
+
+
+class Piloted(Report):
+    outcome: Literal["piloted"] = "piloted"
+    share: Share
+    pilot_pods: str
+    baseline_pods: str
+
+
+class Probed(Report):
+    outcome: Literal["probed"] = "probed"
+    results: tuple[ProbeResult, ...]
+
+
+class Failed(Report):
+    outcome: Literal["failed"] = "failed"
+    reason: Sentence
+
+
+class Fenced(Report):
+    """The cluster itself shows a newer fence: nothing was written any more."""
+
+    outcome: Literal["fenced"] = "fenced"
+    live: Fence
+    reason: Sentence
+
+
+class RolledBack(Report):
+    outcome: Literal["rolled-back"] = "rolled-back"
+    digest: Digest
+
+
+class Untouched(Report):
+    outcome: Literal["untouched"] = "untouched"
+    reason: Sentence
+
+
+StepReport = Annotated[
+    Started | Progressed | Deployed | Piloted | Probed | Failed | Fenced, Field(discriminator="outcome")
+]
+OrderReport = Annotated[
+    RolledBack | Untouched | Failed | Fenced | Progressed | Started, Field(discriminator="outcome")
+]
+
+_STEP: TypeAdapter[StepReport] = TypeAdapter(StepReport)
+_ORDER: TypeAdapter[OrderReport] = TypeAdapter(OrderReport)
+
+
+def step_report(report: dict[str, Any]) -> StepReport:
+    return _STEP.validate_python(report)
+
+
+def order_report(report: dict[str, Any]) -> OrderReport:
+    return _ORDER.validate_python(report)

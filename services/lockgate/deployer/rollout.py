@@ -1,0 +1,77 @@
+"""Whether a roll-out is over, by the rules of `kubectl rollout status`; and why pods do not come up. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lockgate.deployer.objects import Json, name_of, pods_of, replicas_of
+
+_NORMAL = {"ContainerCreating", "PodInitializing"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    updated: int
+    wanted: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolledOut:
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """Kubernetes says that the progress deadline was exceeded. It only says so, and goes on trying."""
+
+    updated: int
+    wanted: int
+
+
+def rollout_status(deployment: Json) -> Rolling | RolledOut | TimedOut:
+    """Where the newest template of a Deployment stands (kubectl's rollout_status.go)."""
+    status, wanted, name = deployment.get("status") or {}, replicas_of(deployment), name_of(deployment)
+    total, updated, available = (
+        int(status.get(field, 0)) for field in ("replicas", "updatedReplicas", "availableReplicas")
+    )
+    if deployment["metadata"]["generation"] > status.get("observedGeneration", 0):
+        return Rolling(0, wanted, f"{name}: Kubernetes has not begun with the new version yet.")
+    conditions = {each["type"]: each for each in status.get("conditions") or ()}
+    if conditions.get("Progressing", {}).get("reason") == "ProgressDeadlineExceeded":
+        return TimedOut(updated, wanted)
+    if updated < wanted:
+        return Rolling(updated, wanted, f"{name}: {updated} of {wanted} pods are of the new version.")
+    if total > updated:
+        return Rolling(
+            updated, wanted, f"{name}: {total - updated} pods of the old version have still to go."
+        )
+    if available < updated:
+        return Rolling(updated, wanted, f"{name}: {available} of {updated} new pods are available.")
+    return RolledOut(wanted)
+
+
+def waiting_reasons(deployment: Json, pods: Sequence[Json]) -> str:
+    """A sentence on what keeps a Deployment's pods from running; empty if they say nothing."""
+    found = [reason for pod in pods_of(deployment, pods) for reason in _reasons(pod)]
+    counts = Counter(reason for reason, _detail in found)
+    texts = []
+    for reason, count in counts.most_common(4):
+        detail = next(text for other, text in found if other == reason)
+        texts.append(f"{reason} in {count} {'pod' if count == 1 else 'pods'} ({detail[:300]})")
+    return f"Waiting pods: {'; '.join(texts)}." if texts else ""
+
+
+def _reasons(pod: Json) -> Iterator[tuple[str, str]]:
+    """At most one (reason, detail) of a pod that is not ready."""
+    status = pod.get("status") or {}
+    for each in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = (each.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") and waiting["reason"] not in _NORMAL:
+            yield waiting["reason"], f"{name_of(pod)}: {waiting.get('message') or 'no message'}"
+            return
+    for condition in status.get("conditions") or ():
+        if condition["status"] != "True" and condition["type"] in {"PodScheduled", "Ready"}:
+            text = condition.get("message") or "no message"
+            yield condition.get("reason") or condition["type"], f"{name_of(pod)}: {text}"
+            return

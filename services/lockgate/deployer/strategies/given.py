@@ -1,0 +1,103 @@
+"""What a strategy is given, and what it may answer with: closed unions."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockgate.deployer.fencing import Marks, Operation, shared_marks
+from lockgate.deployer.objects import Json
+from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted, RolledBack, Untouched
+from lockgate.messages.values import Fence, Workload
+
+
+class Kind(StrEnum):
+    """The kinds of objects that are written."""
+
+    DEPLOYMENT = "Deployment"
+    SERVICE = "Service"
+    ROUTE = "HTTPRoute"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The step: in which region, under which fence, and to which digest (None: only clones go)."""
+
+    application: str
+    release: str
+    region: str
+    workload: Workload
+    fence: Fence
+    digest: str | None
+    share: float = 0.0
+    bad: str | None = None
+    touched: bool = False
+
+    @property
+    def route_marks(self) -> Marks:
+        return shared_marks(self.application)
+
+    @property
+    def clone(self) -> str:
+        return f"{self.workload.deployment}-pilot-{self.fence.number}"
+
+    @property
+    def clone_service(self) -> str:
+        return f"{self.workload.service}-pilot-{self.fence.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What is live: the workload's objects, and the clones that carry the application's label."""
+
+    deployment: Json | None
+    service: Json | None = None
+    route: Json | None = None
+    clones: tuple[Json, ...] = ()
+    clone_services: tuple[Json, ...] = ()
+    pods: tuple[Json, ...] = ()
+    replicasets: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A JSON Patch. `drains`: what was taken out of traffic gets a moment before anything follows."""
+
+    kind: Kind
+    name: str
+    operations: list[Operation]
+    drains: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    kind: Kind
+    body: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    kind: Kind
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again later. `watched`: the Deployment whose pods say why, should it take too long."""
+
+    updated: int
+    wanted: int
+    reason: str
+    watched: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A roll-out failed; its pods say why."""
+
+    reason: str
+    watched: Json
+
+
+Write = Patch | Create | Delete
+Final = Deployed | Piloted | RolledBack | Untouched | Failed | Fenced
+Next = Write | Wait | Stuck | Final

@@ -1,0 +1,202 @@
+"""The region's own Deployment: whether it may be written, and its writes under the fence. Pure."""
+
+from dataclasses import dataclass
+
+from lockgate.deployer.fencing import OWN, DamagedFenceError, Operation, adoption, fence_of, fenced, pointer
+from lockgate.deployer.objects import (
+    Json,
+    annotations_of,
+    container_at,
+    digest_of,
+    image_at,
+    labels_of,
+    name_of,
+    replicas_of,
+    running_digest,
+    with_digest,
+)
+from lockgate.deployer.reports import Failed, Fenced
+from lockgate.deployer.strategies.given import Kind, Patch, Region, Target
+from lockgate.messages.values import NO_FENCE, Fence
+
+HANDED_OVER = "lockgate.dev/image"
+"""Where this annotation is `handed-over`, a GitOps engine has been told to leave the image alone."""
+
+_RESTARTED = "lockgate.dev/restarted"
+_GITOPS_ANNOTATIONS = {"argocd.argoproj.io/tracking-id": "Argo CD"}
+_GITOPS_LABELS = {
+    "argocd.argoproj.io/instance": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """The Deployment as it may be written to: which container, which digest (None: named by a tag), which fence."""
+
+    deployment: Json
+    index: int
+    digest: str | None
+    running: str | None
+    fence: Fence | None
+
+    @property
+    def found(self) -> str | None:
+        """What ran before this release: as it was noted, or what runs now."""
+        return self.digest or self.running
+
+
+def fenced_out(target: Target, live: Region) -> Fenced | Failed | None:
+    """Whether the cluster shows a newer fence on anything that this step writes to."""
+    try:
+        seen = [
+            *([fence_of(live.deployment)] if live.deployment else []),
+            *([fence_of(live.route, target.route_marks)] if live.route else []),
+        ]
+    except DamagedFenceError as error:
+        return Failed(reason=str(error))
+    highest = max((fence.order for fence in seen if fence is not None), default=NO_FENCE.order)
+    if highest <= target.fence.order:
+        return None
+    newer = Fence(number=highest[0], turn=highest[1], grant=highest[2])
+    return Fenced(
+        live=newer,
+        reason=f"The region {target.region} carries the fence {newer} for {target.application}, above "
+        f"{target.fence}: a newer step or order has been there.",
+    )
+
+
+def production(target: Target, live: Region) -> Production | Failed:
+    """The Deployment, or a sentence on why it cannot be written and what to do. Nothing has been changed then."""
+    workload, deployment = target.workload, live.deployment
+    where = f"{workload.deployment} in {target.region}"
+    if deployment is None:
+        return Failed(reason=f"There is no Deployment {where}: create it, or correct the plan's workload.")
+    owner = annotations_of(deployment).get(OWN.application)
+    if owner is not None and owner != target.application:
+        return Failed(
+            reason=f"The Deployment {where} belongs to the application {owner}, not to {target.application}: "
+            f"two plans name the same workload."
+        )
+    index = container_at(deployment, workload.container)
+    if index is None:
+        return Failed(
+            reason=f"The Deployment {where} has no container {workload.container}: correct the plan's workload."
+        )
+    running = running_digest(deployment, workload.container, live.pods)
+    return Production(
+        deployment, index, digest_of(image_at(deployment, index)), running, fence_of(deployment)
+    )
+
+
+def deployable(target: Target, live: Region) -> Production | Failed | Fenced:
+    """As `production`, and it can roll: no newer fence, replicas, not paused, its Service and route, no other owner."""
+    if (refusal := fenced_out(target, live)) is not None:
+        return refusal
+    seen = production(target, live)
+    if isinstance(seen, Failed):
+        return seen
+    problem = _unready(target, seen) or _lacking(target, live)
+    return Failed(reason=problem) if problem is not None else seen
+
+
+def _unready(target: Target, seen: Production) -> str | None:
+    where = f"{target.workload.deployment} in {target.region}"
+    if replicas_of(seen.deployment) == 0:
+        return f"The Deployment {where} has 0 replicas: scale it up before something is deployed."
+    if is_paused(seen):
+        return f"The Deployment {where} is paused: resume it (kubectl rollout resume)."
+    engine = _gitops(seen.deployment)
+    return _hand_over(engine, where, seen.index) if engine is not None else None
+
+
+def _lacking(target: Target, live: Region) -> str | None:
+    workload = target.workload
+    if live.service is None:
+        return f"There is no Service {workload.service} in {target.region}: create it, or correct the plan's workload."
+    if workload.route is not None and live.route is None:
+        return (
+            f"There is no HTTPRoute {workload.route} in {target.region}: create it, or take it from the plan."
+        )
+    return None
+
+
+def is_paused(seen: Production) -> bool:
+    return bool(seen.deployment["spec"].get("paused"))
+
+
+def _gitops(deployment: Json) -> str | None:
+    if annotations_of(deployment).get(HANDED_OVER) == "handed-over":
+        return None
+    marks = {**_GITOPS_ANNOTATIONS, **_GITOPS_LABELS}
+    return next(
+        (marks[key] for key in (*annotations_of(deployment), *labels_of(deployment)) if key in marks), None
+    )
+
+
+def _hand_over(engine: str, where: str, index: int) -> str:
+    field = f"/spec/template/spec/containers/{index}/image"
+    how = (
+        f"add ignoreDifferences: [{{group: apps, kind: Deployment, jsonPointers: [{field}]}}] and "
+        f"syncOptions: [RespectIgnoreDifferences=true] to its Application"
+        if engine == "Argo CD"
+        else f"take the field {field} out of what Flux applies"
+    )
+    return (
+        f"{engine} owns the Deployment {where} and would undo the deployment: {how}, then annotate the Deployment "
+        f"with {HANDED_OVER}: handed-over."
+    )
+
+
+def adopt(target: Target, seen: Production) -> Patch:
+    """First contact: fence 0, whose it is, which container, and what was found running."""
+    values = {OWN.application: target.application, OWN.container: target.workload.container}
+    if seen.found is not None:
+        values[OWN.found] = seen.found
+    return _patch(seen, adoption(seen.deployment, OWN, values))
+
+
+def claim(target: Target, seen: Production, changes: list[Operation]) -> Patch:
+    """The target's fence on the Deployment, noted as written by its release, with these changes in the same write."""
+    values = {OWN.release: target.release}
+    if annotations_of(seen.deployment).get(OWN.release) != target.release and seen.found is not None:
+        values[OWN.found] = seen.found
+    return _patch(seen, fenced(seen.deployment, OWN, target.fence, values, changes))
+
+
+def raise_fence(target: Target, seen: Production) -> Patch:
+    """The target's fence and nothing else: from here on nothing older can be written, and nobody wrote."""
+    return _patch(seen, fenced(seen.deployment, OWN, target.fence, {}, []))
+
+
+def to_digest(target: Target, seen: Production, digest: str) -> list[Operation]:
+    """The image at another digest; the container is named, in case that somebody reorders them."""
+    container = pointer("spec", "template", "spec", "containers", seen.index)
+    image = with_digest(image_at(seen.deployment, seen.index), digest)
+    return [
+        {"op": "test", "path": f"{container}/name", "value": target.workload.container},
+        {"op": "replace", "path": f"{container}/image", "value": image},
+    ]
+
+
+def restarted(target: Target, seen: Production) -> list[Operation]:
+    """New pods of the same version: what makes another attempt at a failed roll-out more than a look at it."""
+    template = seen.deployment["spec"]["template"]["metadata"]
+    mark = {_RESTARTED: str(target.fence)}
+    if not template.get("annotations"):
+        return [{"op": "add", "path": "/spec/template/metadata/annotations", "value": mark}]
+    path = pointer("spec", "template", "metadata", "annotations", _RESTARTED)
+    return [{"op": "add", "path": path, "value": mark[_RESTARTED]}]
+
+
+def not_restarted(seen: Production) -> list[Operation]:
+    """The template as it was, so that pods that still run from before are taken back and not replaced."""
+    template = seen.deployment["spec"]["template"]["metadata"].get("annotations") or {}
+    if _RESTARTED not in template:
+        return []
+    return [{"op": "remove", "path": pointer("spec", "template", "metadata", "annotations", _RESTARTED)}]
+
+
+def _patch(seen: Production, operations: list[Operation]) -> Patch:
+    return Patch(Kind.DEPLOYMENT, name_of(seen.deployment), operations)

@@ -1,0 +1,59 @@
+"""The rolling strategy: the region's Deployment rolls to the digest, and takes over what a pilot left. Pure."""
+
+from lockgate.deployer.objects import image_at
+from lockgate.deployer.reports import Deployed, Failed
+from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
+from lockgate.deployer.strategies import production
+from lockgate.deployer.strategies.clones import farewell
+from lockgate.deployer.strategies.given import Next, Region, Stuck, Target, Wait
+from lockgate.deployer.strategies.production import Production
+from lockgate.deployer.traffic import traffic_of
+
+
+def rolling(target: Target, live: Region) -> Next:
+    """The next thing to do. Deployed once production runs the digest and no clone is left."""
+    seen = production.deployable(target, live)
+    if not isinstance(seen, Production):
+        return seen
+    if seen.fence != target.fence:
+        return _begin(target, seen)
+    if seen.digest != target.digest:
+        return _overwritten(target, seen)
+    traffic = traffic_of(target.workload)
+    claim = traffic.claim(target, live)
+    return claim or observed(target, seen) or farewell(target, live, traffic) or Deployed()
+
+
+def _begin(target: Target, seen: Production) -> Next:
+    if seen.fence is None:
+        return production.adopt(target, seen)
+    if seen.digest != target.digest:
+        return production.claim(target, seen, production.to_digest(target, seen, str(target.digest)))
+    failed_before = isinstance(rollout_status(seen.deployment), TimedOut)
+    return production.claim(target, seen, production.restarted(target, seen) if failed_before else [])
+
+
+def observed(target: Target, seen: Production) -> Wait | Stuck | None:
+    """Where production's roll-out stands; None once it is over."""
+    match rollout_status(seen.deployment):
+        case Rolling(updated=updated, wanted=wanted, reason=reason):
+            return Wait(updated, wanted, reason, seen.deployment)
+        case TimedOut(updated=updated, wanted=wanted):
+            limit = seen.deployment["spec"].get("progressDeadlineSeconds", 600)
+            where = f"{target.workload.deployment} in {target.region}"
+            return Stuck(
+                f"The roll-out of {where} made no progress for {limit} s (ProgressDeadlineExceeded); {updated} of "
+                f"{wanted} pods are of the new version.",
+                seen.deployment,
+            )
+        case RolledOut():
+            return None
+
+
+def _overwritten(target: Target, seen: Production) -> Failed:
+    """The fence is ours and the image is not: both were written at once, so somebody else wrote after us."""
+    return Failed(
+        reason=f"Somebody set the image of {target.workload.deployment} in {target.region} to "
+        f"{image_at(seen.deployment, seen.index)[:300]} after Lockgate had set {target.digest}: find out who owns "
+        f"the image (kubectl get deployment --show-managed-fields) and let only one of them write it."
+    )

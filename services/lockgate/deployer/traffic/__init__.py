@@ -1,0 +1,40 @@
+"""How a share of a workload's traffic reaches its clone: one small interface, chosen by the workload."""
+
+from typing import Protocol
+
+from lockgate.deployer.strategies.given import Patch, Region, Target
+from lockgate.deployer.traffic.httproute import HttpRoute
+from lockgate.deployer.traffic.replicas import Replicas
+from lockgate.messages.values import Workload
+
+
+class Traffic(Protocol):
+    """Pure. Each patch is a whole change under the target's fence."""
+
+    by_route: bool
+    """Whether clones get traffic through a Service of their own. If not, they are pods of the production Service."""
+
+    def missing(self, target: Target, live: Region) -> str | None:
+        """What the region lacks for a share, as a sentence that says what to do; None if nothing."""
+
+    def replicas(self, share: float, production: int) -> int:
+        """How many pods a clone gets for a share."""
+
+    def share(self, target: Target, live: Region) -> float:
+        """The nearest share that can be set: what is reported."""
+
+    def give(self, target: Target, live: Region) -> Patch | None:
+        """Sets the target's share for the target's clone; None if it is set."""
+
+    def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
+        """All traffic of clones, but for the one that is kept, back to production; None if there is none."""
+
+    def claim(self, target: Target, live: Region) -> Patch | None:
+        """Puts the target's fence on what shares are written to; None if it is there."""
+
+
+def traffic_of(workload: Workload) -> Traffic:
+    return HttpRoute() if workload.route is not None else Replicas()
+
+
+__all__ = ["Traffic", "traffic_of"]
