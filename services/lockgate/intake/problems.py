@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from lockgate.intake.shape import EXAMPLES, Json, Kind, at, fields, kind_of, phrase
-from lockgate.intake.words import listed, shown
+from lockgate.intake.words import clip, listed, shown
 from lockgate.messages.plan import Plan
 
 Path = tuple[str | int, ...]
@@ -161,7 +161,9 @@ def _range(here: Json, value: Any, context: dict[str, Any]) -> str:
 
 def _measure(here: Json, value: Any) -> str:
     """A number in the unit that people write the field in."""
-    if isinstance(value, str) or not isinstance(value, int | float):
+    if isinstance(value, str):
+        return clip(value, 80)
+    if not isinstance(value, int | float):
         return shown(value)
     match kind_of(here):
         case Kind.SHARE:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -49,16 +49,24 @@ class Document:
 def read_text(text: str | bytes) -> Document:
     """The document. UnreadableTextError if there is no data to speak of; smaller problems are in `problems`."""
     plain = _plain(text)
-    try:
-        _refuse_tricks(plain)
-        node = _yaml().compose(plain)
-    except YAMLError as error:
-        raise _syntax(error) from None
+    node = _tree(plain)
     if not isinstance(node, MappingNode):
         raise UnreadableTextError(1, "a plan is an object with fields: write `kind: Plan` first")
     reader = _Reader()
     data = reader.mapping(node, ())
     return Document(data, {(): 1, **reader.lines}, tuple(reader.problems))
+
+
+def _tree(plain: str) -> Node | None:
+    try:
+        _refuse_tricks(plain)
+        return cast("Node | None", _yaml().compose(plain))
+    except UnreadableTextError:
+        raise
+    except YAMLError as error:
+        raise _syntax(error) from None
+    except Exception as error:  # noqa: BLE001  # ruamel.yaml fails in its own ways, such as OverflowError on "\UFFFFFFFF"
+        raise UnreadableTextError(1, f"this is no YAML or JSON: {clip(str(error), 500)}") from None
 
 
 def _yaml() -> Any:

@@ -1,0 +1,132 @@
+"""Whatever comes in whatever order: one release at a time, none lost, and numbers that only rise."""
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from lockgate.intake.rows import KINDS, Lane, Pending, Phase, Release
+from lockgate.messages.decision import RowKey
+from lockgate.messages.payload import Payload
+from lockgate.messages.releases import (
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseEntered,
+    ReleaseQueued,
+    ReleaseStarted,
+    ReleaseSuperseded,
+)
+from lockgate.messages.rollbacks import Grade
+from lockgate.messages.verdicts import WatchOutcome
+from tests.support.intake import (
+    APP,
+    PREPROD,
+    PRODUCTION,
+    announced,
+    desk,
+    marked,
+    passed,
+    published,
+    settled,
+    watched,
+)
+
+WAITS, STARTED, ENTERED, OVER = "waits", "started", "entered", "over"
+ARTIFACTS = st.integers(1, 5)
+PICKS = st.integers(0, 30)
+
+MOVES: dict[type[Payload], tuple[tuple[str | None, ...], str]] = {
+    ReleaseQueued: ((None,), WAITS),
+    ReleaseSuperseded: ((WAITS,), OVER),
+    ReleaseStarted: ((WAITS,), STARTED),
+    ReleaseEntered: ((STARTED,), ENTERED),
+    ReleaseCompleted: ((ENTERED,), OVER),
+    ReleaseClosed: ((STARTED, ENTERED), OVER),
+}
+"""The only ways that a release may go: event -> (from where, to where)."""
+
+
+class Intake(RuleBasedStateMachine):
+    """Follows each release by the emitted events alone, and compares with the rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = desk()
+        self.where: dict[str, str] = {}
+        self.number = 0
+
+    def _give(self, body: Payload) -> None:
+        for event in self.desk.give(body):
+            if type(event) in MOVES:
+                self._follow(event)
+
+    def _follow(self, event: Any) -> None:
+        sources, target = MOVES[type(event)]
+        assert self.where.get(event.release) in sources, f"{event.release} {type(event).__name__}"
+        self.where[event.release] = target
+        if isinstance(event, ReleaseStarted | ReleaseEntered):
+            assert event.number > self.number
+            self.number = event.number
+        assert len(self._in(STARTED, ENTERED)) <= 1
+
+    def _in(self, *places: str) -> set[str]:
+        return {release for release, where in self.where.items() if where in places}
+
+    def _pick(self, index: int) -> str:
+        known = list(self.where)
+        return known[-1 - index % len(known)] if known else "unknown"
+
+    @rule(n=ARTIFACTS)
+    def announce(self, n: int) -> None:
+        self._give(announced(n))
+
+    @rule(supersede=st.booleans(), preprod=st.booleans())
+    def publish(self, supersede: bool, preprod: bool) -> None:
+        stages = [*(PREPROD if preprod else []), *PRODUCTION]
+        self._give(published(queue={"supersede": supersede}, stages=stages))
+
+    @rule(pick=PICKS, stage=st.sampled_from(["smoke", "probe", "probe"]))
+    def stage_passes(self, pick: int, stage: str) -> None:
+        self._give(passed(self._pick(pick), stage))
+
+    @rule(pick=PICKS, outcome=st.sampled_from(WatchOutcome))
+    def watch_ends(self, pick: int, outcome: WatchOutcome) -> None:
+        self._give(watched(self._pick(pick), outcome))
+
+    @rule(pick=PICKS)
+    def settle(self, pick: int) -> None:
+        self._give(settled(self._pick(pick)))
+
+    @rule(n=ARTIFACTS, grade=st.sampled_from(Grade))
+    def mark(self, n: int, grade: Grade) -> None:
+        self._give(marked(n, grade))
+
+    @invariant()
+    def the_rows_say_what_the_events_said(self) -> None:
+        lane = self.desk.rows.get(RowKey(APP, Lane.kind, ""), Lane())
+        assert isinstance(lane, Lane)
+        assert set(lane.under_way) == self._in(STARTED, ENTERED)
+        assert ({lane.owner} - {None}) == self._in(ENTERED)
+        assert set(lane.waiting) == self._in(WAITS)
+        assert len(set(lane.waiting)) == len(lane.waiting)
+        assert lane.number == self.number
+        assert lane.under_way or not lane.waiting, "a release waits for nothing"
+
+    @invariant()
+    def each_living_release_has_its_rows_and_no_other_has(self) -> None:
+        releases = {key.id: row for key, row in self.desk.rows.items() if isinstance(row, Release)}
+        pending = {row.release: key.id for key, row in self.desk.rows.items() if isinstance(row, Pending)}
+        assert set(releases) == set(pending) == self._in(WAITS, STARTED, ENTERED)
+        phases = {WAITS: Phase.QUEUED, STARTED: Phase.PREPRODUCTION, ENTERED: Phase.PRODUCTION}
+        for release, row in releases.items():
+            assert pending[release] == row.artifact.digest
+            assert row.phase is phases[self.where[release]]
+
+    @invariant()
+    def no_row_is_of_an_unknown_kind(self) -> None:
+        assert {key.kind for key in self.desk.rows} <= {row.kind for row in KINDS}
+
+
+Intake.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestIntakeInAnyOrder = Intake.TestCase

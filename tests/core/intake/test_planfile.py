@@ -1,0 +1,297 @@
+"""A plan's text is read, or every problem is told with its line and what to write instead."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
+from lockgate.intake.yamltext import MAX_BYTES, MAX_DEPTH
+from lockgate.messages.plan import Plan
+
+EXAMPLE = Path(__file__).parents[3] / "docs" / "plans" / "payments.yaml"
+GOOD = """\
+kind: Plan
+application: payments
+artifact: pkg:oci/payments
+workload: {deployment: payments, container: app, service: payments}
+stages:
+  - name: all
+    kind: wave
+    regions: [eu-west]
+  - {name: watch, kind: watch, for: 2h}
+"""
+
+
+def _problems(text: str | bytes) -> list[str]:
+    checked = check_plan(text)
+    assert isinstance(checked, BadPlan)
+    return [str(problem) for problem in checked.problems]
+
+
+def _instead(old: str, new: str) -> str:
+    assert GOOD.count(old) == 1
+    return GOOD.replace(old, new)
+
+
+def test_the_example_plan_of_the_documentation_is_good() -> None:
+    checked = check_plan(EXAMPLE.read_bytes())
+    assert isinstance(checked, GoodPlan)
+    plan = checked.plan
+    assert [stage.kind for stage in plan.stages] == ["preprod", "pilot", "wave", "wave", "watch"]
+    assert plan.regions == ("eu-preprod", "eu-west", "eu-north", "us-east", "us-west", "ap-south")
+    assert plan.false_alarms == 0.01
+
+
+def test_what_was_written_can_be_published_as_json() -> None:
+    checked = check_plan(EXAMPLE.read_text())
+    assert isinstance(checked, GoodPlan)
+    assert Plan.model_validate(json.loads(json.dumps(checked.written))) == checked.plan
+    assert checked.written["stages"][0]["requests"][1]["json"] == {"amount": 1}
+
+
+def test_a_plan_may_be_written_in_json_with_tabs() -> None:
+    checked = check_plan(EXAMPLE.read_text())
+    assert isinstance(checked, GoodPlan)
+    again = check_plan(json.dumps(checked.written, indent="\t"))
+    assert isinstance(again, GoodPlan)
+    assert again == checked
+
+
+def test_a_problem_in_json_has_its_line_too() -> None:
+    text = json.dumps({"kind": "Plan", "application": "a b"}, indent=1)
+    assert _problems(text)[-1] == (
+        "line 3: application: 'a b' is not possible here: write a name of at most 63 lower-case letters, digits "
+        "and dashes, such as eu-west"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "artifact: pkg:oci/payments\n",
+            "",
+            "line 1: artifact: this field is missing: add it, such as `artifact: pkg:oci/payments`",
+        ),
+        (
+            "artifact: pkg:oci/payments\n",
+            "artifact: pkg:oci/payments:v1\n",
+            (
+                "line 3: artifact: 'pkg:oci/payments:v1' is not possible here: write a package URL without version, "
+                "such as pkg:oci/payments"
+            ),
+        ),
+        (
+            "kind: Plan",
+            "kind: Plan\nfalse-alarm: 1%",
+            (
+                "line 2: false-alarm: there is no field 'false-alarm' here: write false-alarms if you meant that; the "
+                "fields here are kind, application, artifact, workload, metrics, false-alarms, stages, remediation, "
+                "queue"
+            ),
+        ),
+        (
+            "service: payments}",
+            "service: payments, qqq: 1}",
+            (
+                "line 4: workload.qqq: there is no field 'qqq' here: remove it; the fields here are deployment, "
+                "container, service, route"
+            ),
+        ),
+        (
+            "deployment: payments",
+            "deployment: 3",
+            (
+                "line 4: workload.deployment: 3 has the wrong type: write the name of a Kubernetes object, lower-case "
+                "letters, digits, dashes and dots, such as payments"
+            ),
+        ),
+        (
+            "kind: wave",
+            "kind: waves",
+            (
+                "line 6: stages[0]: 'waves' is no kind of stage: write wave if you meant that; the kinds are preprod, "
+                "pilot, wave, watch"
+            ),
+        ),
+        (
+            "    kind: wave\n",
+            "",
+            (
+                "line 6: stages[0]: the stage has no kind: write one of preprod, pilot, wave, watch, "
+                "such as `kind: wave`"
+            ),
+        ),
+        (
+            "[eu-west]",
+            "[]",
+            "line 8: stages[0].regions: this list is too short: write at least 1 entry",
+        ),
+        (
+            "[eu-west]",
+            "\n      - eu-west\n      - EU",
+            (
+                "line 10: stages[0].regions[1]: 'EU' is not possible here: write a name of at most 63 lower-case "
+                "letters, digits and dashes, such as eu-west"
+            ),
+        ),
+        (
+            "[eu-west]",
+            "eu-west",
+            "line 8: stages[0].regions: 'eu-west' has the wrong type: write a list, such as [eu-west, us-east]",
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    retry: 11",
+            "line 8: stages[0].retry: 11 is out of range: write at most 10",
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    retry: two",
+            "line 8: stages[0].retry: 'two' has the wrong type: write a whole number, such as 2",
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy: canary",
+            "line 8: stages[0].strategy: 'canary' is not possible here: write 'rolling'",
+        ),
+        (
+            "for: 2h",
+            "for: 2 hours",
+            (
+                "line 9: stages[1].for: '2 hours' is no duration: write a number and a unit, such as 90s, 10m or 2h"
+            ),
+        ),
+        ("for: 2h", "for: 91d", "line 9: stages[1].for: 91d is out of range: write at most 90d"),
+        ("for: 2h", "for: 0", "line 9: stages[1].for: 0s is out of range: write more than 0s"),
+        (
+            "for: 2h",
+            "for: .inf",
+            "line 9: stages[1].for: '.inf' is no number: write at most 18 decimal digits",
+        ),
+        (
+            "for: 2h",
+            "for: true",
+            (
+                "line 9: stages[1].for: true has the wrong type: write a duration, a number and a unit, "
+                "such as 90s, 10m or 2h"
+            ),
+        ),
+        (
+            "kind: Plan",
+            "kind: Plan\nfalse-alarms: 30%",
+            "line 2: false-alarms: 30% is out of range: write at most 20%",
+        ),
+        (
+            "kind: Plan",
+            "kind: Plan\nfalse-alarms: one",
+            "line 2: false-alarms: 'one' is no share: write a percentage, such as 10%",
+        ),
+        (
+            "kind: Plan",
+            "kind: Plan\nqueue: {supersede: yes}",
+            "line 2: queue.supersede: 'yes' has the wrong type: write true or false",
+        ),
+        (
+            "name: watch, kind: watch",
+            "name: all, kind: watch",
+            "line 1: plan: two stages are named all: give each stage its own name",
+        ),
+        (
+            "kind: Plan",
+            "kind: Plan\nkind: Plan",
+            "line 2: kind: this field is written twice, first in line 1: remove one",
+        ),
+        (
+            "application: payments",
+            'application: payments\n"\\0": x',
+            "line 3: plan: remove the character that cannot be stored: NUL, or half of a pair",
+        ),
+    ],
+)
+def test_a_problem_is_told_with_line_field_and_what_to_write(old: str, new: str, told: str) -> None:
+    assert _problems(_instead(old, new))[0] == told
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
+    text = _instead("application: payments", "application: P").replace("for: 2h", "fur: 2h")
+    assert [problem.split(":")[0] for problem in _problems(text)] == ["line 2", "line 9", "line 9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: &x 1", "line 1: plan: remove the anchor &x: plans have no aliases"),
+        ("a: 1\nb: *x", "line 2: plan: write out what *x stands for: plans have no aliases"),
+        ("a: !!str 3", "line 1: plan: remove the tag tag:yaml.org,2002:str: write the plain value"),
+        ("a: !!python/object:os.system {}", "line 1: plan: remove the tag tag:yaml.org,2002:python/object:os.system: write the plain value"),
+        ("%YAML 1.1\n---\na: yes", "line 2: plan: remove the directive (the line with %): plans are YAML 1.2"),
+        (f"{GOOD}---\n{GOOD}", "line 10: plan: a file has one plan: move what follows the line `---` to another file"),
+        ("", "line 1: plan: a plan is an object with fields: write `kind: Plan` first"),
+        ("- kind: Plan", "line 1: plan: a plan is an object with fields: write `kind: Plan` first"),
+        ("kind: Plan\nstages: [", "line 2: plan: this is no YAML or JSON: expected the node content, but found '<stream end>'"),
+        (b"kind: Plan\n# \xff", "line 2: plan: this is no UTF-8 text: save the file as UTF-8"),
+        ("#" * (MAX_BYTES + 1), "line 1: plan: the plan has 262145 bytes: 262144 are the most it can have"),
+        ("a: " + "[" * MAX_DEPTH + "]" * MAX_DEPTH, "line 1: plan: this is nested deeper than 32 levels: write it flatter"),
+        ("[" * 10_000, "line 1: plan: this is nested deeper than 32 levels: write it flatter"),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_no_plain_data_is_refused_with_the_reason(text: str | bytes, told: str) -> None:
+    assert _problems(text) == [told]
+
+
+def test_aliases_cannot_blow_up_memory() -> None:
+    bomb = "a: &a [x]\n" + "".join(
+        f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    assert _problems(bomb) == ["line 1: plan: remove the anchor &a: plans have no aliases"]
+
+
+def test_yes_and_no_and_dates_are_texts_as_yaml_1_2_says() -> None:
+    requests = "[{post: /x, json: {on: yes, at: 2026-11-24, ten: 010, half: 0.5, none: null}}]"
+    stage = f"  - {{name: pre, kind: preprod, regions: [eu-preprod], requests: {requests}}}\n  - name: all"
+    checked = check_plan(_instead("  - name: all", stage))
+    assert isinstance(checked, GoodPlan)
+    assert checked.written["stages"][0]["requests"][0]["json"] == {
+        "on": "yes", "at": "2026-11-24", "ten": 10, "half": 0.5, "none": None,
+    }  # fmt: skip
+
+
+def test_pairs_of_halves_in_json_are_one_character() -> None:
+    text = '{"application": "\\ud83d\\ude00", "kind": "\\ud83d"}'
+    told = _problems(text)
+    assert "line 1: kind: remove the character that cannot be stored: NUL, or half of a pair" in told
+    assert any(problem.startswith("line 1: application: '😀' is not possible here") for problem in told)
+
+
+YAML_PIECES = st.lists(
+    st.sampled_from(
+        [*"{}[],:-?&*!|>'\"%@`# \n\t\\", "a", "name", "stages: ", "- ", "\n  ", "---\n", "...\n", "<<: ", "=", "1",
+         "0x", "1_0", "_", "+", ".nan", "1e999", "~", "\\x", "\\U", "FFFFFFFF", "\\ud800", "😀", "\0", "\ufeff", "\x85",
+         "!<", "%TAG ! ", "%YAML 9", "10%", "true", "2001-01-01"]
+    ),
+    max_size=25,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(YAML_PIECES, st.text(), st.binary(max_size=60)))
+@example('"\\UFFFFFFFF": 1')
+@example("%YAML 99999999999.9\n---\na: 1")
+def test_no_text_whatsoever_raises(text: str | bytes) -> None:
+    assert isinstance(check_plan(text), BadPlan)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_damage_to_a_good_plan_raises_and_each_line_exists(data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(GOOD) - 1))
+    length = data.draw(st.integers(0, 12))
+    text = GOOD[:at] + data.draw(YAML_PIECES) + GOOD[at + length :]
+    checked = check_plan(text)
+    if isinstance(checked, BadPlan):
+        assert checked.problems
+        assert all(1 <= problem.line <= text.count("\n") + 3 for problem in checked.problems)
