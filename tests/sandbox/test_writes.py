@@ -98,7 +98,9 @@ async def test_force_takes_the_field_over_and_its_old_owner_then_conflicts(web_a
 async def test_the_same_value_is_owned_by_both_without_a_conflict(web_api: Web) -> None:
     await web_api.apply(web("app:v1"))
     shared = await web_api.apply(web("app:v1"), manager="someone")
-    owners = [entry["manager"] for entry in shared["metadata"]["managedFields"] if entry["operation"] == "Apply"]
+    owners = [
+        entry["manager"] for entry in shared["metadata"]["managedFields"] if entry["operation"] == "Apply"
+    ]
     assert sorted(owners) == ["cd", "someone"]
 
 
@@ -110,7 +112,9 @@ async def test_a_field_no_longer_applied_goes_unless_somebody_else_owns_it(web_a
     assert left["metadata"]["annotations"]["shared"] == "2"
 
 
-async def test_dropping_every_applied_annotation_keeps_the_controllers_own(web_api: Web, sandbox: Sandbox) -> None:
+async def test_dropping_every_applied_annotation_keeps_the_controllers_own(
+    web_api: Web, sandbox: Sandbox
+) -> None:
     await web_api.apply(web(annotations={"mine": "1"}))
     await sandbox.settled()
     left = await web_api.apply(web())
@@ -128,7 +132,9 @@ async def test_a_container_no_longer_applied_goes_with_its_defaults(web_api: Web
 async def test_an_environment_variable_is_merged_by_name_between_managers(web_api: Web) -> None:
     await web_api.apply(web())
     extra = web()
-    extra["spec"] = {"template": {"spec": {"containers": [{"name": "c", "env": [{"name": "A", "value": "1"}]}]}}}
+    extra["spec"] = {
+        "template": {"spec": {"containers": [{"name": "c", "env": [{"name": "A", "value": "1"}]}]}}
+    }
     merged = await web_api.apply(extra, manager="someone")
     container = merged["spec"]["template"]["spec"]["containers"][0]
     assert (container["image"], container["env"]) == ("app:v1", [{"name": "A", "value": "1"}])
@@ -220,7 +226,9 @@ async def test_a_merge_patch_with_null_removes_a_field(web_api: Web) -> None:
 async def test_a_delete_with_an_old_version_or_another_uid_is_a_conflict(web_api: Web) -> None:
     await web_api.apply(web())
     for precondition in ({"resourceVersion": "1"}, {"uid": WRONG_UID}):
-        call = web_api.apps.delete_namespaced_deployment("web", NAMESPACE, body={"preconditions": precondition})
+        call = web_api.apps.delete_namespaced_deployment(
+            "web", NAMESPACE, body={"preconditions": precondition}
+        )
         assert (await refused(call))[:2] == (409, "Conflict")
     uid = (await web_api.read())["metadata"]["uid"]
     await web_api.apps.delete_namespaced_deployment("web", NAMESPACE, body={"preconditions": {"uid": uid}})
@@ -311,7 +319,12 @@ async def test_a_list_comes_in_pages_and_by_selector(sandbox: Sandbox) -> None:
         first = await core.list_namespaced_config_map(NAMESPACE, limit=2)
         rest = await core.list_namespaced_config_map(NAMESPACE, limit=2, _continue=first.metadata._continue)
         assert [each.metadata.name for each in (*first.items, *rest.items)] == ["a", "b", "c"]
-        for selector, names in (("tier=back", "bc"), ("tier in (front)", "a"), ("!tier", ""), ("tier!=back", "a")):
+        for selector, names in (
+            ("tier=back", "bc"),
+            ("tier in (front)", "a"),
+            ("!tier", ""),
+            ("tier!=back", "a"),
+        ):
             found = await core.list_namespaced_config_map(NAMESPACE, label_selector=selector)
             assert [each.metadata.name for each in found.items] == list(names)
         named = await core.list_namespaced_config_map(NAMESPACE, field_selector="metadata.name=b")

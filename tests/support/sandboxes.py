@@ -22,7 +22,9 @@ JSON_PATCH = "application/json-patch+json"
 
 
 @asynccontextmanager
-async def kubernetes(sandbox: Sandbox, region: str, token: str | None = None) -> AsyncIterator[client.ApiClient]:
+async def kubernetes(
+    sandbox: Sandbox, region: str, token: str | None = None
+) -> AsyncIterator[client.ApiClient]:
     """A kubernetes_asyncio client with the region's token (or another)."""
     place = sandbox.directory()["regions"][region]
     settings = client.Configuration(host=place["kubernetes"])
