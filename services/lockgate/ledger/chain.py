@@ -1,0 +1,113 @@
+"""The hash chain over all records, defined so that anybody can recompute it. Pure.
+
+    field(x)   = 8 bytes, the length of x, big-endian, then x; a null is 8 bytes of 0xFF and nothing more
+    integers   = 8 bytes, two's complement, big-endian; text is UTF-8
+    headers    = field(name) field(value) for each header, in the order of the record
+    fields     = field(topic) field(partition) field(offset) field(time) field(key) field(headers) field(value)
+    leaf_n     = sha256(0x00 || fields_n)
+    chain_0    = 32 zero bytes
+    chain_n    = sha256(0x00 || fields_n || chain_{n-1})
+
+`topic` is the name without the installation's prefix, `time` the broker's timestamp in milliseconds. n counts
+from 1 without a gap. A signed head says that chain_n has a certain value.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+GENESIS: Final = bytes(32)
+_NULL: Final = b"\xff" * 8
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it lies on a topic. `headers` is the encoding of `encode_headers`; `time` in milliseconds."""
+
+    topic: str
+    part: int
+    offset: int
+    time: int
+    key: bytes | None
+    headers: bytes
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A record in the chain: its number, and the two hashes as they are stored."""
+
+    seq: int
+    record: Record
+    leaf: bytes
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain. `seq` 0 with `GENESIS`: nothing was appended yet."""
+
+    seq: int = 0
+    chain: bytes = GENESIS
+
+
+def field(value: bytes | None) -> bytes:
+    return _NULL if value is None else len(value).to_bytes(8, "big") + value
+
+
+def encode_headers(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
+    return b"".join(field(name.encode()) + field(value) for name, value in headers)
+
+
+def decode_headers(encoded: bytes) -> tuple[tuple[str, bytes | None], ...]:
+    """The inverse of `encode_headers`. ValueError if the bytes are no such encoding."""
+    values: list[bytes | None] = []
+    at = 0
+    while at < len(encoded):
+        length, at = encoded[at : at + 8], at + 8
+        size = 0 if length == _NULL else int.from_bytes(length, "big")
+        if len(length) < 8 or at + size > len(encoded):
+            raise ValueError(f"the encoded headers end inside a field, at byte {at}")
+        values.append(None if length == _NULL else encoded[at : at + size])
+        at += size
+    names = values[::2]
+    if len(values) % 2 or any(name is None for name in names):
+        raise ValueError("the encoded headers are no list of names with values")
+    return tuple(((name or b"").decode(), value) for name, value in zip(names, values[1::2], strict=True))
+
+
+def _integer(value: int) -> bytes:
+    return field(value.to_bytes(8, "big", signed=True))
+
+
+def fields(record: Record) -> bytes:
+    return b"".join(
+        (
+            field(record.topic.encode()),
+            _integer(record.part),
+            _integer(record.offset),
+            _integer(record.time),
+            field(record.key),
+            field(record.headers),
+            field(record.value),
+        )
+    )
+
+
+def leaf(record: Record) -> bytes:
+    return hashlib.sha256(b"\0" + fields(record)).digest()
+
+
+def linked(record: Record, before: bytes) -> bytes:
+    """The chain's value after a record, given its value before."""
+    return hashlib.sha256(b"\0" + fields(record) + before).digest()
+
+
+def extend(head: Head, records: Sequence[Record]) -> tuple[Head, list[Link]]:
+    """The new head, and the links of the records in their order."""
+    links: list[Link] = []
+    for record in records:
+        head = Head(head.seq + 1, linked(record, head.chain))
+        links.append(Link(head.seq, record, leaf(record), head.chain))
+    return head, links
