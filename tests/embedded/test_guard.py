@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
 import pytest
 
-from lockgate.embedded import EmbeddedError, Kafka
+from lockgate.embedded import EmbeddedError, Kafka, Postgres
 from lockgate.embedded.process import Guarded, Order
 
 STARTER = """
@@ -101,7 +101,7 @@ def test_servers_survive_the_end_of_the_thread_that_started_them(tmp_path: Path)
     """A client's thread that ends is no parent that dies."""
     code = """
 import sys, threading
-from lockgate.embedded import EmbeddedError, Kafka
+from lockgate.embedded import EmbeddedError, Kafka, Postgres
 from lockgate.embedded.process import Guarded, Order
 kafka = Kafka(sys.argv[1])
 thread = threading.Thread(target=kafka.start)

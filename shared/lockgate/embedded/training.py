@@ -3,11 +3,13 @@
 With it a broker starts in less than half the time. Nothing depends on it.
 """
 
+import asyncio
 import tempfile
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from lockgate.embedded import java
 from lockgate.embedded.aside import wait_for
@@ -16,22 +18,23 @@ from lockgate.embedded.errors import EmbeddedError
 from lockgate.embedded.kafka import Kafka
 
 _DUMP = 180.0  # seconds: the JVM writes the cache when it ends (10 s here), and must not be killed meanwhile
+_DAY = 60.0  # seconds for what takes a client one
 
 
 def train() -> Path | None:
     """The trained cache, made if need be; None where this machine cannot make one, which only costs time later."""
     try:
         return publish(java.startup_cache(), _train)
-    except EmbeddedError:
+    except (EmbeddedError, KafkaError, OSError):  # OSError: of the disk, or as TimeoutError of the client
         return None
 
 
 def _train(target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="lockgate-training-") as scratch:
         flags = (f"-XX:AOTCacheOutput={target}",)
-        broker = Kafka(Path(scratch) / "kafka", keep=True, extra_flags=flags).start(timeout=120)
+        broker = Kafka(Path(scratch) / "kafka", extra_flags=flags).start(timeout=120)
         try:
-            wait_for(_exercise(broker.bootstrap))
+            wait_for(asyncio.wait_for(_exercise(broker.bootstrap), _DAY))
         finally:
             broker.stop(timeout=_DUMP)
         if not target.exists():
