@@ -1,0 +1,121 @@
+"""What is checked of a raw record before it is parsed: size, UTF-8, NUL, depth, duplicate keys, headers.
+
+Pure. Everything that fails here, or that is no event we know, goes to the dead letters with its original bytes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockgate.messages.message import UnreadableError
+
+MAX_VALUE_BYTES = 256 * 1024  # the largest event is `started`, which carries a whole plan
+MAX_DEPTH = 32
+MAX_HEADERS = 64
+MAX_HEADER_BYTES = 16 * 1024
+MAX_INTEGER_DIGITS = 19  # above 2**63 no consumer in another language reads the same number
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it lies on a topic. `topic` is the name without prefix."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    value: bytes | None
+
+
+def checked_headers(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, bytes]:
+    """The headers by lower-case name. UnreadableError for too many, too large, doubled or malformed ones."""
+    if len(headers) > MAX_HEADERS:
+        raise UnreadableError("headers", f"{len(headers)} headers; at most {MAX_HEADERS} are read")
+    if sum(len(name) + len(value or b"") for name, value in headers) > MAX_HEADER_BYTES:
+        raise UnreadableError("headers", f"the headers are larger than {MAX_HEADER_BYTES} bytes")
+    found: dict[str, bytes] = {}
+    for name, value in headers:
+        lower = name.lower()
+        if lower in found:
+            raise UnreadableError("headers", f"the header {lower[:100]!r} is there twice")
+        if value is None or not _is_text(value):
+            raise UnreadableError("headers", f"the header {lower[:100]!r} is null or not UTF-8 text")
+        found[lower] = value
+    return found
+
+
+def checked_key(key: bytes | None) -> str | None:
+    """The key as text. UnreadableError if it is not UTF-8."""
+    if key is None:
+        return None
+    if len(key) > 512 or not _is_text(key):
+        raise UnreadableError("key", "the key is longer than 512 bytes, has a NUL, or is not UTF-8")
+    return key.decode()
+
+
+def checked_value(value: bytes | None) -> bytes:
+    """The value, found to be JSON of sane size and depth without duplicate keys. UnreadableError otherwise."""
+    if not value:
+        raise UnreadableError("empty", "the record has no value")
+    if len(value) > MAX_VALUE_BYTES:
+        raise UnreadableError("too-large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES} are read")
+    if b"\0" in value or b"\\u0000" in value:
+        raise UnreadableError("nul", "the value contains a NUL character, which no database text can hold")
+    if _depth(value) > MAX_DEPTH:
+        raise UnreadableError("too-deep", f"JSON nested deeper than {MAX_DEPTH}")
+    try:
+        json.loads(
+            value, object_pairs_hook=_no_duplicates, parse_int=_bounded_int, parse_constant=_no_constant
+        )
+    except UnreadableError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError("not-json", f"the value is not JSON in UTF-8: {error}") from None
+    return value
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        return "\0" not in raw.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _depth(value: bytes) -> int:
+    """An upper bound of the nesting: brackets inside strings count too, which only honest depth ever reaches."""
+    if value.count(b"{") + value.count(b"[") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    quoted = escaped = False
+    for byte in value:
+        if quoted:
+            escaped, quoted = (not escaped and byte == 0x5C), (escaped or byte != 0x22)
+        elif byte == 0x22:
+            quoted = True
+        elif byte in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"}]":
+            depth -= 1
+    return deepest
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise UnreadableError("duplicate-key", f"the key {doubled[:100]!r} is there twice in one object")
+    return found
+
+
+def _bounded_int(text: str) -> int:
+    if len(text.lstrip("-")) > MAX_INTEGER_DIGITS:
+        raise UnreadableError("invalid", f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _no_constant(text: str) -> None:
+    raise UnreadableError("invalid", f"{text} is not JSON")

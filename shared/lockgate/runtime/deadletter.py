@@ -1,0 +1,46 @@
+"""Dead letters: what could not be read, with its original bytes, its place and a reason from a closed list."""
+
+from enum import StrEnum
+
+from lockgate.messages.message import Headers
+from lockgate.runtime.checks import Record
+
+
+class Reason(StrEnum):
+    """Why a record is a dead letter. A public contract: codes are only added."""
+
+    EMPTY = "empty"  # no value
+    TOO_LARGE = "too-large"
+    NUL = "nul"
+    TOO_DEEP = "too-deep"
+    DUPLICATE_KEY = "duplicate-key"
+    NOT_JSON = "not-json"
+    HEADERS = "headers"  # too many, doubled, null or not text
+    KEY = "key"  # not text, or not the key that the event says
+    INVALID = "invalid"  # JSON, but not as the event's schema says
+    UNKNOWN_TYPE = "unknown-type"  # an event type that is not read here
+    WRONG_TOPIC = "wrong-topic"  # an event type that does not belong on this topic
+    WRONG_WRITER = "wrong-writer"  # a writer that may not write this topic, or not about that region
+    FORGED = "forged"  # an id that does not follow from writer, key and number
+
+
+PREFIX = "lg_"
+
+
+def dead_letter(record: Record, reason: Reason, detail: str) -> tuple[Headers, bytes | None]:
+    """Headers and value of the dead letter: the original value as it was, the rest in headers.
+
+    Original headers keep their names behind `lg_header_`, so that none of them acts on a reader of dead letters.
+    """
+    place = {
+        "reason": reason.value,
+        "detail": detail[:1000],
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+    }
+    ours = tuple((f"{PREFIX}{name}", text.encode()) for name, text in place.items())
+    theirs = tuple(
+        (f"{PREFIX}header_{name}", value) for name, value in record.headers[:64] if value is not None
+    )
+    return ours + theirs, record.value

@@ -1,0 +1,183 @@
+"""One decision as a pure function: input, rows and counters in; journal record, events, rows, timers, work out.
+
+The engine calls it to decide, and `replay` calls it to decide again; so what both compare cannot differ by
+accident. The journal record holds everything that the decision was made from and everything that it changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lockgate.messages.decision import (
+    CancelTimer,
+    CancelWork,
+    Core,
+    Input,
+    Row,
+    RowKey,
+    Rows,
+    ServiceStarted,
+    SetTimer,
+    StartWork,
+    Step,
+    TimerDue,
+    WorkReported,
+)
+from lockgate.messages.message import Message, cause_ids, event_id
+from lockgate.messages.payload import Payload
+from lockgate.messages.values import EVERY, Cause
+from lockgate.runtime import canonical
+
+SERVICES = frozenset({"intake", "verifier", "rollback"})
+"""Writers of which there is one; their events are passed on as causes of what follows (deployers are many)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A row as it is before a decision: its version is the number of the decision that wrote it (0: never)."""
+
+    version: int
+    row: Row | None
+
+
+ABSENT = Loaded(0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that one decision is made from. `decisions` and `events` count what was there before."""
+
+    writer: str
+    key: str
+    given: Input
+    place: Mapping[str, Any]
+    causes: tuple[Cause, ...]
+    links: tuple[str, ...]
+    now: datetime
+    decisions: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome: its step, its events as messages, its rows as canonical bytes, and its journal record."""
+
+    number: int
+    step: Step
+    messages: tuple[Message[Payload], ...]
+    rows: Mapping[RowKey, tuple[Row | None, bytes | None]]
+    journal: bytes
+
+
+def causes_of(message: Message[Payload]) -> tuple[Cause, ...]:
+    """What an event that follows from this one names in `after`: this one, and what this one followed from."""
+    newest: dict[tuple[str, str], int] = {}
+    for cause in message.after:
+        if cause.writer in SERVICES:
+            newest[cause.writer, cause.key] = max(cause.number, newest.get((cause.writer, cause.key), 0))
+    if own := message.cause:
+        newest[own.writer, own.key] = max(own.number, newest.get((own.writer, own.key), 0))
+    return tuple(Cause(writer, key, number) for (writer, key), number in sorted(newest.items()))
+
+
+def timestamp(now: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as every event and journal record has it."""
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]) -> Decision:
+    """Decides one case. NotLoaded asks for more rows; any other exception is a bug of the core."""
+    rows = Rows(case.key, {key: value.row for key, value in loaded.items()})
+    step = core.decide(rows, case.given, case.now)
+    _check(core, case, step)
+    number = case.decisions + 1
+    messages = tuple(_message(case, body, case.events + i) for i, body in enumerate(step.events, start=1))
+    changed = _changed(case.key, step)
+    record = {
+        "writer": case.writer,
+        "key": case.key,
+        "number": number,
+        "input": {**_input(case.given), **case.place},
+        "causes": [list(cause) for cause in case.causes],
+        "links": list(case.links),
+        "now": timestamp(case.now),
+        "core": version,
+        "read": [[*key, loaded[key].version] for key in rows.read],
+        "rows": [
+            [key.kind, key.id, None if row is None else row.model_dump(mode="json")]
+            for key, (row, _) in changed.items()
+        ],
+        "first": case.events + 1,
+        "events": [message.id for message in messages],
+        "timers": [_timer(timer) for timer in step.timers],
+        "work": [_work(work) for work in step.work],
+        "forward": list(step.forward),
+    }
+    return Decision(number, step, messages, changed, sealed(record))
+
+
+def sealed(record: Mapping[str, Any]) -> bytes:
+    """A journal record's bytes, with the hash of all the rest in `sha256`, so that no changed byte is overlooked."""
+    return canonical.dumps({**record, "sha256": canonical.sha256(canonical.dumps(record))})
+
+
+def _check(core: Core, case: Case, step: Step) -> None:
+    if step.forward and case.key != EVERY:
+        raise ValueError(f"the decision under {case.key!r} forwards to {step.forward}: only `*` may")
+    for change in step.rows:
+        if change.row is not None and type(change.row) is not core.rows.get(change.kind):
+            raise TypeError(f"a row of the kind {change.kind!r} is a {type(change.row).__name__}")
+
+
+def _message(case: Case, body: Payload, number: int) -> Message[Payload]:
+    causes = tuple(cause for cause in case.causes if cause.writer != case.writer)
+    return Message(
+        body=body,
+        id=event_id(case.writer, case.key, number),
+        source=f"/lockgate/{case.writer}",
+        key=case.key,
+        at=timestamp(case.now),
+        writer=case.writer,
+        number=number,
+        after=causes,
+        links=case.links or cause_ids(case.causes[-1:]),
+    )
+
+
+def _changed(key: str, step: Step) -> dict[RowKey, tuple[Row | None, bytes | None]]:
+    changed: dict[RowKey, tuple[Row | None, bytes | None]] = {}
+    for change in step.rows:
+        body = None if change.row is None else canonical.dumps(change.row.model_dump(mode="json"))
+        changed[RowKey(key, change.kind, change.id)] = (change.row, body)
+    return changed
+
+
+def _input(given: Input) -> dict[str, Any]:
+    match given:
+        case Message():
+            return {"kind": "event", "id": given.id}
+        case TimerDue():
+            return {"kind": "timer", "name": given.name, "body": given.body, "due": timestamp(given.due)}
+        case WorkReported():
+            work = {"kind": "work", "name": given.name, "work": given.kind, "body": given.body}
+            return {**work, "report": given.report, "final": given.final}
+        case ServiceStarted():
+            return {"kind": "started", "settings": given.settings}
+
+
+def _timer(timer: SetTimer | CancelTimer) -> dict[str, Any]:
+    match timer:
+        case SetTimer():
+            grace = timer.grace.total_seconds()
+            return {"set": timer.name, "due": timestamp(timer.due), "body": timer.body, "grace": grace}
+        case CancelTimer():
+            return {"cancel": timer.name}
+
+
+def _work(work: StartWork | CancelWork) -> dict[str, Any]:
+    match work:
+        case StartWork():
+            return {"start": work.name, "kind": work.kind, "body": work.body}
+        case CancelWork():
+            return {"cancel": work.name}

@@ -1,0 +1,137 @@
+"""Decides one input under all keys that it is for, loading the rows that the core asks for; and records the
+decisions in the batch. Between the two nothing has changed, so a core that raises leaves no trace.
+
+Talks to the state (and through it to the store); the decision itself is `decider.decide`, which is pure.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lockgate.messages.decision import CancelTimer, Core, Input, NotLoaded, RowKey, SetTimer, StartWork, Step
+from lockgate.messages.message import encode
+from lockgate.messages.topics import JOURNALS, Topic
+from lockgate.messages.values import Cause
+from lockgate.runtime.batch import Batch, Out, TimerRow, WorkRow
+from lockgate.runtime.decider import ABSENT, Case, Decision, Loaded, decide
+from lockgate.runtime.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who decides: the service, its writer's name, the topics that it reads, and the one that it writes."""
+
+    service: str
+    writer: str
+    version: str
+    reads: tuple[Topic, ...]
+    writes: Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a decision's input came from, for the journal and for what is emitted."""
+
+    place: Mapping[str, Any]
+    causes: tuple[Cause, ...]
+    links: tuple[str, ...] = ()
+
+
+class _Overlay(dict[RowKey, Loaded]):
+    """The rows as one input's decisions see them: what they changed, over what is cached."""
+
+    def view(self, wanted: set[RowKey], cached: Mapping[RowKey, Loaded]) -> dict[RowKey, Loaded]:
+        return {key: self[key] if key in self else cached[key] for key in wanted}
+
+
+class Deciding:
+    def __init__(self, who: Identity, core: Core, state: State, part_of: Callable[[str], int]) -> None:
+        self._who = who
+        self._core = core
+        self._state = state
+        self._part_of = part_of
+
+    async def decisions(
+        self, given: Input, keys: Sequence[str], origin: Origin, now: datetime
+    ) -> list[tuple[str, Decision]]:
+        """One decision per key; those of forwarded keys follow. Whatever the core raises comes out."""
+        overlay = _Overlay()
+        counts: dict[str, tuple[int, int]] = {}
+        made: list[tuple[str, Decision]] = []
+        queue = deque(keys)
+        while queue:
+            key = queue.popleft()
+            await self._state.need_keys((key,))
+            decisions, events = counts.get(key, self._state.keys[key])
+            case = Case(
+                writer=self._who.writer,
+                key=key,
+                given=given,
+                place=origin.place,
+                causes=origin.causes,
+                links=origin.links,
+                now=now,
+                decisions=decisions,
+                events=events,
+            )
+            decision = await self._decide(case, overlay)
+            counts[key] = (decision.number, events + len(decision.messages))
+            for row_key, (row, _) in decision.rows.items():
+                overlay[row_key] = ABSENT if row is None else Loaded(decision.number, row)
+            made.append((key, decision))
+            queue.extend(decision.step.forward)
+        return made
+
+    async def _decide(self, case: Case, overlay: _Overlay) -> Decision:
+        wanted = set(self._core.touches(case.key, case.given))
+        await self._state.need_rows(wanted)
+        while True:
+            try:
+                return decide(self._core, self._who.version, case, overlay.view(wanted, self._state.rows))
+            except NotLoaded as more:
+                wanted |= set(more.keys)
+                await self._state.need_rows(more.keys)
+
+    def record(
+        self, batch: Batch, decisions: Sequence[tuple[str, Decision]], causes: tuple[Cause, ...]
+    ) -> None:
+        """Puts decisions into the batch, and into what is cached."""
+        for key, decision in decisions:
+            before, events = self._state.keys[key]
+            counts = (decision.number, events + len(decision.messages))
+            self._state.keys[key] = counts
+            batch.keys[key] = (batch.keys[key][0] if key in batch.keys else before, *counts)
+            for row_key, (row, body) in decision.rows.items():
+                self._state.rows[row_key] = ABSENT if row is None else Loaded(decision.number, row)
+                batch.rows[row_key] = (decision.number, body)
+            self._publish(batch, key, decision)
+            self._schedule(batch, key, decision.number, decision.step, causes)
+            batch.decisions += 1
+
+    def _publish(self, batch: Batch, key: str, decision: Decision) -> None:
+        part, raw = self._part_of(key), key.encode()
+        batch.out.append(Out(part, JOURNALS[self._who.service].name, raw, (), decision.journal))
+        for message in decision.messages:
+            batch.out.append(Out(part, self._who.writes.name, raw, *encode(message)))
+
+    def _schedule(self, batch: Batch, key: str, number: int, step: Step, causes: tuple[Cause, ...]) -> None:
+        part = self._part_of(key)
+        for timer in step.timers:
+            match timer:
+                case SetTimer(name=name):
+                    due = timer.due.replace(microsecond=timer.due.microsecond // 1000 * 1000)
+                    grace = timer.grace.total_seconds()
+                    batch.timers[key, name] = TimerRow(
+                        key, name, part, due, grace, timer.body, causes, number
+                    )
+                case CancelTimer(name=name):
+                    batch.timers[key, name] = None
+        for work in step.work:
+            row = (
+                WorkRow(key, work.name, part, work.kind, work.body, causes, number)
+                if isinstance(work, StartWork)
+                else None
+            )
+            batch.work[key, work.name] = row

@@ -1,0 +1,51 @@
+"""Which events have to wait, and why. Pure.
+
+An event waits for its causes, behind an earlier event of its writer and key that waits, or for a core that can
+take it. Nothing is ever decided without its cause.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
+from lockgate.runtime.batch import ParkedRow
+
+
+class Hold(StrEnum):
+    SEEN = "seen"  # not held: it was handled before
+    CAUSE = "cause"  # an event that it follows from has not been read yet
+    ORDER = "order"  # an earlier event of its writer and key waits
+    GAP = "gap"  # an earlier event of its writer and key is missing on the topic
+    UNDECODABLE = "undecodable"  # a newer schema than this version reads
+    DECIDE = "decide"  # the core raised
+
+
+def hold(
+    message: Message[Payload],
+    marks: Mapping[tuple[str, str], int],
+    parked: Mapping[tuple[str, str], deque[ParkedRow]],
+    reads: Callable[[str], bool],
+) -> Hold | None:
+    """Why an internal event cannot be decided now; None if it can.
+
+    `marks` are the numbers handled so far per (writer, key); `parked` what waits per (writer, key); `reads` says
+    whether this service reads what a writer writes: the causes that it never reads are not waited for.
+    """
+    writer, number = message.writer or "", message.number or 0
+    mark = marks.get((writer, message.key))
+    waiting = parked.get((writer, message.key))
+    if mark is not None and number <= mark:
+        return Hold.SEEN
+    numbers = {row.number for row in waiting or () if row.number is not None}
+    if number in numbers:
+        return Hold.SEEN
+    if numbers and number > min(numbers):
+        return Hold.ORDER
+    if mark is not None and number > mark + 1:
+        return Hold.GAP
+    for cause in message.after:
+        if reads(cause.writer) and marks.get((cause.writer, cause.key), 0) < cause.number:
+            return Hold.CAUSE
+    return None

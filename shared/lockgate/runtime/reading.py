@@ -1,0 +1,84 @@
+"""From raw records to events: checked, decoded, and found to be where and from whom they may be. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lockgate.messages.message import Message, UnreadableError, decode
+from lockgate.messages.payload import Payload
+from lockgate.messages.topics import TOPICS, Kind
+from lockgate.runtime import canonical
+from lockgate.runtime.checks import Record, checked_headers, checked_key, checked_value
+from lockgate.runtime.deadletter import Reason
+from lockgate.runtime.decider import SERVICES
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    record: Record
+    message: Message[Payload]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """It cannot be read. With a writer and key it is one of our own events, and is parked; else a dead letter."""
+
+    record: Record
+    reason: Reason
+    detail: str
+    writer: str | None = None
+    key: str | None = None
+    number: int | None = None
+
+
+Item = Readable | Rejected
+
+
+def read(record: Record) -> Item:
+    """The event of a record, or why it is none that may lie there."""
+    try:
+        key = checked_key(record.key)
+        headers = checked_headers(record.headers)
+        value = checked_value(record.value)
+        message = decode(key, headers, value)
+    except UnreadableError as error:
+        return _rejected(record, Reason(error.code), str(error))
+    return _judged(record, key, message)
+
+
+def _judged(record: Record, key: str | None, message: Message[Payload]) -> Item:
+    topic = TOPICS[record.topic]
+    if message.body.topic != topic.name:
+        detail = f"{message.body.type} belongs on the topic {message.body.topic!r}"
+        return Rejected(record, Reason.WRONG_TOPIC, detail)
+    if topic.kind is Kind.INLET:
+        return Readable(record, message)
+    if not may_write(topic.writer, message.writer or ""):
+        detail = f"the writer {message.writer!r} may not write to {topic.name!r}; {topic.writer} does"
+        return Rejected(record, Reason.WRONG_WRITER, detail)
+    if key != message.key:
+        return Rejected(record, Reason.KEY, f"the record's key {key!r} is not the event's {message.key!r}")
+    return Readable(record, message)
+
+
+def may_write(service: str, writer: str) -> bool:
+    """Whether a writer is of the service that owns a topic. Deployers carry their own names."""
+    return writer not in SERVICES | {"ledger"} if service == "deployer" else writer == service
+
+
+def _rejected(record: Record, reason: Reason, detail: str) -> Rejected:
+    """An event of an internal topic that only its schema makes unreadable keeps its place among the others."""
+    topic = TOPICS[record.topic]
+    if topic.kind is not Kind.INTERNAL or reason not in {Reason.INVALID, Reason.UNKNOWN_TYPE}:
+        return Rejected(record, reason, detail)
+    try:
+        origin = canonical.loads(record.value or b"")["customData"]["lockgate"]
+        writer, key, number = origin["writer"], origin["key"], origin["number"]
+    except (ValueError, TypeError, KeyError):
+        return Rejected(record, reason, detail)
+    known = isinstance(writer, str) and isinstance(key, str) and isinstance(number, int)
+    if not known or not may_write(topic.writer, writer) or record.key != key.encode():
+        return Rejected(record, reason, detail)
+    return Rejected(record, reason, detail, writer, key, number)
+
+
+Read = Callable[[Record], Item]

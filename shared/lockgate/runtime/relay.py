@@ -1,0 +1,218 @@
+"""Publishes what was committed: journal records first, then events, in the order of the outbox.
+
+One relay per (service, output partition) holds a PostgreSQL advisory lock; the lock lives as long as its
+connection, which is checked before each batch. In the common case a relay sends what was just committed
+without reading it again; after a restart, an error, or another replica's commit it reads the outbox. Sending
+again is harmless: numbers are contiguous and readers keep high-water marks. Talks to PostgreSQL and Kafka.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import structlog
+
+from lockgate.messages.topics import DEAD_LETTERS, JOURNALS
+from lockgate.runtime.backoff import Backoff
+from lockgate.runtime.batch import Out, unpack
+from lockgate.runtime.metrics import METRICS
+from lockgate.runtime.producer import PRODUCER_ERRORS, Producer
+from lockgate.runtime.store import RETRYABLE
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.2  # how soon another replica's commit is noticed without being told
+READ_AT_ONCE = 500
+PRUNE_SECONDS = 1.0
+_SECOND = frozenset(t.name for t in (*JOURNALS.values(), *DEAD_LETTERS.values()))
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One output partition: the next sequence number to send, and what was handed over but not sent."""
+
+    next: int
+    marked: int
+    end: int = 0  # committed up to here, as far as this replica knows
+    handed: list[tuple[int, list[Out]]] = field(default_factory=list)
+
+
+class Relay:
+    def __init__(self, dsn: str, schema: str, producer: Producer) -> None:
+        self._dsn = dsn
+        self._schema = schema
+        self._producer = producer
+        self._lanes: dict[int, _Lane] = {}
+        self._wanted: set[int] = set()
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._wake = asyncio.Event()
+        self._backoff = Backoff(0.05, 5.0)
+
+    def own(self, parts: set[int]) -> None:
+        """From now on this replica should relay these partitions, as soon as nobody else does."""
+        self._wanted = set(parts)
+        self._wake.set()
+
+    def hand_over(self, bases: dict[int, int], out: Sequence[Out]) -> None:
+        """What was just committed, with the first sequence number of each partition."""
+        by_part: dict[int, list[Out]] = {}
+        for record in out:
+            by_part.setdefault(record.part, []).append(record)
+        for part, records in by_part.items():
+            if lane := self._lanes.get(part):
+                lane.handed.append((bases[part], records))
+                lane.end = max(lane.end, bases[part] + len(records))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publishes until it is cancelled. An error of Kafka or PostgreSQL is retried for ever, with capped backoff."""
+        pruned = asyncio.get_running_loop().time()
+        told = False
+        while True:
+            try:
+                await self._round(look=not told)
+                if asyncio.get_running_loop().time() - pruned > PRUNE_SECONDS:
+                    await self._prune()
+                    pruned = asyncio.get_running_loop().time()
+                self._backoff.reset()
+            except (*PRODUCER_ERRORS, *RETRYABLE) as error:
+                METRICS.relay_errors.inc()
+                log.warning("relay will try again", error=repr(error), delay=self._backoff.peek)
+                await self._let_go()
+                await self._backoff.wait()
+                continue
+            told = await self._told()
+
+    async def _told(self) -> bool:
+        """Waits until something was handed over; False if the time to look for other replicas' commits came first."""
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def drain(self, seconds: float) -> bool:
+        """Sends what is left, for a bounded time. True if nothing is left."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._round(look=True)
+        except (TimeoutError, *PRODUCER_ERRORS, *RETRYABLE):
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._let_go()
+        await self._producer.close()
+
+    async def _round(self, *, look: bool) -> None:
+        self._wake.clear()
+        connection = await self._connected()
+        await self._take_lanes(connection)
+        if look and self._lanes:
+            for row in await connection.fetch(
+                "select part, next_seq from relay where part = any($1::int[])", list(self._lanes)
+            ):
+                self._lanes[row["part"]].end = row["next_seq"]
+        progress = True
+        while progress:
+            progress = False
+            for part, lane in list(self._lanes.items()):
+                progress |= await self._send_some(connection, part, lane)
+        await self._mark()
+
+    async def _send_some(self, connection: "asyncpg.Connection[Any]", part: int, lane: _Lane) -> bool:
+        records = await self._next_records(connection, part, lane)
+        if not records:
+            return False
+        await connection.fetchval(
+            "select 1", timeout=5.0
+        )  # the lock is held as long as this connection lives
+        first = [r for r in records if r.topic in _SECOND]
+        for group in (first, [r for r in records if r.topic not in _SECOND]):
+            for topic in dict.fromkeys(r.topic for r in group):
+                await self._producer.send(topic, part, [r for r in group if r.topic == topic])
+        lane.next += len(records)
+        METRICS.published.inc(len(records))
+        return True
+
+    async def _next_records(self, connection: "asyncpg.Connection[Any]", part: int, lane: _Lane) -> list[Out]:
+        """What was handed over if it comes next, joined; else what the outbox has."""
+        records: list[Out] = []
+        while lane.handed and len(records) < READ_AT_ONCE:
+            base, handed = lane.handed[0]
+            if base + len(handed) <= lane.next:
+                lane.handed.pop(0)
+            elif base == lane.next + len(records):
+                lane.handed.pop(0)
+                records += handed
+            else:
+                break
+        if records:
+            return records
+        lane.handed.clear()
+        if lane.end <= lane.next:
+            return []
+        rows = await connection.fetch(
+            "select topic, key, headers, value from outbox where part = $1 and seq >= $2 order by seq limit $3",
+            part,
+            lane.next,
+            READ_AT_ONCE,
+            timeout=10.0,
+        )
+        return [Out(part, r["topic"], r["key"], _headers(r["headers"]), r["value"]) for r in rows]
+
+    async def _take_lanes(self, connection: "asyncpg.Connection[Any]") -> None:
+        for part in sorted(set(self._lanes) - self._wanted):
+            del self._lanes[part]
+            await connection.execute("select pg_advisory_unlock(hashtext($1), $2)", self._schema, part)
+        for part in sorted(self._wanted - set(self._lanes)):
+            if not await connection.fetchval(
+                "select pg_try_advisory_lock(hashtext($1), $2)", self._schema, part
+            ):
+                continue
+            row = await connection.fetchrow("select sent, next_seq from relay where part = $1", part)
+            self._lanes[part] = _Lane(row["sent"], row["sent"], row["next_seq"]) if row else _Lane(0, 0)
+
+    async def _mark(self) -> None:
+        moved = {part: lane.next for part, lane in self._lanes.items() if lane.next > lane.marked}
+        if not moved or self._connection is None:
+            return
+        await self._connection.execute(
+            "update relay r set sent = i.sent from unnest($1::int[], $2::bigint[]) i(part, sent)"
+            " where r.part = i.part and r.sent < i.sent",
+            list(moved),
+            list(moved.values()),
+            timeout=5.0,
+        )
+        for part, sent in moved.items():
+            self._lanes[part].marked = sent
+
+    async def _prune(self) -> None:
+        if self._lanes and self._connection is not None:
+            await self._connection.execute(
+                "delete from outbox o using relay r where o.part = r.part and o.seq < r.sent and o.part = any($1::int[])",
+                list(self._lanes),
+                timeout=10.0,
+            )
+
+    async def _connected(self) -> "asyncpg.Connection[Any]":
+        if self._connection is None or self._connection.is_closed():
+            self._lanes.clear()
+            settings = {"search_path": self._schema, "application_name": f"lockgate-{self._schema}-relay"}
+            self._connection = await asyncpg.connect(
+                self._dsn, timeout=5.0, command_timeout=10.0, server_settings=settings
+            )
+        return self._connection
+
+    async def _let_go(self) -> None:
+        self._lanes.clear()
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+def _headers(packed: bytes) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, value) for name, value in unpack(packed) if value is not None)

@@ -1,0 +1,200 @@
+"""Runs one replica of a service: wires the mechanism together, and stops it gracefully, within a bound."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+import structlog
+import uvloop
+
+from lockgate.messages.topics import DEAD_LETTERS, JOURNALS
+from lockgate.messages.values import EVERY
+from lockgate.runtime import logs
+from lockgate.runtime.backoff import Backoff
+from lockgate.runtime.clock import Clock
+from lockgate.runtime.engine import Committed, Engine, Wiring
+from lockgate.runtime.health import HealthServer
+from lockgate.runtime.kafka_topics import ensure_topics
+from lockgate.runtime.producer import Producer
+from lockgate.runtime.progress import Progress
+from lockgate.runtime.reader import KAFKA_ERRORS, Reader
+from lockgate.runtime.relay import Relay
+from lockgate.runtime.service import Service, partition_of
+from lockgate.runtime.settings import RuntimeSettings
+from lockgate.runtime.store import RETRYABLE, Store
+from lockgate.runtime.timers import Timers
+from lockgate.runtime.workers import Workers, WorkFunction
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+SEEN_DAYS = 31  # a day longer than the inlets keep events
+HOUSEKEEPING_SECONDS = 3600.0
+
+
+def run(service: Service, settings: RuntimeSettings) -> int:
+    """Runs a service until SIGTERM or SIGINT. Returns the exit code: 0 after a graceful stop, 1 otherwise."""
+    logs.configure(service.identity.writer, settings.log_level)
+    return uvloop.run(_until_signal(service, settings))
+
+
+async def _until_signal(service: Service, settings: RuntimeSettings) -> int:
+    stop = asyncio.Event()
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sig, stop.set)
+    running = asyncio.create_task(Running(service, settings).run(stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not running.done():
+        await asyncio.wait({running}, timeout=settings.stop_seconds)
+    stopping.cancel()
+    if not running.done():
+        log.error("the stop took too long; what was not published is published at the next start")
+        running.cancel()
+        return 1
+    if error := running.exception():
+        log.error("the service ended", error=repr(error), exc_info=error)
+        return 1
+    return 0
+
+
+class Running:
+    """One replica of a service, wired together. `port` is that of its HTTP endpoints once it serves them."""
+
+    def __init__(self, service: Service, settings: RuntimeSettings) -> None:
+        self._service = service
+        self._settings = settings
+        self._who = service.identity
+        self.port: int | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Starts, serves until `stop` is set, and stops gracefully. Whatever cannot be retried comes out."""
+        settings, who = self._settings, self._who
+        schema = "_".join((who.service,) if who.writer == who.service else (who.service, who.writer)).replace(
+            "-", "_"
+        )
+        dsn = settings.postgres.get_secret_value()
+        topics = {*who.reads, who.writes, JOURNALS[who.service], DEAD_LETTERS[who.service]}
+        await _patiently(
+            "the topics", lambda: ensure_topics(settings, sorted(topics, key=lambda t: t.name)), stop
+        )
+        store = await _patiently("the database", lambda: Store.open(dsn, schema), stop)
+        if store is None:
+            return
+        relay = Relay(dsn, schema, Producer(settings.kafka, settings.topic_prefix, f"lockgate-{who.writer}"))
+        try:
+            async with self._service.open_work() as functions:
+                await self._serve(stop, store, relay, functions)
+        finally:
+            await relay.close()
+            await store.close()
+
+    async def _serve(
+        self, stop: asyncio.Event, store: Store, relay: Relay, functions: Mapping[str, WorkFunction]
+    ) -> None:
+        settings, who = self._settings, self._who
+        clock = Clock()
+        clock.learn(await store.now())
+
+        def committed(what: Committed) -> None:
+            relay.hand_over(dict(what.bases), what.out)
+            workers.committed(what.work)
+
+        partitions = settings.partitions
+        engine = Engine(
+            who, self._service.core, Wiring(store, clock, lambda k: partition_of(k, partitions), committed)
+        )
+        reader = Reader(settings, settings.topic_prefix + who.writer, who.reads, engine)
+        progress = Progress(reader, engine, clock, settings.stall_seconds)
+        workers = Workers(functions, store, reader, engine, progress)
+        timers = Timers(store, reader, engine, progress, clock)
+        health = self._health(store, reader, progress)
+        self._take_over(reader, engine, relay, workers)
+        self.port = await health.start()
+        log.info("serving", port=self.port, core=who.version, reads=[t.name for t in who.reads])
+        tasks = [
+            relay.run(),
+            progress.run(),
+            workers.run(),
+            timers.run(),
+            _housekeep(store),
+            self._watch(progress),
+        ]
+        try:
+            await _patiently("the consumer", reader.start, stop)
+            await _until(stop, [reader.run(), *tasks])
+        finally:
+            await workers.close()
+            await reader.close(settings.stop_seconds / 3)
+            if not await relay.drain(settings.stop_seconds / 3):
+                log.warning("not everything was published; the next start publishes it")
+            await health.close()
+
+    def _take_over(self, reader: Reader, engine: Engine, relay: Relay, workers: Workers) -> None:
+        every = partition_of(EVERY, self._settings.partitions)
+        started = False
+
+        async def own(parts: set[int]) -> None:
+            nonlocal started
+            relay.own(parts)
+            await workers.own(parts)
+            started = started and every in parts
+            if self._service.at_start is not None and every in parts and not started:
+                async with engine.lock:
+                    await engine.take_start(self._service.at_start)
+                started = True
+
+        reader.on_owned(own)
+
+    def _health(self, store: Store, reader: Reader, progress: Progress) -> HealthServer:
+        async def alive() -> str | None:
+            return "the consumer stopped advancing while there is lag" if progress.stalled else None
+
+        async def ready() -> str | None:
+            if reader.stale:
+                return "no partitions are owned yet, or they are being taken over again"
+            try:
+                await store.ping()
+            except RETRYABLE as error:
+                return f"the database does not answer: {error!r}"
+            return None
+
+        return HealthServer(self._settings.http_host, self._settings.http_port, alive=alive, ready=ready)
+
+
+async def _patiently(what: str, action: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
+    """Tries until it works or the service is to stop. Misconfiguration is not retried: it comes out."""
+    backoff = Backoff(0.2, 5.0)
+    while not stop.is_set():
+        try:
+            return await action()
+        except (*KAFKA_ERRORS, *RETRYABLE) as error:
+            log.warning("waiting", what=what, error=repr(error), delay=backoff.peek)
+            await backoff.wait()
+    return None
+
+
+async def _until(stop: asyncio.Event, loops: list[Coroutine[Any, Any, None]]) -> None:
+    """Runs the loops until `stop` is set. A loop that ends takes the service down: none of them may be missing."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (*tasks, stopping):
+            task.cancel()
+        results = await asyncio.gather(*tasks, stopping, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _housekeep(store: Store) -> None:
+    while True:
+        try:
+            await store.forget_seen(SEEN_DAYS)
+        except RETRYABLE as error:
+            log.warning("housekeeping will be tried again", error=repr(error))
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)

@@ -1,0 +1,69 @@
+"""A service as a declaration. Every service's `service.py` is one of these, on one screen; `running` runs it."""
+
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from aiokafka.partitioner import murmur2
+
+from lockgate.messages.decision import Core
+from lockgate.messages.topics import DEAD_LETTERS, JOURNALS, TOPICS, Topic
+from lockgate.runtime.deciding import Identity
+from lockgate.runtime.workers import WorkFunction
+
+OpenWork = Callable[[], AbstractAsyncContextManager[Mapping[str, WorkFunction]]]
+
+_OWN = {t.name for t in (*JOURNALS.values(), *DEAD_LETTERS.values())}
+
+
+@contextlib.asynccontextmanager
+async def no_work() -> AsyncIterator[Mapping[str, WorkFunction]]:
+    """For a service that only decides."""
+    yield {}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service. `writer` is its name, or a deployer's own; `modules` are what its decisions are made of."""
+
+    name: str
+    reads: tuple[Topic, ...]
+    core: Core
+    modules: tuple[str, ...]
+    writer: str = ""
+    open_work: OpenWork = no_work
+    at_start: Mapping[str, Any] | None = None
+    """Given to the core at each start; None if it wants to know nothing."""
+
+    @property
+    def writes(self) -> Topic:
+        return next(t for t in TOPICS.values() if t.writer == self.name and t.name not in _OWN)
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(
+            self.name, self.writer or self.name, core_version(self.modules), self.reads, self.writes
+        )
+
+
+def core_version(modules: tuple[str, ...]) -> str:
+    """The hash of the source of a core and of the messages: the same source decides the same."""
+    digest = hashlib.sha256()
+    for name in ("lockgate.messages", *modules):
+        module = import_module(name)
+        files = [Path(str(module.__file__))]
+        if hasattr(module, "__path__"):
+            files = sorted(Path(module.__path__[0]).rglob("*.py"))
+        for file in files:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Kafka's default partitioner: murmur2 of the key."""
+    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)

@@ -1,0 +1,39 @@
+"""The settings of every service, from the environment (prefix LOCKGATE_). Frozen; no module holds them globally."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _is_prefix(text: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9._-]{0,100}", text):
+        raise ValueError("a topic prefix has letters, digits, dots, dashes and underscores only")
+    return text
+
+
+class RuntimeSettings(BaseSettings):
+    """What the mechanism needs to know, the same for all services."""
+
+    model_config = SettingsConfigDict(env_prefix="LOCKGATE_", frozen=True, extra="ignore")
+
+    kafka: str = Field(description="bootstrap servers, HOST:PORT[,HOST:PORT]")
+    postgres: SecretStr = Field(
+        description="URL of the service's database; each service has a schema of its own"
+    )
+    topic_prefix: Annotated[str, AfterValidator(_is_prefix)] = "lockgate."
+    partitions: int = Field(default=4, ge=1, le=512, description="of every topic, when they are created")
+    replication: int = Field(default=1, ge=1, le=9, description="of every topic, when they are created")
+    create_topics: bool = Field(
+        default=True, description="create what is missing; what is there is only checked"
+    )
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(
+        default=0, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 = any free port"
+    )
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    stop_seconds: float = Field(default=10.0, gt=0, description="the longest that a graceful stop may take")
+    stall_seconds: float = Field(
+        default=60.0, gt=0, description="no progress for so long while there is lag: exit"
+    )

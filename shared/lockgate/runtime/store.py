@@ -1,0 +1,278 @@
+"""The service's PostgreSQL schema: loads rows, counters and marks; writes a batch in one round trip.
+
+Talks to PostgreSQL only. Every statement has a timeout; a lost connection is the caller's to retry.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from importlib import resources
+from typing import Any
+
+import asyncpg
+
+from lockgate.messages.decision import RowKey
+from lockgate.runtime import canonical
+from lockgate.runtime.batch import Batch, ParkedRow, TimerRow, WorkRow, pack, unpack, unpacked_causes
+from lockgate.runtime.checks import Record
+
+STATEMENT_SECONDS = 15.0
+
+DATABASE_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""The database is away, or gave up this connection: try again."""
+
+RETRYABLE: tuple[type[Exception], ...] = (
+    *DATABASE_ERRORS,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+_APPLY = f"select at, bases from apply({', '.join(f'${i}' for i in range(1, 24))})"  # noqa: S608  # numbers only
+
+
+class ConflictError(Exception):
+    """Another replica was first: nothing of the batch was written. Forget what is cached and start over."""
+
+
+STARTING_OVER: tuple[type[Exception], ...] = (ConflictError, *RETRYABLE)
+"""What is not known to be written: start over from the database."""
+
+_CONFLICTS = {"LG001", "LG002", "LG003", "LG004"}
+
+
+class Store:
+    """One service's schema. `schema` is an identifier of our own settings, never of an event."""
+
+    errors = RETRYABLE
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", schema: str) -> None:
+        self._pool = pool
+        self.schema = schema
+
+    @classmethod
+    async def open(cls, dsn: str, schema: str) -> "Store":
+        """Connects and brings the schema up to date. Raises what asyncpg raises; the caller retries."""
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=4,
+            command_timeout=STATEMENT_SECONDS,
+            timeout=STATEMENT_SECONDS,
+            server_settings={
+                "application_name": f"lockgate-{schema}",
+                "timezone": "UTC",
+                "search_path": schema,
+            },
+        )
+        store = cls(pool, schema)
+        await store.migrate()
+        return store
+
+    async def close(self) -> None:
+        self._pool.terminate()
+
+    async def migrate(self) -> None:
+        """Applies what is missing, once, whichever replica comes first."""
+        files = sorted(
+            resources.files("lockgate.runtime").joinpath("migrations").iterdir(), key=lambda f: f.name
+        )
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "select pg_advisory_xact_lock(hashtext('lockgate.migrate'), hashtext($1))", self.schema
+            )
+            await connection.execute(f"create schema if not exists {self.schema}")
+            await connection.execute(
+                "create table if not exists migrations (name text primary key, at timestamptz default now())"
+            )
+            done = {r["name"] for r in await connection.fetch("select name from migrations")}
+            for file in files:
+                if file.name.endswith(".sql") and file.name not in done:
+                    await connection.execute(file.read_text().replace("{schema}", self.schema))
+                    await connection.execute("insert into migrations (name) values ($1)", file.name)
+
+    async def apply(self, batch: Batch) -> tuple[datetime, dict[int, int]]:
+        """Writes a batch. Returns the database's time and, per output partition, the first sequence number.
+
+        ConflictError if another replica was first; then nothing was written.
+        """
+        try:
+            rows = await self._pool.fetch(_APPLY, *_arguments(batch))
+        except asyncpg.PostgresError as error:
+            if error.sqlstate in _CONFLICTS:
+                raise ConflictError(str(error)) from None
+            raise
+        return rows[0]["at"], {int(part): base for part, base in json.loads(rows[0]["bases"]).items()}
+
+    async def now(self) -> datetime:
+        value: datetime = await self._pool.fetchval("select clock_timestamp()")
+        return value
+
+    async def ping(self) -> None:
+        await self._pool.fetchval("select 1", timeout=2.0)
+
+    async def load_offsets(self, parts: Sequence[int]) -> dict[tuple[str, int], int]:
+        rows = await self._fetch(
+            "select topic, part, next from offsets where part = any($1::int[])", list(parts)
+        )
+        return {(r["topic"], r["part"]): r["next"] for r in rows}
+
+    async def begin_offsets(self, places: Iterable[tuple[str, int, int]]) -> None:
+        """Creates the offset rows of partitions that were never read."""
+        await self._pool.executemany(
+            "insert into offsets values ($1, $2, $3) on conflict do nothing",
+            list(places),
+        )
+
+    async def load_keys(self, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
+        rows = await self._fetch(
+            "select key, decisions, events from keys where key = any($1::text[])", list(keys)
+        )
+        return {r["key"]: (r["decisions"], r["events"]) for r in rows}
+
+    async def load_marks(self, keys: Iterable[str]) -> dict[tuple[str, str], int]:
+        rows = await self._fetch(
+            "select writer, key, number from marks where key = any($1::text[])", list(keys)
+        )
+        return {(r["writer"], r["key"]): r["number"] for r in rows}
+
+    async def load_rows(self, keys: Sequence[RowKey]) -> dict[RowKey, tuple[int, dict[str, Any]]]:
+        rows = await self._fetch(
+            "select r.key, r.kind, r.id, r.version, r.body from unnest($1::text[], $2::text[], $3::text[]) i(key, kind, id)"
+            " join rows r using (key, kind, id)",
+            *([k[i] for k in keys] for i in range(3)),
+        )
+        return {
+            RowKey(r["key"], r["kind"], r["id"]): (r["version"], canonical.loads(r["body"])) for r in rows
+        }
+
+    async def load_seen(self, ids: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        rows = await self._fetch(
+            "select s.source, s.id from unnest($1::text[], $2::text[]) i(source, id) join seen s using (source, id)",
+            [i[0] for i in ids],
+            [i[1] for i in ids],
+        )
+        return {(r["source"], r["id"]) for r in rows}
+
+    async def load_parked(self, parts: Sequence[int]) -> list[ParkedRow]:
+        """Everything parked from these partitions, in the order in which it came."""
+        rows = await self._fetch(
+            'select * from parked where part = any($1::int[]) order by topic, part, "offset"', list(parts)
+        )
+        return [_parked(r) for r in rows]
+
+    async def due_timers(self, parts: Sequence[int], limit: int) -> list[TimerRow]:
+        rows = await self._fetch(
+            "select * from timers where part = any($1::int[]) and due <= clock_timestamp() order by due limit $2",
+            list(parts),
+            limit,
+        )
+        return [
+            TimerRow(
+                r["key"],
+                r["name"],
+                r["part"],
+                r["due"],
+                r["grace"],
+                canonical.loads(r["body"]),
+                unpacked_causes(r["causes"]),
+                r["set_by"],
+            )
+            for r in rows
+        ]
+
+    async def next_due(self, parts: Sequence[int]) -> datetime | None:
+        rows = await self._fetch(
+            "select min(due) as due from timers where part = any($1::int[])", list(parts)
+        )
+        due: datetime | None = rows[0]["due"]
+        return due
+
+    async def ready_work(self, parts: Sequence[int]) -> list[tuple[WorkRow, int]]:
+        """The work of these partitions that may run now, with the number of failed attempts."""
+        rows = await self._fetch(
+            "select * from work where part = any($1::int[]) and not_before <= clock_timestamp() order by not_before limit 5000",
+            list(parts),
+        )
+        return [
+            (
+                WorkRow(
+                    r["key"],
+                    r["name"],
+                    r["part"],
+                    r["kind"],
+                    canonical.loads(r["body"]),
+                    unpacked_causes(r["causes"]),
+                    r["set_by"],
+                ),
+                r["attempts"],
+            )
+            for r in rows
+        ]
+
+    async def has_work(self, row: WorkRow) -> bool:
+        """Whether this piece of work is still wanted, and was not replaced."""
+        rows = await self._fetch(
+            "select 1 from work where key = $1 and name = $2 and set_by = $3", row.key, row.name, row.set_by
+        )
+        return bool(rows)
+
+    async def forget_seen(self, days: int) -> None:
+        """Removes the ids of inlet events that are older than the inlets keep events."""
+        await self._pool.execute(
+            "delete from seen where at < clock_timestamp() - make_interval(days => $1)", days
+        )
+
+    async def delay_work(self, row: WorkRow, seconds: float) -> None:
+        """A piece of work raised: it is tried again after a while."""
+        await self._pool.execute(
+            "update work set attempts = attempts + 1, not_before = clock_timestamp() + make_interval(secs => $4)"
+            " where key = $1 and name = $2 and set_by = $3",
+            row.key,
+            row.name,
+            row.set_by,
+            seconds,
+        )
+
+    async def _fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        rows: list[Any] = await self._pool.fetch(sql, *arguments)
+        return rows
+
+
+def _parked(r: Any) -> ParkedRow:
+    record = Record(r["topic"], r["part"], r["offset"], r["record_key"], unpack(r["headers"]), r["value"])
+    return ParkedRow(record, r["writer"], r["key"], r["number"], r["reason"], r["detail"])
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def _arguments(batch: Batch) -> list[Any]:
+    sequence: dict[int, int] = {}
+    out: list[tuple[Any, ...]] = []
+    for o in batch.out:
+        seq = sequence.get(o.part, 0)
+        sequence[o.part] = seq + 1
+        out.append((o.part, seq, o.topic, o.key, pack(o.headers), o.value))
+    offsets = [(*place, *span) for place, span in sorted(batch.offsets.items())]
+    keys = [(key, *counts) for key, counts in sorted(batch.keys.items())]
+    rows = [(*key, *written) for key, written in sorted(batch.rows.items())]
+    marks = [(*mark, number) for mark, number in sorted(batch.marks.items())]
+    return [
+        *_columns(offsets, 4),
+        *_columns(keys, 4),
+        *_columns(rows, 5),
+        *_columns(marks, 3),
+        *_columns(out, 6),
+        batch.extra,
+    ]
