@@ -1,0 +1,168 @@
+"""Carries a step out: look, ask the strategy for the next thing, do it, look again, until there is an answer.
+
+The cluster alone says how far a step is. So a step can be ended at any point and begun again, and a write whose
+answer was lost is either seen or done, and not done twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from lockgate.deployer.cluster import DEPLOYMENTS, ROUTES, SERVICES, Cluster, ClusterError, Resource, Trouble
+from lockgate.deployer.fencing import OWN
+from lockgate.deployer.look import look, pods_of_deployment
+from lockgate.deployer.objects import Json, annotations_of
+from lockgate.deployer.reports import Failed, Progressed, Started
+from lockgate.deployer.reports import Report as Answer
+from lockgate.deployer.rollout import waiting_reasons
+from lockgate.deployer.settings import Pace
+from lockgate.deployer.strategies.given import (
+    Create,
+    Delete,
+    Final,
+    Kind,
+    Next,
+    Patch,
+    Region,
+    Stuck,
+    Target,
+    Wait,
+    Write,
+)
+from lockgate.deployer.strategies.production import Production, production
+
+Strategy = Callable[[Target, Region], Next]
+Tell = Callable[[Answer], Awaitable[None]]
+
+_MOST_WRITES = 60
+_MOST_REFUSALS = 6
+_RESOURCES: dict[Kind, Resource] = {
+    Kind.DEPLOYMENT: DEPLOYMENTS,
+    Kind.SERVICE: SERVICES,
+    Kind.ROUTE: ROUTES,
+}
+
+
+@dataclass
+class Engine:
+    """One step in one region. `tell` hands over what is to be reported on the way."""
+
+    cluster: Cluster
+    strategy: Strategy
+    target: Target
+    until: datetime
+    pace: Pace
+    tell: Tell
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _started: bool = False
+    _writes: int = 0
+    _refusals: int = 0
+    _told: Progressed | None = None
+    _told_at: datetime | None = None
+    _last: str = "nothing was done yet"
+    _watched: Json | None = field(default=None, repr=False)
+
+    async def run(self) -> Final:
+        """The answer. It comes by `until`, but for the time that one request takes."""
+        while True:
+            if self.clock() >= self.until:
+                return await self._too_late()
+            try:
+                if (answer := await self._turn()) is not None:
+                    return answer
+            except ClusterError as error:
+                if (failure := self._trouble(error)) is not None:
+                    return failure
+                await self._pause()
+
+    async def _turn(self) -> Final | None:
+        live = await look(self.cluster, self.target)
+        match self.strategy(self.target, live):
+            case Patch() | Create() | Delete() as write:
+                return await self._do(write, live)
+            case Wait() as wait:
+                await self._begun(live)
+                await self._progress(wait)
+                await self._pause()
+                return None
+            case Stuck(reason=reason, watched=watched):
+                return await self._failed(reason, watched)
+            case final:
+                return final
+
+    async def _do(self, write: Write, live: Region) -> Final | None:
+        if self._writes >= _MOST_WRITES:
+            return Failed(
+                reason=f"{self._writes} writes to {self.target.region} did not bring about what was wanted: "
+                f"somebody else keeps changing the same objects (kubectl get --show-managed-fields)."
+            )
+        await self._begun(live)
+        self._writes += 1
+        match write:
+            case Patch(kind=kind, name=name, operations=operations, drains=drains):
+                await self.cluster.patch(_RESOURCES[kind], name, operations)
+                self._last = f"the {kind} {name} was changed"
+                await asyncio.sleep(self.pace.drain if drains else 0)
+            case Create(kind=kind, body=body):
+                await self.cluster.create(_RESOURCES[kind], body)
+                self._last = f"the {kind} {body['metadata']['name']} was made"
+            case Delete(kind=kind, name=name, uid=uid):
+                await self.cluster.delete(_RESOURCES[kind], name, uid)
+                self._last = f"the {kind} {name} was deleted"
+        self._refusals = 0
+        return None
+
+    async def _begun(self, live: Region) -> None:
+        """Reported once, before the first write: what ran before this release."""
+        if self._started:
+            return
+        seen = production(self.target, live)
+        if isinstance(seen, Production):
+            await self.tell(Started(found=_found(self.target, seen)))
+            self._started = True
+
+    async def _progress(self, wait: Wait) -> None:
+        """At most one report in `pace.progress` seconds, and only what is new."""
+        self._last, self._watched = wait.reason, wait.watched
+        now, report = self.clock(), Progressed(updated=wait.updated, wanted=wait.wanted, reason=wait.reason)
+        recent = self._told_at is not None and (now - self._told_at).total_seconds() < self.pace.progress
+        if report == self._told or recent:
+            return
+        self._told, self._told_at = report, now
+        await self.tell(report)
+
+    def _trouble(self, error: ClusterError) -> Failed | None:
+        """What follows a refusal: mostly another look, which shows why; None for that."""
+        self._last = str(error)
+        match error.trouble:
+            case Trouble.UNAVAILABLE:
+                return None  # until the deadline
+            case Trouble.CONFLICT | Trouble.INVALID | Trouble.NOT_FOUND | Trouble.GONE | Trouble.FORBIDDEN:
+                self._refusals += 1
+                return Failed(reason=str(error)) if self._refusals >= _MOST_REFUSALS else None
+
+    async def _too_late(self) -> Failed:
+        reason = f"The step in {self.target.region} was not done in its time. Last: {self._last}"
+        return await self._failed(reason, self._watched) if self._watched else Failed(reason=reason[:2000])
+
+    async def _failed(self, reason: str, watched: Json) -> Failed:
+        try:
+            pods = await pods_of_deployment(self.cluster, watched)
+        except ClusterError as error:
+            why = f"Why could not be read: {error}"
+        else:
+            why = waiting_reasons(watched, pods)
+        return Failed(reason=f"{reason} {why}".strip()[:2000])
+
+    async def _pause(self) -> None:
+        left = (self.until - self.clock()).total_seconds()
+        await asyncio.sleep(max(0.0, min(self.pace.poll, left)))
+
+
+def _found(target: Target, seen: Production) -> str | None:
+    """As it was noted by this release's first write, should this not be it."""
+    marks = annotations_of(seen.deployment)
+    if marks.get(OWN.release) == target.release:
+        return marks.get(OWN.found)
+    return seen.found

@@ -1,0 +1,116 @@
+"""What a deployer does to the world, a function for each kind of work. Each may be ended and run again at any time."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lockgate.deployer.bodies import OrderBody, RegisterBody, StepBody
+from lockgate.deployer.cluster import Cluster, ClusterError, Trouble, open_cluster
+from lockgate.deployer.engine import Engine, Strategy
+from lockgate.deployer.look import running
+from lockgate.deployer.probes import Times, probe
+from lockgate.deployer.reports import Failed, Registered
+from lockgate.deployer.reports import Report as Answer
+from lockgate.deployer.settings import DeployerSettings, Pace
+from lockgate.deployer.strategies.given import Target
+from lockgate.deployer.strategies.pilot import pilot
+from lockgate.deployer.strategies.rollback import rollback
+from lockgate.deployer.strategies.rolling import rolling
+from lockgate.messages.verdicts import Action, Granted
+
+Report = Callable[[dict[str, Any]], Awaitable[None]]
+WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
+
+_STRATEGIES: dict[Action, Strategy] = {Action.DEPLOY: rolling, Action.PILOT: pilot}
+
+
+@asynccontextmanager
+async def open_work(settings: DeployerSettings) -> AsyncIterator[Mapping[str, WorkFunction]]:
+    """Kind of work -> what does it, with a client for each region that stays open until the end."""
+    async with AsyncExitStack() as stack:
+        clusters = {
+            each.region: await stack.enter_async_context(open_cluster(each, settings.pace.request))
+            for each in settings.regions
+        }
+        work = Work(clusters, settings.pace)
+        yield {
+            "register": work.register,
+            Action.DEPLOY.value: work.step,
+            Action.PILOT.value: work.step,
+            Action.PROBE.value: work.probe,
+            "rollback": work.rollback,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    clusters: Mapping[str, Cluster]
+    pace: Pace
+
+    async def register(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        """The region's identity and what runs there. Raises while the cluster cannot be read."""
+        del report
+        cluster = self.clusters[RegisterBody.read(body).region]
+        return Registered(cluster=await cluster.identity(), live=await running(cluster)).json_body()
+
+    async def step(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        """A granted deployment or pilot."""
+        given = StepBody.read(body)
+        target, strategy = target_of(given.grant), _STRATEGIES[given.grant.action]
+        return await self._carried_out(strategy, target, given.until, report)
+
+    async def rollback(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        """The way back that was ordered."""
+        given = OrderBody.read(body)
+        order = given.order
+        target = Target(
+            application=order.application,
+            release=order.release,
+            region=order.region,
+            workload=order.workload,
+            fence=order.fence,
+            digest=order.digest,
+            bad=order.bad,
+            touched=given.touched,
+        )
+        return await self._carried_out(rollback, target, given.until, report)
+
+    async def probe(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        """The plan's requests. Raises while the cluster does not answer at all and there is time."""
+        del report
+        given = StepBody.read(body)
+        cluster, target = self.clusters[given.grant.region], target_of(given.grant)
+        try:
+            answer: Answer = await probe(cluster, target, given.grant.requests, Times(given.until, _now))
+        except ClusterError as error:
+            if error.trouble is Trouble.UNAVAILABLE and _now() < given.until:
+                raise
+            answer = Failed(reason=str(error))
+        return answer.json_body()
+
+    async def _carried_out(
+        self, strategy: Strategy, target: Target, until: datetime, report: Report
+    ) -> dict[str, Any]:
+        async def tell(answer: Answer) -> None:
+            await report(answer.json_body())
+
+        engine = Engine(self.clusters[target.region], strategy, target, until, self.pace, tell, _now)
+        return (await engine.run()).json_body()
+
+
+def target_of(grant: Granted) -> Target:
+    return Target(
+        application=grant.application,
+        release=grant.release,
+        region=grant.region,
+        workload=grant.workload,
+        fence=grant.fence,
+        digest=grant.artifact.digest,
+        share=grant.share or 0.0,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
