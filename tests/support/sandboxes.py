@@ -46,7 +46,7 @@ async def refused(call: Awaitable[Any]) -> tuple[int, str, str]:
 async def until(check: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:
     """The first true answer of `check`, asked again and again for at most `seconds`."""
     async with asyncio.timeout(seconds):
-        while not (answer := await check()):
+        while not (answer := await check()):  # noqa: ASYNC110 - what is waited for is in another process or behind HTTP
             await asyncio.sleep(0.02)
         return answer
 
