@@ -1,0 +1,144 @@
+"""Reads every partition of every topic, from where the ledger stands. Talks to Kafka only; commits nothing there.
+
+Partitions are assigned by hand, and new ones are noticed by `look`. Every call has a bound.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from lockgate.ledger.chain import Record, encode_headers
+from lockgate.ledger.store import Partition
+from lockgate.messages.topics import CHECKPOINTS, TOPICS
+
+CALL_SECONDS: Final = 15.0
+POLL_SECONDS: Final = 0.25
+KAFKA_ERRORS: Final = (KafkaError, TimeoutError, OSError)
+READ: Final = tuple(name for name in TOPICS if name != CHECKPOINTS.name)
+
+log = structlog.get_logger("lockgate.ledger")
+
+
+class TopicWentBackError(Exception):
+    """A topic holds other records under offsets that the ledger has already: it was deleted and made again."""
+
+
+async def partitions(bootstrap: str, prefix: str) -> dict[str, list[int]]:
+    """The partitions of each of our topics that exists, by its name without prefix. Raises KAFKA_ERRORS.
+
+    All topics are asked for, since asking for one by name can create it.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(CALL_SECONDS * 1000))
+    async with asyncio.timeout(CALL_SECONDS):
+        try:
+            await admin.start()
+            described = await admin.describe_topics()
+        finally:
+            await admin.close()
+    by_name = {topic["topic"]: [part["partition"] for part in topic["partitions"]] for topic in described}
+    return {name: sorted(by_name[prefix + name]) for name in TOPICS if by_name.get(prefix + name)}
+
+
+def consumer(bootstrap: str) -> AIOKafkaConsumer:
+    """A consumer of no group, which sees every record, those of aborted transactions too."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id="lockgate-ledger",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_uncommitted",
+        max_partition_fetch_bytes=8 << 20,
+        request_timeout_ms=int(CALL_SECONDS * 1000),
+    )
+
+
+def as_record(raw: Any, prefix: str) -> Record:
+    time = -1 if raw.timestamp is None else raw.timestamp
+    name = raw.topic.removeprefix(prefix)
+    return Record(name, raw.partition, raw.offset, time, raw.key, encode_headers(raw.headers), raw.value)
+
+
+class Reader:
+    """`positions` (the next offset of each partition) moves with what `poll` returned."""
+
+    def __init__(self, bootstrap: str, prefix: str, positions: Mapping[Partition, int]) -> None:
+        self._bootstrap = bootstrap
+        self._prefix = prefix
+        self._consumer = consumer(bootstrap)
+        self._assigned: set[TopicPartition] = set()
+        self.positions = dict(positions)
+        self.checkpoint_parts = 0
+        self.skipped = 0
+
+    async def start(self) -> None:
+        async with asyncio.timeout(CALL_SECONDS):
+            await self._consumer.start()
+        await self.look()
+
+    async def close(self) -> None:
+        with contextlib.suppress(*KAFKA_ERRORS):
+            async with asyncio.timeout(CALL_SECONDS):
+                await self._consumer.stop()
+
+    async def look(self) -> None:
+        """Notices new topics and partitions, and reads them from their beginning."""
+        found = await partitions(self._bootstrap, self._prefix)
+        self.checkpoint_parts = len(found.get(CHECKPOINTS.name, ()))
+        wanted = {TopicPartition(self._prefix + name, part) for name in READ for part in found.get(name, ())}
+        if wanted <= self._assigned:
+            return
+        self._assigned |= wanted
+        self._consumer.assign(list(self._assigned))
+        for assigned in self._assigned:
+            known = self.positions.get(self._partition(assigned))
+            if known is not None:
+                self._consumer.seek(assigned, known)
+
+    async def poll(self, most: int) -> list[Record]:
+        """Up to `most` new records, in the order of each partition. TopicWentBackError, KAFKA_ERRORS."""
+        if not self._assigned:
+            await asyncio.sleep(POLL_SECONDS)
+            return []
+        async with asyncio.timeout(CALL_SECONDS):
+            batches = await self._consumer.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=most)
+        return [
+            self._expected(as_record(raw, self._prefix))
+            for assigned in sorted(batches)
+            for raw in batches[assigned]
+        ]
+
+    def lag(self) -> int:
+        """How many records the topics have that were not returned yet, as far as the brokers have said."""
+        ends = {assigned: self._consumer.highwater(assigned) for assigned in self._assigned}
+        return sum(
+            max(0, end - self.positions.get(self._partition(assigned), 0))
+            for assigned, end in ends.items()
+            if end is not None
+        )
+
+    def _expected(self, record: Record) -> Record:
+        where = (record.topic, record.part)
+        expected = self.positions.get(where)
+        if expected is not None and record.offset < expected:
+            raise TopicWentBackError(
+                f"{self._prefix}{record.topic}/{record.part} has a record at offset {record.offset}, and the ledger"
+                f" stands at {expected}: the topic was deleted and made again, or its broker lost records. Give the"
+                " topic another name (LOCKGATE_TOPIC_PREFIX) and a new ledger, and keep this one as evidence."
+            )
+        missed = record.offset - (expected or 0)
+        if missed and expected is not None:
+            self.skipped += missed
+            log.warning(
+                "offsets skipped", topic=record.topic, part=record.part, after=expected, missed=missed
+            )
+        self.positions[where] = record.offset + 1
+        return record
+
+    def _partition(self, assigned: TopicPartition) -> Partition:
+        return assigned.topic.removeprefix(self._prefix), assigned.partition
