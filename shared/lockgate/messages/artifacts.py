@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, unquote
 
 from pydantic import Field
 
+from lockgate.messages.cdevent import InletEnvelope
 from lockgate.messages.inlet import Inlet
 
 
@@ -43,3 +44,20 @@ class ArtifactPublished(Inlet, topic="artifacts", native="artifact.published.0.3
     def tag(self) -> str | None:
         query = self.purl.split("#")[0].partition("?")[2]
         return next(iter(parse_qs(query).get("tag", ())), None)
+
+
+class OtherEvent(Inlet, topic="artifacts", custom="event.other"):
+    """Any other CDEvent on the topic. It announces no artifact, and is answered by saying so.
+
+    Its type stands for all types that are not named elsewhere; nobody writes it.
+    """
+
+    subject: str = Field(max_length=2048)
+    event_type: str = Field(max_length=2048)
+
+    @classmethod
+    def read_event(cls, event: InletEnvelope) -> Self:
+        return cls(subject=event.subject.id, event_type=event.context.type)
+
+    def subject_id(self) -> str:
+        return self.subject

@@ -121,17 +121,28 @@ def _envelope(message: Message[Payload]) -> dict[str, Any]:
     }
 
 
-def decode(key: str | None, headers: Mapping[str, bytes], value: bytes) -> Message[Payload]:
-    """The message of one record. UnreadableError names the reason; nothing is ever read in part."""
+def decode(
+    key: str | None,
+    headers: Mapping[str, bytes],
+    value: bytes,
+    payloads: Mapping[str, type[Payload]] = PAYLOADS,
+    other: type[Inlet] | None = None,
+) -> Message[Payload]:
+    """The message of one record. UnreadableError names the reason; nothing is ever read in part.
+
+    `payloads` are the event types that may lie on the topic; `other`, on an inlet that answers whatever CDEvent
+    it is sent, reads all the rest.
+    """
     content_type = headers.get("content-type", b"").lower()
     event = _structured(value) if content_type.startswith(b"application/cloudevents") else value
     raw = _parse(event)
     upcasted = upcast(raw)
     context = upcasted.get("context")
     name = context.get("type") if isinstance(context, dict) else None
-    payload = PAYLOADS.get(name) if isinstance(name, str) else None
+    payload = payloads.get(name, other) if isinstance(name, str) else None
     if payload is None:
-        raise UnreadableError("unknown-type", f"the event type {str(name)[:200]!r} is not read here")
+        code = "wrong-topic" if name in PAYLOADS else "unknown-type"
+        raise UnreadableError(code, f"the event type {str(name)[:200]!r} is not read on this topic")
     data = event if upcasted is raw else to_json(upcasted)
     try:
         if issubclass(payload, Inlet):
@@ -163,7 +174,7 @@ def _structured(value: bytes) -> bytes:
 
 
 def _inlet_message(payload: type[Inlet], key: str | None, event: InletEnvelope) -> Message[Payload]:
-    body = payload.read(event.subject.id, event.subject.content, event.custom_data)
+    body = payload.read_event(event)
     context = event.context
     return Message(body=body, id=context.id, source=context.source, key=key or "", at=context.timestamp)
 

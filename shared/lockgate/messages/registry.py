@@ -10,6 +10,8 @@ from lockgate.messages import (
     rollbacks,
     verdicts,
 )
+from lockgate.messages.artifacts import OtherEvent
+from lockgate.messages.inlet import Inlet
 from lockgate.messages.payload import PAYLOADS, Payload
 
 MODULES = (anomalies, artifacts, checkpoints, deployments, plans, releases, rollbacks, verdicts)
@@ -18,3 +20,7 @@ MODULES = (anomalies, artifacts, checkpoints, deployments, plans, releases, roll
 def payloads_of(topic: str) -> dict[str, type[Payload]]:
     """The event types that may lie on a topic."""
     return {name: payload for name, payload in PAYLOADS.items() if payload.topic == topic}
+
+
+OTHERS: dict[str, type[Inlet]] = {"artifacts": OtherEvent}
+"""Inlets that answer every CDEvent: topic -> what reads the types that `payloads_of` does not name."""

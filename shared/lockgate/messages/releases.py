@@ -12,6 +12,7 @@ from lockgate.messages.values import Artifact, Name, Place, Sentence
 class ArtifactRefusal(StrEnum):
     """Why an artifact became no release. A public contract: codes are only added."""
 
+    NOT_PUBLISHED = "not-published"  # the event is a valid CDEvent, but announces no artifact
     NOT_OCI = "not-oci"  # the package URL is not of the type oci
     NO_DIGEST = "no-digest"  # it names no sha256 digest; a tag can move
     UNKNOWN_PACKAGE = "unknown-package"  # no plan claims this package URL

@@ -28,7 +28,7 @@ from lockgate.runtime.decider import causes_of
 from lockgate.runtime.deciding import Deciding, Identity, Origin
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.parking import Hold, hold
-from lockgate.runtime.reading import Item, Readable, Rejected, read
+from lockgate.runtime.reading import Item, Readable, Rejected, inlet_id, read
 from lockgate.runtime.state import State
 from lockgate.runtime.store import Store
 
@@ -144,7 +144,7 @@ class Engine:
         await self._state.need_keys(keys)
         await self._state.need_marks(marked)
         await self._state.need_rows(rows)
-        await self._state.need_seen((m.source, m.id) for m in messages if m.number is None)
+        await self._state.need_seen(inlet_id(m) for m in messages if m.number is None)
 
     async def _take(self, batch: Batch, item: Item, now: datetime) -> None:
         record = item.record
@@ -168,7 +168,7 @@ class Engine:
     async def _take_inlet(
         self, batch: Batch, record: Record, message: Message[Payload], now: datetime
     ) -> None:
-        id_ = (message.source, message.id)
+        id_ = inlet_id(message)
         if id_ in self._state.seen or id_ in batch.seen:
             METRICS.duplicates.labels(record.topic).inc()
             return

@@ -114,17 +114,10 @@ class Running:
         self._take_over(reader, engine, relay, workers)
         self.port = await health.start()
         log.info("serving", port=self.port, core=who.version, reads=[t.name for t in who.reads])
-        tasks = [
-            relay.run(),
-            progress.run(),
-            workers.run(),
-            timers.run(),
-            _housekeep(store),
-            self._watch(progress),
-        ]
         try:
             await _patiently("the consumer", reader.start, stop)
-            await _until(stop, [reader.run(), *tasks])
+            loops = (reader, relay, progress, workers, timers)
+            await _until(stop, [*(loop.run() for loop in loops), _housekeep(store)])
         finally:
             await workers.close()
             await reader.close(settings.stop_seconds / 3)
