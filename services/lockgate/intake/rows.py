@@ -19,10 +19,15 @@ class Region(Row):
 
 
 class RegionNames(Row):
-    """The names of all regions in alphabetical order, for the sentences that list them."""
+    """What a sentence lists of the registered regions: the first 20 of them in alphabetical order."""
 
     kind: ClassVar[str] = "region-names"
     names: tuple[str, ...] = ()
+    total: int = 0
+
+    def adding(self, name: str) -> "RegionNames":
+        """With one region more. The row stays small, however many regions there are."""
+        return RegionNames(names=tuple(sorted((*self.names, name))[:20]), total=self.total + 1)
 
 
 class Claim(Row):

@@ -27,8 +27,8 @@ def shown(value: Any) -> str:
             return clip(json.dumps(value, default=str), 80)
 
 
-def listed(names: Iterable[str], most: int = 20) -> str:
-    """`a, b, c`; of a longer list the first `most` and the number of the others."""
+def listed(names: Iterable[str], most: int = 20, total: int = 0) -> str:
+    """`a, b, c`; of a longer list the first `most` and the number of the others. `total`: if more are not given."""
     every = list(names)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
+    more = max(total, len(every)) - len(every[:most])
+    return ", ".join(every[:most]) + (f" and {more} more" if more else "")

@@ -5,6 +5,7 @@ import pytest
 from lockgate.intake.core.progress import KNOWN_BAD
 from lockgate.intake.rows import BadVersion, BadVersions
 from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.message import Message
 from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused, ReleaseQueued, ReleaseStarted
 from lockgate.messages.rollbacks import Grade
 from tests.support.desk import Desk
@@ -14,6 +15,7 @@ from tests.support.intake import (
     announced,
     desk,
     digest,
+    empty_desk,
     marked,
     names,
     published,
@@ -153,7 +155,16 @@ def test_the_oldest_bad_version_is_forgotten_beyond_the_limit() -> None:
     assert sum(key.kind == BadVersion.kind for key in at_desk.rows) == KNOWN_BAD
 
 
-def test_an_artifact_that_comes_after_its_package_was_given_up_is_refused() -> None:
+def test_an_artifact_of_a_package_that_was_given_up_is_refused() -> None:
     at_desk = desk()
     at_desk.give(published(artifact="pkg:oci/payments-v2"))
     assert _refused(at_desk, purl(1)).code is ArtifactRefusal.UNKNOWN_PACKAGE
+
+
+@pytest.mark.parametrize("artifact", ["pkg:oci/payments-v2", None])
+def test_an_artifact_that_was_routed_before_its_package_was_given_up_is_refused(artifact: str | None) -> None:
+    at_desk = desk(artifact=artifact) if artifact else empty_desk()
+    message = Message(body=announced(1), id="e1", source="/ci", key="", at="2026-11-24T12:00:00Z")
+    (refused,) = at_desk._decide(APP, message).events
+    assert isinstance(refused, ArtifactRefused)
+    assert (refused.code, refused.application, refused.event) == (ArtifactRefusal.UNKNOWN_PACKAGE, APP, "e1")

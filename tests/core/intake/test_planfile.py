@@ -221,6 +221,12 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     assert [problem.split(":")[0] for problem in _problems(text)] == ["line 2", "line 9", "line 9"]
 
 
+def test_a_value_that_cannot_be_read_is_one_problem_and_not_two() -> None:
+    assert _problems(_instead("for: 2h", "for: 0x10")) == [
+        "line 9: stages[1].for: '0x10' is no number: write at most 18 decimal digits"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -1,13 +1,17 @@
 """A published plan is accepted with a version, or refused with every problem."""
 
+from datetime import datetime
+
+from lockgate.intake.core import TABLE
 from lockgate.intake.rows import Claim, NewestPlan
-from lockgate.messages.decision import RowKey
+from lockgate.messages.decision import Input, RowKey, Rows, Step
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
 from lockgate.messages.values import EVERY
-from tests.support.intake import APP, desk, empty_desk, plan, published, registered
+from tests.support.desk import Desk
+from tests.support.intake import APP, announced, desk, empty_desk, names, plan, published, registered
 
 
 def _refusal(events: list[Payload]) -> tuple[str, ...]:
@@ -59,6 +63,39 @@ def test_all_problems_are_told_at_once_with_field_and_what_to_write() -> None:
         ),
     )
     assert RowKey(APP, NewestPlan.kind, "") not in at_desk.rows
+
+
+def test_of_very_many_regions_the_first_twenty_are_listed() -> None:
+    at_desk = empty_desk()
+    for n in reversed(range(30)):
+        at_desk.give(registered(f"r{n:02}"))
+    told = _refusal(at_desk.give(published(stages=plan()["stages"][2:])))
+    assert told[0].endswith(f"registered are {', '.join(f'r{n:02}' for n in range(20))} and 10 more")
+
+
+def test_a_plan_of_very_many_regions_costs_few_rounds_of_loading() -> None:
+    rounds = 0
+
+    class Counting:
+        rows, keys, touches = TABLE.rows, TABLE.keys, TABLE.touches
+
+        def decide(self, rows: Rows, given: Input, now: datetime) -> Step:
+            nonlocal rounds
+            rounds += 1
+            return TABLE.decide(rows, given, now)
+
+    at_desk = Desk(Counting())
+    regions = [f"r{n}" for n in range(500)]
+    for region in regions:
+        at_desk.give(registered(region))
+    rounds = 0
+    stages = [
+        {"name": "all", "kind": "wave", "regions": regions},
+        {"name": "w", "kind": "watch", "for": "1h"},
+    ]
+    assert names(at_desk.give(published(stages=stages))) == ["PlanAccepted"]
+    assert names(at_desk.give(announced(1))) == ["ReleaseQueued", "ReleaseStarted", "ReleaseEntered"]
+    assert rounds <= 10
 
 
 def test_without_any_region_the_sentence_says_so() -> None:

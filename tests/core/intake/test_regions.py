@@ -11,7 +11,7 @@ def test_the_first_claim_is_accepted_and_remembered() -> None:
     assert desk.give(registered("us-east")) == [RegionAccepted(place=place("us-east"))]
     assert desk.give(registered("eu-west")) == [RegionAccepted(place=place("eu-west"))]
     assert desk.row(Region, EVERY, "eu-west").place == place("eu-west")
-    assert desk.row(RegionNames, EVERY).names == ("eu-west", "us-east")
+    assert desk.row(RegionNames, EVERY) == RegionNames(names=("eu-west", "us-east"), total=2)
 
 
 def test_the_same_claim_again_is_accepted_again_and_changes_nothing() -> None:

@@ -41,8 +41,12 @@ def _unknown_regions(rows: Rows, raw: dict[str, object]) -> tuple[Problem, ...]:
     unknown = [(path, region) for path, region in named if region not in known]
     if not unknown:
         return ()
-    names = (rows.get(RegionNames) or RegionNames()).names
-    hint = f"registered are {listed(names)}" if names else "no region is registered yet"
+    known_names = rows.get(RegionNames)
+    hint = (
+        f"registered are {listed(known_names.names, total=known_names.total)}"
+        if known_names
+        else "no region is registered yet"
+    )
     return tuple(
         Problem(
             path,
@@ -89,5 +93,9 @@ def accepted(rows: Rows, given: Message[PlanPublished], _now: datetime) -> Step:
     )
 
 
-PUBLISHED = On(published)
+def _regions(given: Message[PlanPublished]) -> tuple[tuple[type[Region], str], ...]:
+    return tuple((Region, region) for _path, region in named_regions(given.body.plan))
+
+
+PUBLISHED = On(published, _regions)
 ACCEPTED = On(accepted, lambda _given: ((NewestPlan, ""),))

@@ -30,7 +30,7 @@ def stage_passed(rows: Rows, given: Message[StagePassed], _now: datetime) -> Ste
     if given.body.kind != "preprod" or (found := _under_way(rows, id_)) is None:
         return NOTHING
     lane, release = found
-    if release.phase is not Phase.PREPRODUCTION or release.last_preprod != stage or lane.owner is not None:
+    if release.phase is not Phase.PREPRODUCTION or release.last_preprod != stage:
         return NOTHING
     lane, entered = enter(rows, lane, id_, release)
     return entered + put(lane)

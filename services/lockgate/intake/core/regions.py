@@ -25,9 +25,8 @@ def registered(rows: Rows, given: Message[RegionRegistered], _now: datetime) -> 
 
 
 def _first_claim(rows: Rows, place: Place) -> Step:
-    names = rows.get(RegionNames) or RegionNames()
-    more = RegionNames(names=tuple(sorted({*names.names, place.region})))
-    return put(Region(place=place), place.region) + put(more) + emit(RegionAccepted(place=place))
+    names = (rows.get(RegionNames) or RegionNames()).adding(place.region)
+    return put(Region(place=place), place.region) + put(names) + emit(RegionAccepted(place=place))
 
 
 def _refusal(serving: Place, claiming: Place) -> str:
