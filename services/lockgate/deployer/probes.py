@@ -62,10 +62,8 @@ async def _result(cluster: Cluster, target: Target, port: str, request: Request,
         status = await cluster.through_service(
             target.workload.service,
             port,
-            request.method,
-            request.path,
-            request.body,
-            min(request.within, left),
+            (request.method, request.path, request.body),
+            timeout=min(request.within, left),
         )
     except ClusterError as error:
         seconds = time.monotonic() - begun
