@@ -82,4 +82,5 @@ def _rejected(record: Record, reason: Reason, detail: str) -> Rejected:
 
 def inlet_id(message: Message[Payload]) -> tuple[str, str]:
     """CDEvents makes (source, id) unique; the type is added for producers that reuse an id for another fact."""
-    return (message.source, f"{message.id} {message.body.type} {message.body.subject_id()}"[:4000])
+    fact = getattr(message.body, "event_type", message.body.type)
+    return (message.source, f"{message.id} {fact} {message.body.subject_id()}"[:4000])
