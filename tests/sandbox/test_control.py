@@ -8,16 +8,15 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from kubernetes_asyncio import client
 from pydantic import ValidationError
 
 from lockgate.sandbox import Sandbox, Settings
-from tests.support.sandboxes import BAD, GOOD, NAMESPACE, get_json, kubernetes, refused, send_json
+from tests.support.sandboxes import BAD, GOOD, NAMESPACE, core_api, get_json, kubernetes, refused, send_json
 
 
 async def pods(sandbox: Sandbox, region: str) -> int:
     async with kubernetes(sandbox, region) as api:
-        return len((await client.CoreV1Api(api).list_namespaced_pod(NAMESPACE)).items)
+        return len((await core_api(api).list_namespaced_pod(NAMESPACE)).items)
 
 
 async def test_an_application_is_installed_in_the_regions_named(sandbox: Sandbox) -> None:
@@ -59,7 +58,7 @@ async def test_a_region_that_is_down_refuses_connections_and_comes_back_as_it_wa
     place = sandbox.directory()
     fault = f"{place['control']}/faults/kubernetes/eu-west"
     async with kubernetes(sandbox, "eu-west") as api:
-        core = client.CoreV1Api(api)
+        core = core_api(api)
         await core.list_namespaced_pod(NAMESPACE)  # a connection that is kept
         await send_json("PUT", fault, {"mode": "down"})
         with pytest.raises(aiohttp.ClientError):
@@ -74,7 +73,7 @@ async def test_a_region_that_is_down_refuses_connections_and_comes_back_as_it_wa
 async def test_a_region_can_answer_errors_or_slowly(sandbox: Sandbox) -> None:
     fault = f"{sandbox.directory()['control']}/faults/kubernetes/eu-west"
     async with kubernetes(sandbox, "eu-west") as api:
-        core = client.CoreV1Api(api)
+        core = core_api(api)
         for status, reason in ((500, "InternalError"), (429, "TooManyRequests")):
             await send_json("PUT", fault, {"mode": "error", "status": status})
             assert (await refused(core.list_namespaced_pod(NAMESPACE)))[:2] == (status, reason)

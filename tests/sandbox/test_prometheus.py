@@ -4,13 +4,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from kubernetes_asyncio import client
 
 from lockgate.sandbox import Sandbox
 from lockgate.sandbox.promql import parse_selector
 from lockgate.sandbox.samples import PodScrape, Samples
 from lockgate.sandbox.traffic import Counters, Outcome
-from tests.support.sandboxes import GOOD, NAMESPACE, get_json, kubernetes, send_json, until
+from tests.support.sandboxes import GOOD, NAMESPACE, core_api, get_json, kubernetes, send_json, until
 
 COUNT = "http_server_request_duration_seconds_count"
 
@@ -124,7 +123,7 @@ async def test_a_pod_that_is_gone_leaves_instant_queries_and_stays_in_ranges(san
     await started(sandbox)
     name = str((await ask(sandbox, "query", query='up{region="eu-west"}'))[0]["metric"]["pod"])
     async with kubernetes(sandbox, "eu-west") as api:
-        await client.CoreV1Api(api).delete_namespaced_pod(name, NAMESPACE)
+        await core_api(api).delete_namespaced_pod(name, NAMESPACE)
 
     async def gone() -> bool:
         return not await ask(sandbox, "query", query=f'up{{pod="{name}"}}')

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import aiohttp
-from kubernetes_asyncio import client
 
 from lockgate.sandbox import Behaviour, Sandbox
 from lockgate.sandbox.sample import image
@@ -13,6 +12,9 @@ from tests.support.sandboxes import (
     GOOD,
     MERGE,
     NAMESPACE,
+    apps_api,
+    core_api,
+    custom_api,
     get_json,
     kubernetes,
     refused,
@@ -48,7 +50,7 @@ async def test_the_service_proxy_reaches_a_pod_by_port_name_or_number(sandbox: S
 async def test_the_kubernetes_client_sends_probes_too(sandbox: Sandbox) -> None:
     await installed(sandbox)
     async with kubernetes(sandbox, "eu-west") as api:
-        core = client.CoreV1Api(api)
+        core = core_api(api)
         answer = await core.connect_get_namespaced_service_proxy_with_path(
             "payments:80", NAMESPACE, "healthz", _preload_content=False
         )
@@ -118,17 +120,17 @@ async def test_the_ingress_follows_the_routes_weights(sandbox: Sandbox) -> None:
     await installed(sandbox)
     async with kubernetes(sandbox, "eu-west") as api:
         pilot = web(image("payments", BAD), replicas=1)
-        await client.AppsV1Api(api).create_namespaced_deployment(NAMESPACE, pilot)
+        await apps_api(api).create_namespaced_deployment(NAMESPACE, pilot)
         service = {
             "metadata": {"name": "pilot"},
             "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
         }
-        await client.CoreV1Api(api).create_namespaced_service(NAMESPACE, service)
+        await core_api(api).create_namespaced_service(NAMESPACE, service)
         await sandbox.settled()
         backends = [
             {"name": name, "port": 80, "weight": weight} for name, weight in (("payments", 0), ("pilot", 1))
         ]
-        await client.CustomObjectsApi(api).patch_namespaced_custom_object(
+        await custom_api(api).patch_namespaced_custom_object(
             "gateway.networking.k8s.io",
             "v1",
             NAMESPACE,
@@ -149,7 +151,7 @@ async def test_a_flag_in_a_config_map_switches_a_fault_off(sandbox: Sandbox) -> 
     await installed(sandbox, Behaviour(error_rate=1.0, fault_with_flag="new-checkout"))
     on = '{"flags":{"new-checkout":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"on"}}}'
     async with kubernetes(sandbox, "eu-west") as api:
-        core = client.CoreV1Api(api)
+        core = core_api(api)
         await core.create_namespaced_config_map(
             NAMESPACE, {"metadata": {"name": "flags"}, "data": {"flags.json": on}}
         )

@@ -9,12 +9,22 @@ from kubernetes_asyncio import client
 
 from lockgate.sandbox import Behaviour, Sandbox
 from lockgate.sandbox.sample import image
-from tests.support.sandboxes import BAD, GOOD, NAMESPACE, NEXT, STRATEGIC, kubernetes, until
+from tests.support.sandboxes import (
+    BAD,
+    GOOD,
+    NAMESPACE,
+    NEXT,
+    STRATEGIC,
+    apps_api,
+    core_api,
+    kubernetes,
+    until,
+)
 
 
 class Payments:
     def __init__(self, api: client.ApiClient) -> None:
-        self.apps, self.core = client.AppsV1Api(api), client.CoreV1Api(api)
+        self.apps, self.core = apps_api(api), core_api(api)
 
     async def release(self, digest: str, **spec: Any) -> None:
         container = {"name": "app", "image": image("payments", digest)}

@@ -5,13 +5,13 @@ from typing import Any
 
 import aiohttp
 import orjson
-from kubernetes_asyncio import client, watch
+from kubernetes_asyncio import watch
 
 from lockgate.sandbox import Sandbox, Settings
-from tests.support.sandboxes import GOOD, NAMESPACE, NEXT, kubernetes, send_json, until
+from tests.support.sandboxes import GOOD, NAMESPACE, NEXT, apps_api, core_api, kubernetes, send_json, until
 
 
-async def config(core: client.CoreV1Api, name: str, **labels: str) -> None:
+async def config(core: Any, name: str, **labels: str) -> None:
     await core.create_namespaced_config_map(
         NAMESPACE, {"metadata": {"name": name, "labels": labels}, "data": {}}
     )
@@ -43,7 +43,7 @@ def names(events: list[tuple[str, Any]]) -> list[tuple[str, str]]:
 
 async def test_a_watch_begins_with_what_is_there_and_goes_on_with_what_comes(sandbox: Sandbox) -> None:
     async with kubernetes(sandbox, "eu-west") as api:
-        core = client.CoreV1Api(api)
+        core = core_api(api)
         await config(core, "a")
         listening = asyncio.create_task(lines(sandbox, 3))
         await config(core, "b")
@@ -55,7 +55,7 @@ async def test_a_watch_begins_with_what_is_there_and_goes_on_with_what_comes(san
 
 async def test_a_watch_resumes_after_the_version_it_names(sandbox: Sandbox) -> None:
     async with kubernetes(sandbox, "eu-west") as api:
-        core = client.CoreV1Api(api)
+        core = core_api(api)
         await config(core, "a")
         version = (await core.list_namespaced_config_map(NAMESPACE)).metadata.resource_version
         await config(core, "b")
@@ -70,7 +70,7 @@ async def test_a_watch_resumes_after_the_version_it_names(sandbox: Sandbox) -> N
 
 async def test_an_object_that_leaves_the_selector_is_deleted_for_the_watcher(sandbox: Sandbox) -> None:
     async with kubernetes(sandbox, "eu-west") as api:
-        core = client.CoreV1Api(api)
+        core = core_api(api)
         await config(core, "a", tier="front")
         await config(core, "b", tier="back")
         version = (await core.list_namespaced_config_map(NAMESPACE)).metadata.resource_version
@@ -88,7 +88,7 @@ async def test_an_object_that_leaves_the_selector_is_deleted_for_the_watcher(san
 async def test_a_version_that_is_forgotten_gets_410_inside_the_stream() -> None:
     async with Sandbox(Settings(regions=("eu-west",), history=5)) as sandbox:
         async with kubernetes(sandbox, "eu-west") as api:
-            core = client.CoreV1Api(api)
+            core = core_api(api)
             for number in range(20):
                 await config(core, f"c{number}")
         kind, status = (await lines(sandbox, 1, resourceVersion="2"))[0]
@@ -104,7 +104,7 @@ async def test_a_client_library_follows_a_rollout(sandbox: Sandbox) -> None:
     sandbox.install("payments", GOOD, replicas=2)
     await sandbox.settled()
     async with kubernetes(sandbox, "eu-west") as api:
-        apps = client.AppsV1Api(api)
+        apps = apps_api(api)
         version = (await apps.list_namespaced_deployment(NAMESPACE)).metadata.resource_version
         patch = [
             {

@@ -14,6 +14,9 @@ from tests.support.sandboxes import (
     MERGE,
     NAMESPACE,
     STRATEGIC,
+    apps_api,
+    core_api,
+    custom_api,
     kubernetes,
     refused,
     web,
@@ -26,7 +29,7 @@ class Web:
     """The Deployment `web` of a region, through a client."""
 
     def __init__(self, api: client.ApiClient) -> None:
-        self.apps = client.AppsV1Api(api)
+        self.apps = apps_api(api)
         self.api = api
 
     async def apply(self, body: dict[str, Any], manager: str = "cd", **options: Any) -> dict[str, Any]:
@@ -273,7 +276,7 @@ async def test_a_selector_cannot_change_and_must_match_the_template(web_api: Web
 
 async def test_a_route_weight_below_zero_is_refused_and_rules_have_one_owner(sandbox: Sandbox) -> None:
     async with kubernetes(sandbox, "eu-west") as api:
-        routes = client.CustomObjectsApi(api)
+        routes = custom_api(api)
         place = ("gateway.networking.k8s.io", "v1", NAMESPACE, "httproutes")
 
         def route(*weights: int) -> dict[str, Any]:
@@ -311,7 +314,7 @@ async def test_the_scale_subresource_changes_replicas_alone(web_api: Web) -> Non
 
 async def test_a_list_comes_in_pages_and_by_selector(sandbox: Sandbox) -> None:
     async with kubernetes(sandbox, "eu-west") as api:
-        core = client.CoreV1Api(api)
+        core = core_api(api)
         for name, tier in (("a", "front"), ("b", "back"), ("c", "back")):
             await core.create_namespaced_config_map(
                 NAMESPACE, {"metadata": {"name": name, "labels": {"tier": tier}}, "data": {}}

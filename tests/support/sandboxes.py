@@ -74,3 +74,18 @@ def web(image: str = "app:v1", replicas: int = 2, **metadata: Any) -> dict[str, 
             "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}},
         },
     }
+
+
+# The generated client's annotations know neither plain dicts nor `_content_type`, which its code takes.
+
+
+def apps_api(api: client.ApiClient) -> Any:
+    return client.AppsV1Api(api)
+
+
+def core_api(api: client.ApiClient) -> Any:
+    return client.CoreV1Api(api)
+
+
+def custom_api(api: client.ApiClient) -> Any:
+    return client.CustomObjectsApi(api)
