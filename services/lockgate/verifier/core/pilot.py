@@ -37,6 +37,9 @@ from lockgate.verifier.statistics.comparison import (
     judge,
 )
 
+SETTLING = 1 / 8
+"""The part of the time within which it is no news that nothing was compared yet."""
+
 
 def begin(scene: Scene, stage: PilotStage) -> Scene:
     for name, region in scene.regions(tuple(stage.regions)).items():
@@ -155,7 +158,8 @@ def _counted(scene: Scene, stage: PilotStage, counted: Counted, *, final: bool) 
 
 def _says_what_is_missing(scene: Scene, stage: PilotStage, counted: Counted) -> Scene:
     """Between two looks, and after one that decided nothing: is there anything to compare?"""
-    if empty := [name for name in stage.regions if not counted.strata.get(name)]:
+    empty = [name for name in stage.regions if not counted.strata.get(name)]
+    if empty and counted.until >= stage.after.verify * SETTLING:
         return scene.waits(
             WaitingFor.METRICS, f"No requests of both the pilot and production were seen in {empty[0]} yet."
         )
