@@ -4,7 +4,7 @@ import pytest
 
 from lockgate.intake.core.progress import KNOWN_BAD
 from lockgate.intake.rows import BadVersion, BadVersions
-from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.message import Message
 from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused, ReleaseQueued, ReleaseStarted
 from lockgate.messages.rollbacks import Grade
@@ -69,6 +69,27 @@ def test_what_cannot_be_released_is_refused_with_a_code(text: str, code: Artifac
     refused = _refused(desk(), text)
     assert (refused.code, refused.application) == (code, None)
     assert refused.reason.startswith(start)
+
+
+def test_an_event_that_announces_nothing_is_answered_with_what_to_send() -> None:
+    at_desk = desk()
+    before = dict(at_desk.rows)
+    body = OtherEvent(subject=purl(1), event_type="dev.cdevents.artifact.packaged.0.3.0")
+    (refused,) = at_desk.give(body, key="", writer="ci")
+    assert isinstance(refused, ArtifactRefused)
+    assert (refused.code, refused.application) == (ArtifactRefusal.NOT_PUBLISHED, None)
+    assert refused.purl == purl(1)
+    assert refused.reason == (
+        f"the event {refused.event} is a dev.cdevents.artifact.packaged.0.3.0, which announces no artifact: "
+        "send dev.cdevents.artifact.published.0.3.0 once the artifact can be pulled"
+    )
+    assert at_desk.rows == before
+
+
+def test_a_very_long_subject_of_another_event_is_cut() -> None:
+    (refused,) = desk().give(OtherEvent(subject="s" * 2048, event_type="t" * 2048), key="")
+    assert isinstance(refused, ArtifactRefused)
+    assert len(refused.purl) == 1024
 
 
 def test_an_artifact_of_an_idle_application_is_queued_and_starts_at_once() -> None:

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
 from lockgate.intake.yamltext import MAX_BYTES, MAX_DEPTH
@@ -271,33 +269,3 @@ def test_pairs_of_halves_in_json_are_one_character() -> None:
     told = _problems(text)
     assert "line 1: kind: remove the character that cannot be stored: NUL, or half of a pair" in told
     assert any(problem.startswith("line 1: application: '😀' is not possible here") for problem in told)
-
-
-YAML_PIECES = st.lists(
-    st.sampled_from(
-        [*"{}[],:-?&*!|>'\"%@`# \n\t\\", "a", "name", "stages: ", "- ", "\n  ", "---\n", "...\n", "<<: ", "=", "1",
-         "0x", "1_0", "_", "+", ".nan", "1e999", "~", "\\x", "\\U", "FFFFFFFF", "\\ud800", "😀", "\0", "\ufeff", "\x85",
-         "!<", "%TAG ! ", "%YAML 9", "10%", "true", "2001-01-01"]
-    ),
-    max_size=25,
-).map("".join)  # fmt: skip
-
-
-@settings(max_examples=500, deadline=None)
-@given(st.one_of(YAML_PIECES, st.text(), st.binary(max_size=60)))
-@example('"\\UFFFFFFFF": 1')
-@example("%YAML 99999999999.9\n---\na: 1")
-def test_no_text_whatsoever_raises(text: str | bytes) -> None:
-    assert isinstance(check_plan(text), BadPlan)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_no_damage_to_a_good_plan_raises_and_each_line_exists(data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(GOOD) - 1))
-    length = data.draw(st.integers(0, 12))
-    text = GOOD[:at] + data.draw(YAML_PIECES) + GOOD[at + length :]
-    checked = check_plan(text)
-    if isinstance(checked, BadPlan):
-        assert checked.problems
-        assert all(1 <= problem.line <= text.count("\n") + 3 for problem in checked.problems)

@@ -85,7 +85,7 @@ def test_debts_are_named_when_it_is_closed() -> None:
     (closed,) = at_desk.give(settled(announce(at_desk, 1), "eu-west", "us-east"))
     assert isinstance(closed, ReleaseClosed)
     assert closed.outcome is ReleaseOutcome.ROLLED_BACK_WITH_DEBTS
-    assert closed.reason == "all answered; may still run it: eu-west, us-east"
+    assert closed.reason == "eu-west, us-east may still run it; all answered"
 
 
 def test_a_newer_artifact_replaces_those_that_wait_but_not_what_is_under_way() -> None:

@@ -1,11 +1,11 @@
 """Intake's decisions as a table. `*` knows regions and packages; an application knows its queue."""
 
-from lockgate.intake.core.artifacts import ANNOUNCED, ARRIVED
+from lockgate.intake.core.artifacts import ANNOUNCED, ARRIVED, OTHER
 from lockgate.intake.core.plans import ACCEPTED, PUBLISHED
 from lockgate.intake.core.progress import MARKED, SETTLED, STAGE_PASSED, WATCH_ENDED
 from lockgate.intake.core.regions import REGISTERED
 from lockgate.intake.rows import KINDS
-from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import Table
 from lockgate.messages.deployments import RegionRegistered
 from lockgate.messages.plans import PlanPublished
@@ -18,6 +18,7 @@ TABLE = Table(
         RegionRegistered: REGISTERED,
         PlanPublished: PUBLISHED,
         ArtifactPublished: ANNOUNCED,
+        OtherEvent: OTHER,
     },
     events={
         PlanPublished: ACCEPTED,

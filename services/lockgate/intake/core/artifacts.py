@@ -6,7 +6,7 @@ from datetime import datetime
 from lockgate.intake.core.lane import queue
 from lockgate.intake.rows import BadVersion, Claim, Lane, NewestPlan, Pending, Release
 from lockgate.intake.words import clip, sentence, shown
-from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import On, Rows, Step, emit
 from lockgate.messages.message import Message, derived_id
 from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused
@@ -36,15 +36,25 @@ def _package(given: Announcement) -> str:
 
 
 def _refuse(given: Announcement, code: ArtifactRefusal, reason: str, application: str | None = None) -> Step:
+    return _refused(given.body.purl, given.id, code, reason, application)
+
+
+def _refused(
+    purl: str, event: str, code: ArtifactRefusal, reason: str, application: str | None = None
+) -> Step:
     return emit(
-        ArtifactRefused(
-            application=application,
-            purl=given.body.purl,
-            event=given.id,
-            code=code,
-            reason=sentence(reason),
-        )
+        ArtifactRefused(application=application, purl=purl, event=event, code=code, reason=sentence(reason))
     )
+
+
+def other(_rows: Rows, given: Message[OtherEvent], _now: datetime) -> Step:
+    """Under `*`: a CDEvent that announces nothing is answered too, so that CI sees its mistake."""
+    reason = (
+        f"the event {clip(given.id, 80)} is a {clip(given.body.event_type, 200)}, which announces no artifact: "
+        f"send {ArtifactPublished.type} once the artifact can be pulled"
+    )
+    purl = clip(given.body.subject, 1024)
+    return _refused(purl, given.id, ArtifactRefusal.NOT_PUBLISHED, reason)
 
 
 def _not_oci(given: Announcement) -> str:
@@ -96,6 +106,7 @@ def _known_bad(application: str, digest: str, reason: str) -> str:
 
 
 ANNOUNCED = On(announced, lambda given: ((Claim, _package(given)),))
+OTHER = On(other)
 ARRIVED = On(
     arrived,
     lambda given: (

@@ -54,13 +54,13 @@ def settled(rows: Rows, given: Message[ReleaseSettled], _now: datetime) -> Step:
     if found is None:
         return NOTHING
     lane, release = found
-    debts = f"; may still run it: {listed(body.debts)}" if body.debts else ""
+    debts = f"{listed(body.debts)} may still run it; " if body.debts else ""
     end = ReleaseClosed(
         application=rows.key,
         release=body.release,
         artifact=release.artifact,
         outcome=ReleaseOutcome.ROLLED_BACK_WITH_DEBTS if body.debts else ReleaseOutcome.ROLLED_BACK,
-        reason=sentence(f"{body.reason}{debts}"),
+        reason=sentence(f"{debts}{body.reason}"),
     )
     return finish(rows, lane, body.release, release, end)
 
