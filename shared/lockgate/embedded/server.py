@@ -85,15 +85,7 @@ class Server(ABC):
 
     def stop(self, timeout: float = 30.0) -> None:
         """Stop in order, by force after `timeout` seconds; the data stays. Nothing happens when it is stopped."""
-        if not self.running:
-            return
-        process = self._alive()
-        process.send("CONT")
-        process.send(self._stop_signal())
-        try:
-            process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self._end(self._stop_signal(), timeout)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would; `start` brings it back with what it had acknowledged."""
@@ -111,14 +103,24 @@ class Server(ABC):
 
     def close(self) -> None:
         """Stop, and throw the folder away unless it is to be kept."""
-        if self.running and not self.keep:
-            self._alive().send("CONT")
-            self._alive().send(self._discard_signal())
-            self._alive().wait(10.0)
-        self.stop()
-        if self._claimed and not self.keep:
+        if self.keep:
+            self.stop()
+            return
+        self._end(self._discard_signal(), timeout=10.0)
+        if self._claimed:
             for path in self._discarded():
                 shutil.rmtree(path, ignore_errors=True)
+
+    def _end(self, signal: SignalName, timeout: float) -> None:
+        if not self.running:
+            return
+        process = self._alive()
+        process.send("CONT")  # a paused server would not hear the other signal
+        process.send(signal)
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def __enter__(self) -> Self:
         return self.start()
