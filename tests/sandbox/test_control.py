@@ -11,7 +11,17 @@ import pytest
 from pydantic import ValidationError
 
 from lockgate.sandbox import Sandbox, Settings
-from tests.support.sandboxes import BAD, GOOD, NAMESPACE, core_api, get_json, kubernetes, refused, send_json
+from tests.support.sandboxes import (
+    BAD,
+    GOOD,
+    NAMESPACE,
+    core_api,
+    get_json,
+    kubernetes,
+    refused,
+    send_json,
+    until,
+)
 
 
 async def pods(sandbox: Sandbox, region: str) -> int:
@@ -81,6 +91,49 @@ async def test_a_region_can_answer_errors_or_slowly(sandbox: Sandbox) -> None:
         begin = asyncio.get_running_loop().time()
         await core.list_namespaced_pod(NAMESPACE)
         assert asyncio.get_running_loop().time() - begin >= 0.3
+
+
+async def test_a_lost_answer_is_a_write_that_was_done(sandbox: Sandbox) -> None:
+    fault = f"{sandbox.directory()['control']}/faults/kubernetes/eu-west"
+    await send_json("PUT", fault, {"mode": "lost", "methods": ["POST"], "times": 1})
+    async with kubernetes(sandbox, "eu-west") as api:
+        core = core_api(api)
+        with pytest.raises(aiohttp.ClientError):
+            await core.create_namespaced_config_map(NAMESPACE, {"metadata": {"name": "a"}})
+        assert (await core.read_namespaced_config_map("a", NAMESPACE)).metadata.name == "a"
+        again = core.create_namespaced_config_map(NAMESPACE, {"metadata": {"name": "a"}})
+        assert (await refused(again))[:2] == (409, "AlreadyExists")
+
+
+async def test_a_deleted_pod_lingers_for_its_time_and_serves_no_more() -> None:
+    async with Sandbox(Settings(regions=("eu-west",), termination_seconds=0.4)) as sandbox:
+        sandbox.install("payments", GOOD, replicas=2)
+        await sandbox.settled()
+        region = sandbox.regions["eu-west"]
+        name = min(region.routing().pods)
+        async with kubernetes(sandbox, "eu-west") as api:
+            core = core_api(api)
+            await core.delete_namespaced_pod(name, NAMESPACE)
+            lingering = await core.read_namespaced_pod(name, NAMESPACE)
+            assert lingering.metadata.deletion_timestamp is not None
+            assert name not in {pod.name for pod in region.routing().services["payments"].ready}
+
+            async def gone() -> bool:
+                found = await core.list_namespaced_pod(NAMESPACE)
+                return name not in {pod.metadata.name for pod in found.items} and len(found.items) == 2
+
+            await until(gone)
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCKGATE_SANDBOX_REGIONS", '["eu", {"name": "us", "namespace": "store"}]')
+    monkeypatch.setenv("LOCKGATE_SANDBOX_IMAGES", f'{{"{BAD}": {{"error_rate": 0.1}}}}')
+    settings = Settings()
+    assert [(region.name, region.namespace) for region in settings.regions] == [
+        ("eu", "shop"),
+        ("us", "store"),
+    ]
+    assert settings.images[BAD].error_rate == 0.1
 
 
 async def test_prometheus_can_be_down(sandbox: Sandbox) -> None:

@@ -137,13 +137,15 @@ class Controllers:
     def _drain(self) -> None:
         self._scheduled = False
         now = self._clock()
-        for _ in range(min(_SLICE, len(self._queue))):
-            item = next(iter(self._queue))
-            del self._queue[item]
-            self._reconcile(item, now)
-        if self._queue and not self._scheduled and not self._stopped:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._drain)
+        try:
+            for _ in range(min(_SLICE, len(self._queue))):
+                item = next(iter(self._queue))
+                del self._queue[item]
+                self._reconcile(item, now)
+        finally:  # an item that fails is reported by the event loop and holds up no other
+            if self._queue and not self._scheduled and not self._stopped:
+                self._scheduled = True
+                asyncio.get_running_loop().call_soon(self._drain)
 
     def _reconcile(self, item: Item, now: float) -> None:
         kind, namespace, name = item

@@ -6,13 +6,15 @@ from typing import Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-Mode = Literal["down", "error", "slow", "empty", "nan"]
+Mode = Literal["down", "error", "slow", "lost", "empty", "nan", "gap"]
 
 
 class Fault(BaseModel):
     """`down`: connections are refused; `error`: `status` to everything; `slow`: `seconds` more for everything.
 
-    Prometheus alone: `empty` finds nothing, `nan` makes every value NaN.
+    Kubernetes alone: `lost` does what a write asks and cuts the connection before the answer.
+    Prometheus alone: `empty` finds nothing, `nan` makes every value NaN, `gap` misses scrapes.
+    `methods` (empty: all) and `times` (None: until taken back) narrow `error`, `slow` and `lost`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,6 +22,17 @@ class Fault(BaseModel):
     mode: Mode
     status: int = Field(default=500, ge=400, le=599)
     seconds: float = Field(default=2.0, ge=0)
+    methods: tuple[str, ...] = ()
+    times: int | None = Field(default=None, ge=1)
+
+    def hits(self, method: str) -> bool:
+        return not self.methods or method in self.methods
+
+    def spent(self) -> "Fault | None":
+        """What is left of the fault after it hit once."""
+        if self.times is None or self.mode == "down":
+            return self
+        return self.model_copy(update={"times": self.times - 1}) if self.times > 1 else None
 
 
 async def suffer(request: web.Request, fault: Fault | None) -> int | None:

@@ -45,13 +45,21 @@ def application(region_at: Callable[[int], Region]) -> web.Application:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         region = region_at(request.get_extra_info("sockname")[1])
-        status = await suffer(request, region.fault)
+        fault = region.fault
+        if fault is not None and not fault.hits(request.method):
+            fault = None
+        elif fault is not None:
+            region.fault = fault.spent()
+        status = await suffer(request, fault)
+        if status is not None:
+            return _faulty(region, status)
         try:
-            if status is not None:
-                return _faulty(region, status)
-            return await _answer(request, region)
+            answer = await _answer(request, region)
         except ApiError as error:
-            return _json(error.body(), error.code)
+            answer = _json(error.body(), error.code)
+        if fault is not None and fault.mode == "lost" and request.transport is not None:
+            request.transport.abort()
+        return answer
 
     app = web.Application(client_max_size=3 * 1024 * 1024)
     app.router.add_route("*", "/{path:.*}", handle)

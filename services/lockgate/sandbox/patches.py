@@ -23,7 +23,7 @@ def _one(document: Any, operation: Json) -> Any:
         path = _pointer(operation["path"])
         match operation["op"]:
             case "test":
-                if not _same(_read(document, path), operation.get("value")):
+                if not _same(_found(document, path), operation.get("value")):
                     raise patch_refused()
                 return document
             case "add":
@@ -69,6 +69,14 @@ def _read(document: Any, path: Sequence[str]) -> Any:
     for part in path:
         document = _step(document, part)
     return document
+
+
+def _found(document: Any, path: Sequence[str]) -> Any:
+    """What a `test` compares: a missing member is null, as the server's library has it."""
+    try:
+        return _read(document, path)
+    except (KeyError, IndexError):
+        return None
 
 
 def _write(document: Any, path: Sequence[str], value: Any, *, insert: bool) -> Any:

@@ -96,6 +96,9 @@ class PrometheusApi:
         ]
         return [] if self._is("empty") else found
 
+    def misses_scrapes(self) -> bool:
+        return self._is("gap")
+
     def _is(self, mode: str) -> bool:
         return self.fault is not None and self.fault.mode == mode
 

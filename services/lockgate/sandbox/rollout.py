@@ -34,9 +34,9 @@ class Rollout:
         return bool(self.deployment["spec"]["strategy"]["type"] == "RollingUpdate")
 
     def limits(self) -> tuple[int, int]:
-        """The maxSurge rounded up and maxUnavailable rounded down; never both 0."""
+        """The maxSurge rounded up and maxUnavailable rounded down; never both 0 in a rolling update."""
         if not self.rolling:
-            return 0, self.wanted
+            return 0, 0
         bounds = self.deployment["spec"]["strategy"]["rollingUpdate"]
         surge = _resolved(bounds["maxSurge"], self.wanted, up=True)
         unavailable = _resolved(bounds["maxUnavailable"], self.wanted, up=False)

@@ -27,6 +27,7 @@ class PodScrape:
     counters: Counters | None
     memory: float
     ready: bool
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,11 @@ def _ready(scrape: Scrape) -> Values:
         yield {"condition": "true"}, float(scrape.ready)
 
 
+def _restarts(scrape: Scrape) -> Values:
+    if isinstance(scrape, PodScrape):
+        yield {}, float(scrape.restarts)
+
+
 def _unrouted(scrape: Scrape) -> Values:
     if isinstance(scrape, RouteScrape):
         yield {"code": "503"}, float(scrape.unrouted)
@@ -129,7 +135,7 @@ METRICS: Mapping[str, Callable[[Scrape], Values]] = {
     f"{_DURATION}_bucket": _buckets,
     "process_memory_usage_bytes": _gauge(lambda scrape, _: scrape.memory),
     "process_cpu_utilization": _gauge(lambda _, counters: counters.cpu),
-    "kube_pod_container_status_restarts_total": _gauge(lambda _, counters: float(counters.restarts)),
+    "kube_pod_container_status_restarts_total": _restarts,
     "kube_pod_status_ready": _ready,
     "up": _up,
     "gateway_route_requests_total": _unrouted,

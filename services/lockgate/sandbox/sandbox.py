@@ -190,7 +190,14 @@ class Sandbox:
             begin = max(begin + seconds, loop.time())
             await asyncio.sleep(begin - loop.time())
             for at, region in enumerate(self.regions.values()):
-                tick(region, self.samples, index, self._clock(), seconds)
+                tick(
+                    region,
+                    self.samples,
+                    index,
+                    self._clock(),
+                    seconds,
+                    scrapes=not self.prometheus.misses_scrapes(),
+                )
                 if at % _SLICE == _SLICE - 1:
                     await asyncio.sleep(0)
             self.samples.forget(self._clock())

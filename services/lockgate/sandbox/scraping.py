@@ -1,18 +1,20 @@
 """One tick of a region: advance its traffic and scrape every pod. Talks to `traffic` and `samples`."""
 
 from lockgate.sandbox.kinds import PODS
-from lockgate.sandbox.objects import labels_of, name_of
+from lockgate.sandbox.objects import labels_of, name_of, uid_of
 from lockgate.sandbox.region import Region
 from lockgate.sandbox.routing import Routing
 from lockgate.sandbox.samples import PodScrape, RouteScrape, Samples
 from lockgate.sandbox.traffic import Tick, advance
 
 
-def tick(region: Region, samples: Samples, index: int, now: float, seconds: float) -> None:
-    """Requests of the interval that ends at `now`, then a scrape."""
+def tick(region: Region, samples: Samples, index: int, now: float, seconds: float, *, scrapes: bool) -> None:
+    """Requests of the interval that ends at `now`, then a scrape, unless Prometheus misses it."""
     routing = region.routing()
     interval = Tick(region.name, region.seed, index, now, seconds, region.demand)
     region.traffic = advance(region.traffic, interval, routing, region.flag_is_on)
+    if not scrapes:
+        return
     seen = _pods(region, routing, samples, now)
     for application, unrouted in region.traffic.unrouted.items():
         labels = {"namespace": region.namespace, "route": application, "job": "gateway"}
@@ -27,11 +29,13 @@ def _pods(region: Region, routing: Routing, samples: Samples, now: float) -> set
     for obj in region.store.select(PODS, region.namespace):
         name = name_of(obj)
         pod = routing.pods.get(name)
-        scrape = PodScrape(
-            region.traffic.pods[name] if pod is not None else None,
-            pod.behaviour.memory_at(pod.age(now)) if pod is not None else 0.0,
-            name in routing.ready,
-        )
+        if pod is None:
+            run = region.controllers.runs.get(uid_of(obj))
+            scrape = PodScrape(None, 0.0, ready=False, restarts=run.restarts if run is not None else 0)
+        else:
+            counters = region.traffic.pods[name]
+            memory = pod.behaviour.memory_at(pod.age(now)) * counters.jitter
+            scrape = PodScrape(counters, memory, ready=name in routing.ready, restarts=pod.restarts)
         samples.add(region.name, name, _labels(obj, region, routing), now, scrape)
         seen.add(name)
     return seen

@@ -17,6 +17,7 @@ from lockgate.sandbox.routing import Pod, Routing
 # OpenTelemetry's advised bounds of http.server.request.duration, in seconds.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _SWING, _PERIOD = 0.2, 600.0  # load moves by ±20 % over ten minutes, out of step between regions
+_JITTER = 0.02  # gauges of healthy pods differ a little from scrape to scrape
 
 Zero = (0,) * (len(BOUNDS) + 1)
 
@@ -42,6 +43,7 @@ class Counters:
     served: Outcome = field(default_factory=Outcome)
     failed: Outcome = field(default_factory=Outcome)
     cpu: float = 0.0  # cores in use during the last tick
+    jitter: float = 1.0  # how far gauges were off their mean in the last tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def advance(
     """The state after the tick's requests."""
     draws = Draws("traffic", tick.seed, tick.region, tick.index)
     pods = {name: _current(state.pods.get(name), pod) for name, pod in routing.pods.items()}
-    pods = {name: replace(counters, cpu=routing.pods[name].behaviour.cpu) for name, counters in pods.items()}
+    pods = {name: _at_rest(counters, routing.pods[name], draws) for name, counters in pods.items()}
     unrouted = dict(state.unrouted)
     for application, rate in sorted(tick.demand.items()):
         arrived = draws.poisson(rate * tick.seconds * _load(tick, application))
@@ -112,6 +114,11 @@ def _current(counters: Counters | None, pod: Pod) -> Counters:
     return counters
 
 
+def _at_rest(counters: Counters, pod: Pod, draws: Draws) -> Counters:
+    jitter = draws.spread(_JITTER)
+    return replace(counters, cpu=pod.behaviour.cpu * jitter, jitter=jitter)
+
+
 def _load(tick: Tick, application: str) -> float:
     phase = Draws("phase", tick.seed, tick.region, application).uniform()
     return 1 + _SWING * math.sin(2 * math.pi * (tick.index * tick.seconds / _PERIOD + phase))
@@ -125,12 +132,12 @@ def _served(
     errors = draws.binomial(count, error_rate)
     good = count - errors
     cpu = counters.cpu + count * behaviour.cpu_ms_per_request / 1000 / seconds * draws.spread(0.05)
-    return Counters(
-        counters.restarts,
-        counters.served.plus(good, *_latencies(behaviour, good, draws)) if good else counters.served,
-        counters.failed.plus(errors, *_latencies(behaviour, errors, draws)) if errors else counters.failed,
-        cpu,
-    )
+    served, failed = counters.served, counters.failed
+    if good:
+        served = served.plus(good, *_latencies(behaviour, good, draws))
+    if errors:
+        failed = failed.plus(errors, *_latencies(behaviour, errors, draws))
+    return replace(counters, served=served, failed=failed, cpu=cpu)
 
 
 def _latencies(behaviour: Behaviour, count: int, draws: Draws) -> tuple[float, list[int]]:

@@ -10,6 +10,7 @@ from lockgate.sandbox.selectors import matches_label_selector
 from lockgate.sandbox.status import bad_request, invalid
 
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+_PERCENT = re.compile(r"^[0-9]+%$")
 _RFC1123 = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
     "and must start and end with an alphanumeric character"
@@ -75,9 +76,11 @@ def _deployment(old: Json | None, new: Json) -> Iterator[Cause]:
         yield "spec.template.metadata.labels", "Invalid value: `selector` does not match template `labels`"
     if old is not None and selector != old["spec"]["selector"]:
         yield "spec.selector", f"Invalid value: {_IMMUTABLE}"
-    replicas = spec.get("replicas", 0)
-    if not isinstance(replicas, int) or replicas < 0:
-        yield "spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0"
+    for field in ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
+        number = spec.get(field, 0)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            yield f"spec.{field}", f"Invalid value: {number}: must be greater than or equal to 0"
+    yield from _strategy(spec.get("strategy") or {})
     if spec.get("strategy", {}).get("type") == "Recreate" and "rollingUpdate" in spec["strategy"]:
         yield (
             "spec.strategy.rollingUpdate",
@@ -86,6 +89,18 @@ def _deployment(old: Json | None, new: Json) -> Iterator[Cause]:
     if spec.get("minReadySeconds", 0) >= spec.get("progressDeadlineSeconds", 600):
         yield "spec.progressDeadlineSeconds", "Invalid value: must be greater than minReadySeconds"
     yield from _containers((spec.get("template") or {}).get("spec") or {})
+
+
+def _strategy(strategy: Json) -> Iterator[Cause]:
+    if strategy.get("type") not in ("RollingUpdate", "Recreate"):
+        yield "spec.strategy.type", f"Unsupported value: {strategy.get('type')}"
+    for field, bound in (strategy.get("rollingUpdate") or {}).items():
+        number = isinstance(bound, int) and bound >= 0
+        if not number and not (isinstance(bound, str) and _PERCENT.match(bound)):
+            yield (
+                f"spec.strategy.rollingUpdate.{field}",
+                f"Invalid value: {bound}: must be an integer or a percentage",
+            )
 
 
 def _containers(pod_spec: Json) -> Iterator[Cause]:
@@ -113,6 +128,12 @@ def _service(old: Json | None, new: Json) -> Iterator[Cause]:
 
 
 def _route(_old: Json | None, new: Json) -> Iterator[Cause]:
+    if not isinstance(new.get("spec"), dict):
+        yield "spec", "Required value"
+        return
+    for at, host in enumerate(new["spec"].get("hostnames") or ()):
+        if not isinstance(host, str):
+            yield f"spec.hostnames[{at}]", "Invalid value: must be of type string"
     for at, rule in enumerate((new.get("spec") or {}).get("rules") or ()):
         for place, reference in enumerate(rule.get("backendRefs") or ()):
             field = f"spec.rules[{at}].backendRefs[{place}]"

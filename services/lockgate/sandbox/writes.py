@@ -4,12 +4,14 @@ Every function raises `ApiError` as the real server would answer, and changes no
 the call is a dry run.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from lockgate.sandbox import managed
 from lockgate.sandbox.defaults import with_defaults
-from lockgate.sandbox.kinds import PODS, SERVICES, Kind
+from lockgate.sandbox.kinds import HTTPROUTES, PODS, SERVICES, Kind
 from lockgate.sandbox.objects import Json, is_deleting, name_of, stamp, uid_of, with_metadata
 from lockgate.sandbox.patches import json_patch, merge_patch, strategic_patch
 from lockgate.sandbox.status import (
@@ -29,6 +31,17 @@ _SERVER_OWNED = ("generation", "creationTimestamp", "deletionTimestamp", "manage
 _APPLY = "application/apply-patch+yaml"
 
 
+@contextmanager
+def _decoding(kind: Kind) -> Iterator[None]:
+    """A field of a wrong type fails wherever it is first read; the real server refuses it while it decodes."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise bad_request(
+            f"{kind.name} in version {kind.version!r} cannot be handled: a field has a wrong type: {error}"
+        ) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Which object a call is about, who calls, and when."""
@@ -44,6 +57,24 @@ class Request:
 
 
 def create(store: Store, request: Request, body: Json) -> Json:
+    """POST."""
+    with _decoding(request.kind):
+        return _create(store, request, body)
+
+
+def replace(store: Store, request: Request, body: Json) -> Json:
+    """PUT."""
+    with _decoding(request.kind):
+        return _replace(store, request, body)
+
+
+def patch(store: Store, request: Request, content_type: str, body: Any) -> tuple[Json, bool]:
+    """PATCH; the object and whether an apply created it."""
+    with _decoding(request.kind):
+        return _patch(store, request, content_type, body)
+
+
+def _create(store: Store, request: Request, body: Json) -> Json:
     """POST."""
     check_shape(request.kind, body)
     metadata = dict(body.get("metadata") or {})
@@ -65,7 +96,7 @@ def create(store: Store, request: Request, body: Json) -> Json:
     return _commit(store, request, None, managed.update(None, new, request.manager, stamp(request.now)))
 
 
-def replace(store: Store, request: Request, body: Json) -> Json:
+def _replace(store: Store, request: Request, body: Json) -> Json:
     """PUT."""
     check_shape(request.kind, body)
     live = existing(store, request)
@@ -80,7 +111,7 @@ def replace(store: Store, request: Request, body: Json) -> Json:
     return _update(store, request, live, body)
 
 
-def patch(store: Store, request: Request, content_type: str, body: Any) -> tuple[Json, bool]:
+def _patch(store: Store, request: Request, content_type: str, body: Any) -> tuple[Json, bool]:
     """PATCH; the object and whether an apply created it."""
     if content_type == _APPLY:
         return _apply(store, request, body)
@@ -93,7 +124,7 @@ def patch(store: Store, request: Request, content_type: str, body: Any) -> tuple
         case "application/merge-patch+json":
             patched = merge_patch(live, body)
         case "application/strategic-merge-patch+json":
-            if request.kind.group.endswith(".io") and "gateway" in request.kind.group:
+            if request.kind is HTTPROUTES:  # custom resources have no strategic merge
                 raise unsupported_media(content_type)
             patched = strategic_patch(live, body)
         case _:
