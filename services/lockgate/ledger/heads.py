@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import murmur2
 
-from lockgate.ledger.reader import CALL_SECONDS, KAFKA_ERRORS, consumer, partitions
+from lockgate.ledger.reader import CALL_SECONDS, consumer, partitions, start, stop
 from lockgate.ledger.store import SignedHead
 from lockgate.ledger.walk import NumberedHead
 from lockgate.messages.checkpoints import HeadSigned
@@ -55,9 +55,9 @@ async def read_heads(bootstrap: str, prefix: str, *, last: int | None = None) ->
     async with reading(bootstrap) as reader:
         for part in parts:
             at = TopicPartition(prefix + CHECKPOINTS.name, part)
-            start, end = await bounds(reader, at)
-            start = start if last is None else max(start, end - last)
-            async for batch in stretches(reader, at, start, end):
+            begin, end = await bounds(reader, at)
+            begin = begin if last is None else max(begin, end - last)
+            async for batch in stretches(reader, at, begin, end):
                 found += [head for raw in batch if (head := _head(raw)) is not None]
     return found
 
@@ -76,32 +76,29 @@ def _head(raw: Any) -> NumberedHead | None:
 async def reading(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     reader = consumer(bootstrap)
     try:
-        async with asyncio.timeout(CALL_SECONDS):
-            await reader.start()
+        await start(reader)
         yield reader
     finally:
-        with contextlib.suppress(*KAFKA_ERRORS):
-            async with asyncio.timeout(CALL_SECONDS):
-                await reader.stop()
+        await stop(reader)
 
 
 async def bounds(reader: AIOKafkaConsumer, at: TopicPartition) -> tuple[int, int]:
     """The log start, and the offset after the last record."""
     async with asyncio.timeout(CALL_SECONDS):
-        start = await reader.beginning_offsets([at])
+        begin = await reader.beginning_offsets([at])
         end = await reader.end_offsets([at])
-    return start[at], end[at]
+    return begin[at], end[at]
 
 
 async def stretches(
-    reader: AIOKafkaConsumer, at: TopicPartition, start: int, end: int
+    reader: AIOKafkaConsumer, at: TopicPartition, begin: int, end: int
 ) -> AsyncIterator[list[Any]]:
-    """All raw records of a partition from `start` up to and without `end`, in batches. TimeoutError if it stalls."""
-    if start >= end:
+    """All raw records of a partition from `begin` up to and without `end`, in batches. TimeoutError if it stalls."""
+    if begin >= end:
         return
     reader.assign([at])
-    reader.seek(at, start)
-    position = start
+    reader.seek(at, begin)
+    position = begin
     while position < end:
         async with asyncio.timeout(IDLE_SECONDS):
             batch: list[Any] = []

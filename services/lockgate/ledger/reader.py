@@ -18,6 +18,7 @@ from lockgate.ledger.store import Partition
 from lockgate.messages.topics import CHECKPOINTS, TOPICS
 
 CALL_SECONDS: Final = 15.0
+CLOSE_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.25
 KAFKA_ERRORS: Final = (KafkaError, TimeoutError, OSError)
 READ: Final = tuple(name for name in TOPICS if name != CHECKPOINTS.name)
@@ -58,6 +59,19 @@ def consumer(bootstrap: str) -> AIOKafkaConsumer:
     )
 
 
+async def start(reader: AIOKafkaConsumer) -> None:
+    async with asyncio.timeout(CALL_SECONDS):
+        await reader.start()
+    # Its background task must have begun before `stop`, which would raise CancelledError otherwise (aiokafka 0.14).
+    await asyncio.sleep(0)
+
+
+async def stop(reader: AIOKafkaConsumer) -> None:
+    with contextlib.suppress(*KAFKA_ERRORS):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await reader.stop()
+
+
 def as_record(raw: Any, prefix: str) -> Record:
     time = -1 if raw.timestamp is None else raw.timestamp
     name = raw.topic.removeprefix(prefix)
@@ -77,14 +91,11 @@ class Reader:
         self.skipped = 0
 
     async def start(self) -> None:
-        async with asyncio.timeout(CALL_SECONDS):
-            await self._consumer.start()
+        await start(self._consumer)
         await self.look()
 
     async def close(self) -> None:
-        with contextlib.suppress(*KAFKA_ERRORS):
-            async with asyncio.timeout(CALL_SECONDS):
-                await self._consumer.stop()
+        await stop(self._consumer)
 
     async def look(self) -> None:
         """Notices new topics and partitions, and reads them from their beginning."""
