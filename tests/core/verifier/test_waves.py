@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lockgate.messages.decision import RowKey
 from lockgate.messages.deployments import RefusalCode, RegionDeployed
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseOutcome
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
@@ -166,12 +167,12 @@ def test_the_answer_to_a_grant_that_was_given_up_changes_nothing() -> None:
     assert release.give(release.answer(RegionDeployed, "eu-west", to=old)) == []
     row = release.desk.row(RegionRow, APPLICATION, "eu-west")
     assert row.exposed, "the release runs there, so incidents of the region are its doing"
-    assert row.model_copy(update={"exposed": False}) == before[row_key(release, "eu-west")]
+    assert row.model_copy(update={"exposed": False}) == before[row_key("eu-west")]
     assert only(release.deployed("eu-west"), Granted).region == "us-east"
 
 
-def row_key(release: Journey, region: str) -> tuple[str, str, str]:
-    return next(key for key in release.desk.rows if key.kind == "region" and key.id == region)
+def row_key(region: str) -> RowKey:
+    return RowKey(APPLICATION, RegionRow.kind, region)
 
 
 def test_after_the_verdict_nothing_is_granted_and_no_answer_matters() -> None:
