@@ -2,7 +2,9 @@
 
 from lockgate.intake.core import TABLE
 from lockgate.messages.topics import ARTIFACTS, DEPLOYMENTS, PLANS, ROLLBACKS, VERDICTS
+from lockgate.runtime.running import run
 from lockgate.runtime.service import Service
+from lockgate.runtime.settings import RuntimeSettings
 
 SERVICE = Service(
     name="intake",
@@ -10,3 +12,8 @@ SERVICE = Service(
     core=TABLE,
     modules=("lockgate.intake",),
 )
+
+
+def main() -> int:
+    """Runs it with the settings of the environment, until it is told to stop; returns the exit code."""
+    return run(SERVICE, RuntimeSettings())

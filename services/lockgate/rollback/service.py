@@ -3,7 +3,9 @@
 from lockgate.messages.topics import DEPLOYMENTS, RELEASES, VERDICTS
 from lockgate.rollback.core import TABLE
 from lockgate.rollback.settings import Settings
+from lockgate.runtime.running import run
 from lockgate.runtime.service import Service
+from lockgate.runtime.settings import RuntimeSettings
 
 
 def service(settings: Settings) -> Service:
@@ -14,3 +16,8 @@ def service(settings: Settings) -> Service:
         modules=("lockgate.rollback",),
         at_start=settings.for_core(),
     )
+
+
+def main() -> int:
+    """Runs it with the settings of the environment, until it is told to stop; returns the exit code."""
+    return run(service(Settings()), RuntimeSettings())

@@ -77,10 +77,10 @@ class Running:
         )
         dsn = settings.postgres.get_secret_value()
         topics = {*who.reads, who.writes, JOURNALS[who.service], DEAD_LETTERS[who.service]}
-        await _patiently(
+        await patiently(
             "the topics", lambda: ensure_topics(settings, sorted(topics, key=lambda t: t.name)), stop
         )
-        store = await _patiently("the database", lambda: Store.open(dsn, schema), stop)
+        store = await patiently("the database", lambda: Store.open(dsn, schema), stop)
         if store is None:
             return
         relay = Relay(dsn, schema, Producer(settings.kafka, settings.topic_prefix, f"lockgate-{who.writer}"))
@@ -115,7 +115,7 @@ class Running:
         self.port = await health.start()
         log.info("serving", port=self.port, core=who.version, reads=[t.name for t in who.reads])
         try:
-            await _patiently("the consumer", reader.start, stop)
+            await patiently("the consumer", reader.start, stop)
             loops = (reader, relay, progress, workers, timers)
             await _until(stop, [*(loop.run() for loop in loops), _housekeep(store)])
         finally:
@@ -157,7 +157,7 @@ class Running:
         return HealthServer(self._settings.http_host, self._settings.http_port, alive=alive, ready=ready)
 
 
-async def _patiently(what: str, action: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
+async def patiently(what: str, action: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
     """Tries until it works or the service is to stop. Misconfiguration is not retried: it comes out."""
     backoff = Backoff(0.2, 5.0)
     while not stop.is_set():

@@ -1,0 +1,1 @@
+"""What operators type. It starts services and reads topics; it decides nothing."""

@@ -1,0 +1,97 @@
+"""One process of the local system: guarded, logging to a file, ready when it says so over HTTP."""
+
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from lockgate.embedded.ports import free_ports
+from lockgate.embedded.process import Guarded, Order
+
+STOP_SECONDS = 12.0
+
+
+class ChildError(Exception):
+    """A process of the local system did not start or ended. The message names it and its log."""
+
+
+class Child:
+    """A service, or a replica of one. It ends with this process, whatever ends this process."""
+
+    def __init__(
+        self, name: str, module: str, arguments: tuple[str, ...], environment: Mapping[str, str], home: Path
+    ) -> None:
+        self.name = name
+        self.log = home / f"{name}.log"
+        self.port = free_ports(1)[0]
+        self._home = home
+        self._command = (sys.executable, "-m", module, *arguments)
+        self._environment = {**environment, "LOCKGATE_HTTP_PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        self._process: Guarded | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.exit_status is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs or was never started."""
+        return None if self._process is None else self._process.exit_status
+
+    @property
+    def pid(self) -> int:
+        return self._alive().pid
+
+    def start(self) -> None:
+        """Starts the process, and does not wait until it is ready."""
+        order = Order(self._command, self._home, self.log, self._environment, grace=STOP_SECONDS)
+        self._process = Guarded(order)
+
+    def ready(self) -> bool:
+        """Whether it says that it is ready."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2.0) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """ChildError if it ends, or is not ready in time."""
+        deadline = time.monotonic() + seconds
+        while not self.ready():
+            if not self.running:
+                raise ChildError(
+                    f"{self.name} ended with status {self.exit_status} while it started. Its log: {self.log}"
+                )
+            if time.monotonic() > deadline:
+                raise ChildError(f"{self.name} was not ready after {seconds:.0f} s. Its log: {self.log}")
+            time.sleep(0.05)
+
+    def terminate(self) -> None:
+        """SIGTERM, without waiting."""
+        if self.running:
+            self._alive().send("CONT")
+            self._alive().send("TERM")
+
+    def stop(self) -> int:
+        """Stops it gracefully; returns its exit status."""
+        self.terminate()
+        return self._alive().wait(STOP_SECONDS + 5.0) if self.running else self.exit_status or 0
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        self._alive().send("KILL")
+        self._alive().wait(10.0)
+
+    def pause(self) -> None:
+        self._alive().send("STOP")
+
+    def resume(self) -> None:
+        self._alive().send("CONT")
+
+    def _alive(self) -> Guarded:
+        if self._process is None:
+            raise ChildError(f"{self.name} was never started")
+        return self._process

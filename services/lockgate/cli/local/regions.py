@@ -1,0 +1,102 @@
+"""The regions of the local system: the sandbox as a process, and how deployers are told of it."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockgate.cli.local.child import Child, ChildError
+from lockgate.embedded.ports import free_ports
+
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sandboxed:
+    """A running sandbox, spoken to over its control port."""
+
+    control: str
+    prometheus: str
+    regions: Mapping[str, Mapping[str, str]]
+    """region -> {kubernetes, token, namespace, ingress}"""
+
+    @classmethod
+    def start(
+        cls, regions: Iterable[str], settings: Mapping[str, Any], home: Path, children: dict[str, Child]
+    ) -> "Sandboxed":
+        """Starts it and waits until it answers."""
+        port = free_ports(1)[0]
+        file = home / "sandbox.json"
+        file.write_text(json.dumps({**settings, "regions": list(regions), "control_port": port}))
+        child = Child("sandbox", "lockgate.sandbox", (str(file),), {}, home)
+        children["sandbox"] = child
+        child.start()
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and child.running:
+            try:
+                found = _ask("GET", f"http://127.0.0.1:{port}/")
+            except OSError:
+                time.sleep(0.05)
+                continue
+            return cls(found["control"], found["prometheus"], found["regions"])
+        raise ChildError(f"the sandbox did not start. Its log: {child.log}")
+
+    def put(self, path: str, body: Mapping[str, Any]) -> None:
+        """For instance images/DIGEST, workloads/APPLICATION, faults/prometheus."""
+        _ask("PUT", f"{self.control}/{path}", body)
+
+    def delete(self, path: str) -> None:
+        _ask("DELETE", f"{self.control}/{path}")
+
+    def digests(self, application: str) -> dict[str, str]:
+        """Region -> the digest that its Deployment of this name names now."""
+        return {region: self.deployment(region, application)["digest"] for region in self.regions}
+
+    def deployment(self, region: str, name: str) -> dict[str, Any]:
+        """Digest, generation and annotations of a Deployment, as its region's API server says."""
+        place = self.regions[region]
+        url = f"{place['kubernetes']}/apis/apps/v1/namespaces/{place['namespace']}/deployments/{name}"
+        found = _ask("GET", url, token=place["token"])
+        image = found["spec"]["template"]["spec"]["containers"][0]["image"]
+        metadata = found["metadata"]
+        return {
+            "digest": image.partition("@")[2],
+            "generation": metadata["generation"],
+            "annotations": metadata.get("annotations", {}),
+        }
+
+    def deployments(self, region: str) -> list[str]:
+        """The names of all Deployments of a region: clones are seen here."""
+        place = self.regions[region]
+        url = f"{place['kubernetes']}/apis/apps/v1/namespaces/{place['namespace']}/deployments"
+        return sorted(item["metadata"]["name"] for item in _ask("GET", url, token=place["token"])["items"])
+
+
+def deployer_environment(name: str, served: Iterable[str], sandbox: Sandboxed) -> dict[str, str]:
+    """The settings of one deployer: its own regions and no others."""
+    regions = [
+        {
+            "region": region,
+            "namespace": sandbox.regions[region]["namespace"],
+            "url": sandbox.regions[region]["kubernetes"],
+            "token": sandbox.regions[region]["token"],
+        }
+        for region in served
+    ]
+    pace = {"poll": "200ms", "progress": "500ms", "drain": "500ms"}  # the sandbox's pods start in moments
+    return {
+        "LOCKGATE_DEPLOYER_NAME": name,
+        "LOCKGATE_DEPLOYER_REGIONS": json.dumps(regions),
+        "LOCKGATE_DEPLOYER_PACE": json.dumps(pace),
+    }
+
+
+def _ask(method: str, url: str, body: Mapping[str, Any] | None = None, token: str | None = None) -> Any:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method, headers=headers)  # noqa: S310  # loopback, from the sandbox's own directory
+    with urllib.request.urlopen(request, timeout=10.0) as answer:  # noqa: S310  # as above
+        return json.loads(answer.read())

@@ -1,0 +1,167 @@
+"""Starts everything, says what it does, and stops everything in order."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from lockgate.cli.local.child import Child
+from lockgate.cli.local.regions import Sandboxed, deployer_environment
+from lockgate.embedded import Kafka, Postgres
+
+Say = Callable[[str], None]
+
+SERVICE_MODULE = "lockgate.cli.run"
+DECIDING = ("intake", "verifier", "rollback", "ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where Kafka and PostgreSQL are: ours, or outside ones named by the environment."""
+
+    kafka: str
+    postgres: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is started. `deployers` maps each deployer to the regions that it serves."""
+
+    deployers: Mapping[str, tuple[str, ...]]
+    sandbox: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = "lockgate."
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(region for served in self.deployers.values() for region in served))
+
+
+class LocalSystem:
+    """The system in a folder of its own. With `keep` the folder, and so all state, outlives it.
+
+    `servers`: use these instead of starting embedded ones (they are not stopped).
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        home: Path | None = None,
+        servers: Servers | None = None,
+        say: Say = lambda _: None,
+    ) -> None:
+        self.shape = shape
+        self.keep = home is not None
+        self.home = home or Path(tempfile.mkdtemp(prefix="lockgate-"))
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.children: dict[str, Child] = {}
+        self.kafka: Kafka | None = None
+        self.postgres: Postgres | None = None
+        self._servers = servers
+        self._say = say
+        self._sandbox: Sandboxed | None = None
+
+    def start(self) -> Self:
+        """Starts all and waits until all is ready. What was started is stopped again if something fails."""
+        try:
+            began = time.monotonic()
+            with ThreadPoolExecutor(2) as pool:
+                sandbox = pool.submit(self._start_sandbox)
+                self._servers = self._servers or self._start_servers()
+                self._sandbox = sandbox.result()
+            self._say(
+                f"Kafka on {self.servers.kafka}, PostgreSQL, and {len(self.shape.regions)} regions are up"
+            )
+            self._start_services([*DECIDING, *self.shape.deployers])
+            self._say(f"{len(self.children) - 1} services are ready ({time.monotonic() - began:.1f} s)")
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stops all, the services first. Nothing is left behind."""
+        services = [child for name, child in self.children.items() if name != "sandbox"]
+        for child in services:
+            child.terminate()
+        for child in services:
+            child.stop()
+        if sandbox := self.children.get("sandbox"):
+            sandbox.stop()
+        for server in (self.postgres, self.kafka):
+            if server is not None:
+                server.close()
+        if not self.keep:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def servers(self) -> Servers:
+        if self._servers is None:
+            raise RuntimeError("the local system is not started")
+        return self._servers
+
+    @property
+    def sandbox(self) -> Sandboxed:
+        if self._sandbox is None:
+            raise RuntimeError("the local system is not started")
+        return self._sandbox
+
+    def child(self, service: str, replica: str = "") -> Child:
+        """A process of a service that is not started yet; `replica` tells several of one service apart."""
+        name = service + replica
+        kind = "deployer" if service in self.shape.deployers else service
+        child = Child(name, SERVICE_MODULE, (kind,), self._environment(service), self.home)
+        self.children[name] = child
+        return child
+
+    def ended(self) -> list[Child]:
+        """The processes that ended although nobody stopped them."""
+        return [child for child in self.children.values() if not child.running]
+
+    def _start_services(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.child(name).start()
+        for name in names:
+            self.children[name].wait_ready()
+
+    def _start_servers(self) -> Servers:
+        self.kafka = Kafka(self.home / "kafka", keep=self.keep)
+        self.postgres = Postgres(self.home / "postgres", keep=self.keep)
+        with ThreadPoolExecutor(2) as pool:
+            kafka, postgres = pool.submit(self.kafka.start), pool.submit(self.postgres.start)
+            kafka.result()
+            postgres.result()
+        self.postgres.create_database("lockgate")
+        return Servers(self.kafka.bootstrap, self.postgres.dsn("lockgate"))
+
+    def _start_sandbox(self) -> Sandboxed:
+        return Sandboxed.start(self.shape.regions, self.shape.sandbox, self.home, self.children)
+
+    def _environment(self, service: str) -> dict[str, str]:
+        settings = {
+            "LOCKGATE_KAFKA": self.servers.kafka,
+            "LOCKGATE_POSTGRES": self.servers.postgres,
+            "LOCKGATE_TOPIC_PREFIX": self.shape.prefix,
+            "LOCKGATE_PROMETHEUS": self.sandbox.prometheus,
+            "LOCKGATE_LEDGER_POSTGRES": self.servers.postgres,
+            "LOCKGATE_LEDGER_KEY": str(self.home / "ledger.pem"),
+            "LOCKGATE_LEDGER_CREATE_KEY": "true",
+            "LOCKGATE_LEDGER_SIGN_EVERY": "5s",
+            **self.shape.environment,
+        }
+        if service in self.shape.deployers:
+            settings |= deployer_environment(service, self.shape.deployers[service], self.sandbox)
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOCKGATE_")}
+        return {**inherited, **settings}
