@@ -153,14 +153,14 @@ def test_samples_are_kept_for_a_bounded_time_and_errors_appear_with_the_first() 
     for second in range(1000):
         counters = failing if second == 999 else good
         samples.add("eu", "p", {"pod": "p"}, float(second), PodScrape(counters, 1.0, True))
-    target = samples.targets["eu", "p"]
+    target = samples.targets["eu"]["p"]
     assert len(target.times) <= 100 + 65
     raw = samples.raw(parse_selector(COUNT), 990.0, 999.0)
     by_code = {labels["http_response_status_code"]: points for labels, points in raw}
     assert by_code["500"] == [(999.0, 1.0)]
     assert [value for _, value in by_code["200"]] == [5.0] * 8 + [9.0]
     samples.forget(1200.0)
-    assert samples.targets == {}
+    assert samples.targets == {"eu": {}}
 
 
 def test_an_instant_query_looks_back_five_minutes_and_no_further() -> None:

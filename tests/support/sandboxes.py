@@ -89,3 +89,36 @@ def core_api(api: client.ApiClient) -> Any:
 
 def custom_api(api: client.ApiClient) -> Any:
     return client.CustomObjectsApi(api)
+
+
+class Web:
+    """The Deployment `web` of a region, through a client."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self.apps = apps_api(api)
+        self.api = api
+
+    async def apply(self, body: dict[str, Any], manager: str = "cd", **options: Any) -> dict[str, Any]:
+        name = body["metadata"]["name"]
+        answer = await self.apps.patch_namespaced_deployment(
+            name, NAMESPACE, body, field_manager=manager, _content_type=APPLY, **options
+        )
+        return self.plain(answer)
+
+    async def patch(self, body: Any, content_type: str, **options: Any) -> dict[str, Any]:
+        answer = await self.apps.patch_namespaced_deployment(
+            "web", NAMESPACE, body, _content_type=content_type, **options
+        )
+        return self.plain(answer)
+
+    async def read(self) -> dict[str, Any]:
+        return self.plain(await self.apps.read_namespaced_deployment("web", NAMESPACE))
+
+    def plain(self, answer: Any) -> dict[str, Any]:
+        found = self.api.sanitize_for_serialization(answer)
+        assert isinstance(found, dict)
+        return found
+
+
+def image_of(deployment: dict[str, Any]) -> str:
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])

@@ -1,10 +1,10 @@
 """The part of Prometheus' HTTP API that asks for samples: instant, raw and range queries, series, readiness."""
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+import orjson
 from aiohttp import web
 from multidict import MultiDict
 
@@ -170,9 +170,10 @@ def _number(value: float) -> str:
 
 
 def _success(data: Any) -> web.Response:
-    return web.json_response({"status": "success", "data": data})
+    body = orjson.dumps({"status": "success", "data": data})
+    return web.Response(body=body, content_type="application/json")
 
 
 def _error(status: int, kind: str, message: str) -> web.Response:
     body = {"status": "error", "errorType": kind, "error": message}
-    return web.Response(text=json.dumps(body), status=status, content_type="application/json")
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")

@@ -4,11 +4,11 @@ A scrape keeps the counters' own (immutable) objects, so an hour of samples cost
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from lockgate.sandbox.promql import Selector
+from lockgate.sandbox.promql import Matcher, Selector
 from lockgate.sandbox.traffic import BOUNDS, Counters, Outcome
 
 LOOKBACK = 300.0  # how old a sample an instant query may answer with, in seconds
@@ -144,32 +144,30 @@ METRICS: Mapping[str, Callable[[Scrape], Values]] = {
 
 @dataclass(slots=True)
 class Samples:
-    """All targets of all regions, by (region, name)."""
+    """All targets by region and name."""
 
     keep: float
-    targets: dict[tuple[str, str], Target] = field(default_factory=dict)
+    targets: dict[str, dict[str, Target]] = field(default_factory=dict)
 
     def add(self, region: str, name: str, labels: Labels, now: float, scrape: Scrape) -> None:
-        target = self.targets.get((region, name))
+        there = self.targets.setdefault(region, {})
+        target = there.get(name)
         if target is None:
-            target = self.targets[region, name] = Target({"region": region, **labels})
+            target = there[name] = Target({"region": region, **labels})
         target.add(now, scrape, self.keep)
 
     def retire(self, region: str, gone: set[str], now: float) -> None:
         """These targets of a region are there no more; their samples stay for the time kept."""
         for name in gone:
-            if (target := self.targets.get((region, name))) is not None:
+            if (target := self.targets.get(region, {}).get(name)) is not None:
                 target.mark_gone(now)
 
     def forget(self, now: float) -> None:
         """Drop targets whose last sample is older than the time kept."""
-        old = [
-            key
-            for key, target in self.targets.items()
-            if not target.times or target.times[-1] < now - self.keep
-        ]
-        for key in old:
-            del self.targets[key]
+        for there in self.targets.values():
+            old = [name for name, each in there.items() if not each.times or each.times[-1] < now - self.keep]
+            for name in old:
+                del there[name]
 
     def raw(self, selector: Selector, after: float, until: float) -> list[tuple[Labels, list[Sample]]]:
         """Every sample in (after, until] of every selected series."""
@@ -198,12 +196,20 @@ class Samples:
         # Labels that a target has are the same for all its series, so most targets drop out here.
         common = [matcher for matcher in selector.matchers if matcher not in named]
         found: list[tuple[Labels, list[Sample]]] = []
-        for target in self.targets.values():
+        for target in self._targets(common):
             own = [matcher for matcher in common if matcher.label in target.labels]
             if all(matcher.holds(target.labels) for matcher in own):
                 for metric in metrics:
                     found += _series(metric, target, selector, scrapes(target))
         return found
+
+    def _targets(self, matchers: Sequence[Matcher]) -> Iterator[Target]:
+        """Targets worth a look: those of one region where the selector names it, as nearly all do."""
+        named = [
+            matcher.value for matcher in matchers if (matcher.label, matcher.operator) == ("region", "=")
+        ]
+        regions = [self.targets.get(named[0], {})] if named else self.targets.values()
+        return (target for there in regions for target in there.values())
 
 
 def _series(
