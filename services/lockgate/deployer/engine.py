@@ -5,6 +5,7 @@ answer was lost is either seen or done, and not done twice.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,10 +34,14 @@ from lockgate.deployer.strategies.given import (
 from lockgate.deployer.strategies.production import Production, production
 
 Strategy = Callable[[Target, Region], Next]
+Undo = Callable[[Target, Region], Next | None]
+"""What must not stay as it is once a step has failed, one thing after the other; None when nothing is left."""
+
 Tell = Callable[[Answer], Awaitable[None]]
 
 _MOST_WRITES = 60
 _MOST_REFUSALS = 6
+_MOST_UNDOING = 5
 _RESOURCES: dict[Kind, Resource] = {
     Kind.DEPLOYMENT: DEPLOYMENTS,
     Kind.SERVICE: SERVICES,
@@ -55,6 +60,7 @@ class Engine:
     pace: Pace
     tell: Tell
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    undo: Undo | None = None
     _started: bool = False
     _writes: int = 0
     _refusals: int = 0
@@ -64,7 +70,13 @@ class Engine:
     _watched: Json | None = field(default=None, repr=False)
 
     async def run(self) -> Final:
-        """The answer. It comes by `until`, but for the time that one request takes."""
+        """The answer. It comes by `until`, but for the time that one request and the undoing take."""
+        answer = await self._carried_out()
+        if isinstance(answer, Failed) and self.undo is not None and self._started:
+            await self._undone(self.undo)
+        return answer
+
+    async def _carried_out(self) -> Final:
         while True:
             if self.clock() >= self.until:
                 return await self._too_late()
@@ -75,6 +87,16 @@ class Engine:
                 if (failure := self._trouble(error)) is not None:
                     return failure
                 await self._pause()
+
+    async def _undone(self, undo: Undo) -> None:
+        """As far as the cluster lets us; what is left over is for the rollback that follows."""
+        with contextlib.suppress(ClusterError):
+            for _ in range(_MOST_UNDOING):
+                match undo(self.target, await look(self.cluster, self.target)):
+                    case Patch() | Create() | Delete() as write:
+                        await self._write(write)
+                    case _:
+                        return
 
     async def _turn(self) -> Final | None:
         live = await look(self.cluster, self.target)
@@ -99,6 +121,11 @@ class Engine:
             )
         await self._begun(live)
         self._writes += 1
+        await self._write(write)
+        self._refusals = 0
+        return None
+
+    async def _write(self, write: Write) -> None:
         match write:
             case Patch(kind=kind, name=name, operations=operations, drains=drains):
                 await self.cluster.patch(_RESOURCES[kind], name, operations)
@@ -110,8 +137,6 @@ class Engine:
             case Delete(kind=kind, name=name, uid=uid):
                 await self.cluster.delete(_RESOURCES[kind], name, uid)
                 self._last = f"the {kind} {name} was deleted"
-        self._refusals = 0
-        return None
 
     async def _begun(self, live: Region) -> None:
         """Reported once, before the first write: what ran before this release."""

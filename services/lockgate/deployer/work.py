@@ -8,14 +8,14 @@ from typing import Any
 
 from lockgate.deployer.bodies import OrderBody, RegisterBody, StepBody
 from lockgate.deployer.cluster import Cluster, ClusterError, Trouble, open_cluster
-from lockgate.deployer.engine import Engine, Strategy
+from lockgate.deployer.engine import Engine, Strategy, Undo
 from lockgate.deployer.look import running
 from lockgate.deployer.probes import Times, probe
 from lockgate.deployer.reports import Failed, Registered
 from lockgate.deployer.reports import Report as Answer
 from lockgate.deployer.settings import DeployerSettings, Pace
 from lockgate.deployer.strategies.given import Target
-from lockgate.deployer.strategies.pilot import pilot
+from lockgate.deployer.strategies.pilot import no_share, pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
 from lockgate.messages.verdicts import Action, Granted
@@ -24,6 +24,7 @@ Report = Callable[[dict[str, Any]], Awaitable[None]]
 WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
 
 _STRATEGIES: dict[Action, Strategy] = {Action.DEPLOY: rolling, Action.PILOT: pilot}
+_UNDOING: dict[Action, Undo] = {Action.PILOT: no_share}
 
 
 @asynccontextmanager
@@ -58,8 +59,10 @@ class Work:
     async def step(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """A granted deployment or pilot."""
         given = StepBody.read(body)
-        target, strategy = target_of(given.grant), _STRATEGIES[given.grant.action]
-        return await self._carried_out(strategy, target, given.until, report)
+        target, action = target_of(given.grant), given.grant.action
+        engine = self._engine(_STRATEGIES[action], target, given.until, report)
+        engine.undo = _UNDOING.get(action)
+        return (await engine.run()).json_body()
 
     async def rollback(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """The way back that was ordered."""
@@ -75,7 +78,7 @@ class Work:
             bad=order.bad,
             touched=given.touched,
         )
-        return await self._carried_out(rollback, target, given.until, report)
+        return (await self._engine(rollback, target, given.until, report).run()).json_body()
 
     async def probe(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """The plan's requests. Raises while the cluster does not answer at all and there is time."""
@@ -90,14 +93,11 @@ class Work:
             answer = Failed(reason=str(error))
         return answer.json_body()
 
-    async def _carried_out(
-        self, strategy: Strategy, target: Target, until: datetime, report: Report
-    ) -> dict[str, Any]:
+    def _engine(self, strategy: Strategy, target: Target, until: datetime, report: Report) -> Engine:
         async def tell(answer: Answer) -> None:
             await report(answer.json_body())
 
-        engine = Engine(self.clusters[target.region], strategy, target, until, self.pace, tell, _now)
-        return (await engine.run()).json_body()
+        return Engine(self.clusters[target.region], strategy, target, until, self.pace, tell, _now)
 
 
 def target_of(grant: Granted) -> Target:

@@ -34,6 +34,20 @@ def pilot(target: Target, live: Region) -> Next:
     )
 
 
+def no_share(target: Target, live: Region) -> Next | None:
+    """What takes a failed pilot out of the traffic, until that is done: nobody is sent to it while others decide.
+
+    None as well where a newer step has been: then the share is that one's affair.
+    """
+    if production.fenced_out(target, live) is not None:
+        return None
+    seen, traffic = production.production(target, live), traffic_of(target.workload)
+    if not isinstance(seen, Production) or seen.fence != target.fence:
+        return None
+    taken = traffic.take(target, live)
+    return taken if traffic.by_route else farewell(target, live, traffic)
+
+
 def _withdrawn(target: Target, live: Region, traffic: Traffic) -> Next | None:
     """A newer step came while this one worked, and may not have seen the clone that was made since: it goes here.
 
