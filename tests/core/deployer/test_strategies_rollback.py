@@ -1,0 +1,212 @@
+"""The way back: its order, what counts as untouched, and that no interleaving with an older step undoes it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted, RolledBack, Untouched
+from lockgate.deployer.strategies.given import Create, Delete, Kind, Next, Patch, Region, Stuck, Target, Wait
+from lockgate.deployer.strategies.pilot import pilot
+from lockgate.deployer.strategies.rollback import rollback
+from lockgate.deployer.strategies.rolling import rolling
+from tests.support.deployer import NEW, OLD, OTHER, WORKLOAD, deployment, fence, marks, service
+from tests.support.deployer_cluster import Held, Strategy
+
+
+def target(at: str = "7.2.1", **changes: Any) -> Target:
+    given_: dict[str, Any] = {
+        "application": "payments",
+        "release": "release-7",
+        "region": "eu-west",
+        "workload": WORKLOAD,
+        "fence": fence(at),
+        "digest": OLD,
+        "bad": NEW,
+    }
+    return Target(**{**given_, **changes})
+
+
+def step(at: str, **changes: Any) -> Target:
+    return target(at, **{"digest": NEW, **changes})
+
+
+def ran(*steps: tuple[Strategy, Target]) -> Held:
+    held = Held()
+    for strategy, wanted in steps:
+        assert isinstance(held.carry_out(strategy, wanted), Deployed | Piloted)
+    return held
+
+
+def writes(held: Held, strategy: Strategy, wanted: Target) -> tuple[list[str], Next]:
+    """What was written, in order, and the answer."""
+    said = []
+    for _ in range(40):
+        match strategy(wanted, held.live()):
+            case Patch(kind=kind, name=name, operations=operations) as write:
+                spec = any(str(each["path"]).startswith("/spec") for each in operations)
+                said.append(f"{kind} {name}{' spec' if spec else ''}")
+                assert held.do(write)
+            case Create(kind=kind) as write:
+                said.append(f"create {kind}")
+                assert held.do(write)
+            case Delete(kind=kind, name=name) as write:
+                said.append(f"delete {kind} {name}")
+                assert held.do(write)
+            case answer:
+                return said, answer
+    raise AssertionError("40 writes and no answer")
+
+
+def test_the_fence_first_then_the_share_then_production_then_the_clones() -> None:
+    held = ran((pilot, step("7.0.1", share=0.1)))
+    held.objects[Kind.DEPLOYMENT, "payments"] = deployment(
+        image=f"registry.example/payments@{NEW}", marks=marks("7.0.2")
+    )  # a wave that had not come to the take-over
+    said, answer = writes(held, rollback, target())
+    assert said == [
+        "Deployment payments",
+        "HTTPRoute payments",
+        "HTTPRoute payments spec",
+        "Deployment payments spec",
+        "delete Service payments-pilot-7",
+        "delete Deployment payments-pilot-7",
+    ]
+    assert answer == RolledBack(digest=OLD)
+    assert (held.image, held.weights) == (f"registry.example/payments@{OLD}", [("payments", 1)])
+    assert held.names == ["Deployment payments", "HTTPRoute payments", "Service payments"]
+
+
+def test_the_take_over_of_a_wave_ends_the_share_after_the_roll_out() -> None:
+    held = ran((pilot, step("7.0.1", share=0.1)))
+    said, answer = writes(held, rolling, step("7.0.2"))
+    assert said == [
+        "Deployment payments spec",
+        "HTTPRoute payments",
+        "HTTPRoute payments spec",
+        "delete Service payments-pilot-7",
+        "delete Deployment payments-pilot-7",
+    ]
+    assert answer == Deployed()
+
+
+def test_an_untouched_region_only_gets_the_fence_and_stays_untouched() -> None:
+    held = ran((rolling, step("6.0.1", release="release-6", digest=OTHER)))
+    for _ in range(2):
+        _, answer = writes(held, rollback, target())
+        assert isinstance(answer, Untouched)
+        assert OTHER in answer.reason
+    assert held.image == f"registry.example/payments@{OTHER}"
+    assert isinstance(rolling(step("7.0.9"), held.live()), Fenced)
+
+
+def test_a_region_that_the_row_knows_as_touched_goes_to_the_ordered_digest() -> None:
+    held = ran((rolling, step("6.0.1", release="release-6", digest=OTHER)))
+    assert held.carry_out(rollback, target(touched=True)) == RolledBack(digest=OLD)
+
+
+def test_without_a_deployment_a_region_is_untouched_only_if_nobody_wrote_there() -> None:
+    assert isinstance(rollback(target(), Region(None, service())), Untouched)
+    gone = rollback(target(touched=True), Region(None, service()))
+    assert isinstance(gone, Failed)
+    assert "There is no Deployment payments" in gone.reason
+
+
+def test_a_newer_release_in_the_cluster_refuses_the_order() -> None:
+    held = ran((rolling, step("8.0.1", release="release-8")))
+    answer = rollback(target(touched=True), held.live())
+    assert isinstance(answer, Fenced)
+    assert answer.live == fence("8.0.1")
+
+
+def test_where_only_clones_go_production_is_not_written() -> None:
+    held = ran((pilot, step("7.0.1", share=0.1)))
+    said, answer = writes(held, rollback, target(digest=None))
+    assert answer == RolledBack(digest=OLD)
+    assert [each for each in said if each.startswith("Deployment")] == ["Deployment payments"]
+
+
+def test_a_bad_version_without_an_earlier_one_is_not_called_rolled_back() -> None:
+    held = ran((rolling, step("7.0.1")))
+    answer = held.carry_out(rollback, target(digest=None))
+    assert isinstance(answer, Failed)
+    assert "No earlier version" in answer.reason
+
+
+def test_pods_of_before_are_taken_back_after_another_attempt() -> None:
+    held = ran((rolling, step("7.0.1")))
+    live = held.objects[Kind.DEPLOYMENT, "payments"]
+    live["spec"]["template"]["metadata"]["annotations"] = {"lockgate.dev/restarted": "7.0.2", "team": "money"}
+    held.carry_out(rollback, target())
+    after = held.objects[Kind.DEPLOYMENT, "payments"]["spec"]["template"]["metadata"]
+    assert after["annotations"] == {"team": "money"}
+
+
+def test_a_paused_deployment_says_that_it_cannot_go_back() -> None:
+    held = ran((rolling, step("7.0.1")))
+    held.objects[Kind.DEPLOYMENT, "payments"]["spec"]["paused"] = True
+    answer = held.carry_out(rollback, target())
+    assert isinstance(answer, Failed)
+    assert "is paused" in answer.reason
+
+
+class Worker:
+    """One step, whose look and whose write are apart: anything may happen in between."""
+
+    def __init__(self, held: Held, strategy: Strategy, wanted: Target) -> None:
+        self.held, self.strategy, self.wanted = held, strategy, wanted
+        self.planned: Next | None = None
+        self.answer: Next | None = None
+
+    def move(self) -> None:
+        if self.answer is not None:
+            return
+        if self.planned is None:
+            self.planned = self.strategy(self.wanted, self.held.live())
+            return
+        match self.planned:
+            case Patch() | Create() | Delete() as write:
+                self.held.do(write)
+            case Wait() | Stuck():
+                pass
+            case final:
+                self.answer = final
+        self.planned = None
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from([(pilot, step("7.0.3", share=0.1)), (rolling, step("7.0.3"))]),
+    st.sampled_from(
+        [(), ((pilot, step("7.0.1", share=0.2)),), ((rolling, step("6.0.1", release="release-6")),)]
+    ),
+    st.lists(st.booleans(), max_size=60),
+)
+def test_a_rollback_stands_however_an_older_step_is_interleaved(
+    older: tuple[Strategy, Target], before: tuple[tuple[Strategy, Target], ...], turns: list[bool]
+) -> None:
+    held = ran(*before)
+    found = held.image
+    way_back, late = Worker(held, rollback, target()), Worker(held, *older)
+    for mine in turns:
+        (way_back if mine else late).move()
+    for worker in (way_back, late):
+        for _ in range(80):
+            worker.move()
+    assert isinstance(way_back.answer, RolledBack | Untouched)
+    assert isinstance(late.answer, Fenced | Piloted | Deployed)
+    assert held.image == (
+        found if isinstance(way_back.answer, Untouched) else f"registry.example/payments@{OLD}"
+    )
+    assert held.weights == [("payments", 1)]
+    assert held.names == ["Deployment payments", "HTTPRoute payments", "Service payments"]
+
+
+@pytest.mark.parametrize("at", ["7.0.4", "8.0.1"])
+def test_a_step_that_lost_the_race_to_a_write_reads_again_and_is_fenced(at: str) -> None:
+    held = ran((rolling, step("6.0.1", release="release-6", digest=OTHER)))
+    late = rolling(step("7.0.3"), held.live())
+    held.carry_out(rolling, step(at, digest=OTHER))
+    assert not held.do(late)
+    assert isinstance(rolling(step("7.0.3"), held.live()), Fenced)

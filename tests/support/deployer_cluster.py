@@ -1,0 +1,102 @@
+"""A cluster in memory for strategies: JSON Patches with their tests, uids, and roll-outs that are over at once."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockgate.deployer.objects import CLONE_LABEL, labels_of, name_of
+from lockgate.deployer.strategies.given import Create, Delete, Kind, Next, Patch, Region, Target
+from tests.support.deployer import deployment, patched, route, service
+
+Strategy = Callable[[Target, Region], Next]
+
+
+@dataclass
+class Held:
+    """The objects of one namespace."""
+
+    objects: dict[tuple[Kind, str], dict[str, Any]] = field(
+        default_factory=lambda: {
+            (Kind.DEPLOYMENT, "payments"): deployment(),
+            (Kind.SERVICE, "payments"): service(),
+            (Kind.ROUTE, "payments"): route(("payments", 1)),
+        }
+    )
+    made: int = 0
+
+    def live(self) -> Region:
+        def clones(kind: Kind) -> tuple[dict[str, Any], ...]:
+            return tuple(o for (k, _), o in self.objects.items() if k is kind and CLONE_LABEL in labels_of(o))
+
+        held = copy.deepcopy(self.objects)
+        return Region(
+            held.get((Kind.DEPLOYMENT, "payments")),
+            held.get((Kind.SERVICE, "payments")),
+            held.get((Kind.ROUTE, "payments")),
+            copy.deepcopy(clones(Kind.DEPLOYMENT)),
+            copy.deepcopy(clones(Kind.SERVICE)),
+        )
+
+    def do(self, write: Next) -> bool:
+        """Whether the write was done; not if a test or precondition does not hold."""
+        match write:
+            case Patch(kind=kind, name=name, operations=operations):
+                return self._patch((kind, name), operations)
+            case Create(kind=kind, body=body):
+                return self._create((kind, name_of(body)), body)
+            case Delete(kind=kind, name=name, uid=uid):
+                found = self.objects.get((kind, name))
+                if found is None or found["metadata"]["uid"] != uid:
+                    return False
+                del self.objects[kind, name]
+                return True
+            case other:
+                raise AssertionError(other)
+
+    def _patch(self, key: tuple[Kind, str], operations: list[dict[str, Any]]) -> bool:
+        try:
+            changed = patched(self.objects[key], operations)
+        except (AssertionError, KeyError, IndexError):
+            return False
+        metadata = changed["metadata"]
+        metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        self.objects[key] = changed
+        return True
+
+    def _create(self, key: tuple[Kind, str], body: dict[str, Any]) -> bool:
+        if key in self.objects:
+            return False
+        self.made += 1
+        made = copy.deepcopy(body)
+        made["metadata"] |= {"uid": f"uid-{self.made}", "resourceVersion": "1", "generation": 1}
+        if key[0] is Kind.DEPLOYMENT:
+            count = made["spec"]["replicas"]
+            counts = ("replicas", "updatedReplicas", "availableReplicas")
+            made["status"] = {"observedGeneration": 1, **dict.fromkeys(counts, count)}
+        self.objects[key] = made
+        return True
+
+    def carry_out(self, strategy: Strategy, target: Target) -> Next:
+        """The answer of a step that nobody disturbs."""
+        for _ in range(40):
+            match strategy(target, self.live()):
+                case Patch() | Create() | Delete() as write:
+                    assert self.do(write), write
+                case answer:
+                    return answer
+        raise AssertionError("40 writes and no answer")
+
+    @property
+    def image(self) -> str:
+        found = self.objects[Kind.DEPLOYMENT, "payments"]
+        return str(found["spec"]["template"]["spec"]["containers"][1]["image"])
+
+    @property
+    def weights(self) -> list[tuple[str, int]]:
+        refs = self.objects[Kind.ROUTE, "payments"]["spec"]["rules"][0]["backendRefs"]
+        return [(ref["name"], ref["weight"]) for ref in refs]
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(f"{kind} {name}" for kind, name in self.objects)
