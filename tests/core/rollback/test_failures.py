@@ -127,13 +127,12 @@ def test_a_fail_in_the_watch_takes_every_region_back_to_what_ran_before() -> Non
     way.deploy("east")
     ordered = orders(way.fail("watch"))
     assert {order.digest for order in ordered.values()} == {digest("a")}
-    assert way.desk.row(History, APP, "east").versions == (
-        Version(digest=digest("a"), grade=Grade.GOOD),
-        Version(digest=digest("b"), grade=Grade.BAD),
-    )
     for order in ordered.values():
         way.desk.give(back(order))
-    assert way.desk.row(History, APP, "east").running == digest("a")
+    assert way.desk.row(History, APP, "east").versions == (
+        Version(digest=digest("b"), grade=Grade.BAD),
+        Version(digest=digest("a"), grade=Grade.GOOD),
+    )
 
 
 def test_an_order_has_as_long_as_the_plan_gave_the_region_and_at_least_the_setting() -> None:
@@ -149,6 +148,28 @@ def test_an_order_has_as_long_as_the_plan_gave_the_region_and_at_least_the_setti
     }
     timer = way.desk.timers[APP, "deadline west"]
     assert (timer.due, timer.grace) == (NOON + timedelta(minutes=20), timedelta(seconds=30))
+
+
+def test_a_region_that_did_not_answer_is_remembered_to_run_the_bad_version() -> None:
+    way = Journey()
+    way.start("b")
+    way.contact("pre", "a")
+    way.deploy("pre")
+    way.fail("preprod", "x" * 1900)
+    way.desk.fire(APP, "deadline pre")
+    assert way.desk.row(History, APP, "pre").versions == (
+        Version(digest=digest("a"), grade=Grade.ADOPTED),
+        Version(digest=digest("b"), grade=Grade.BAD),
+    )
+
+
+def test_a_long_reason_is_shortened_in_every_order() -> None:
+    way = Journey()
+    way.start("b")
+    halted, order = way.fail("preprod", "x" * 1900)
+    assert isinstance(halted, ReleaseHalted)
+    assert len(halted.reason) == 1500
+    assert len(orders([order])["pre"].reason) == 300
 
 
 def test_a_second_fail_changes_nothing() -> None:

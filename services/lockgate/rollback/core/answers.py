@@ -11,7 +11,7 @@ from lockgate.messages.deployments import (
     RollbackFailed,
 )
 from lockgate.messages.message import Message
-from lockgate.messages.rollbacks import RegionAnswer
+from lockgate.messages.rollbacks import Grade, RegionAnswer
 from lockgate.messages.values import Fence
 from lockgate.rollback.core.halting import issued
 from lockgate.rollback.core.rows import History, Limits, Order, Phase, Release
@@ -25,8 +25,9 @@ def rolled_back(rows: Rows, given: Message[RegionRolledBack], now: datetime) -> 
     order = _answered_order(rows, given.body, repeats=True)
     if order is None:
         return NOTHING
-    history = (rows.get(History, given.body.region) or History()).now_running(given.body.digest)
-    return put(history, given.body.region) + _answer(rows, order, RegionAnswer.ROLLED_BACK, owed=False)
+    return _remembered(rows, order, running=given.body.digest) + _answer(
+        rows, order, RegionAnswer.ROLLED_BACK, owed=False
+    )
 
 
 def untouched(rows: Rows, given: Message[RegionUntouched], now: datetime) -> Step:
@@ -35,7 +36,9 @@ def untouched(rows: Rows, given: Message[RegionUntouched], now: datetime) -> Ste
     if order is None:
         return NOTHING
     why = "it runs the release, and no earlier version is known that is not bad; publish a fix."
-    return _answer(rows, order, RegionAnswer.UNTOUCHED, owed=order.stranded, reason=why)
+    return _remembered(rows, order) + _answer(
+        rows, order, RegionAnswer.UNTOUCHED, owed=order.stranded, reason=why
+    )
 
 
 def refused(rows: Rows, given: Message[OrderRefused], now: datetime) -> Step:
@@ -49,7 +52,9 @@ def refused(rows: Rows, given: Message[OrderRefused], now: datetime) -> Step:
             owed = False
         case RefusalCode.EXPIRED | RefusalCode.NOT_SERVED:
             owed = True
-    return _answer(rows, order, RegionAnswer.REFUSED, owed=owed, reason=given.body.reason)
+    return _remembered(rows, order) + _answer(
+        rows, order, RegionAnswer.REFUSED, owed=owed, reason=given.body.reason
+    )
 
 
 def failed(rows: Rows, given: Message[RollbackFailed], now: datetime) -> Step:
@@ -62,7 +67,7 @@ def failed(rows: Rows, given: Message[RollbackFailed], now: datetime) -> Step:
         again = again_ordered(order)
         return issued(again.model_copy(update={"attempts": order.attempts + 1}), limits, now)
     why = f"{order.attempts} attempts failed; the last one said: {given.body.reason}"
-    return _answer(rows, order, RegionAnswer.FAILED, owed=True, reason=why)
+    return _remembered(rows, order) + _answer(rows, order, RegionAnswer.FAILED, owed=True, reason=why)
 
 
 def deadline(rows: Rows, given: TimerDue, now: datetime) -> Step:
@@ -75,7 +80,7 @@ def deadline(rows: Rows, given: TimerDue, now: datetime) -> Step:
     if (ordered.release, ordered.fence.grant) != (given.body["release"], given.body["grant"]):
         return NOTHING
     why = f"{ordered.deployer} gave no answer within {ordered.deadline:.0f} s."
-    return _answer(rows, order, RegionAnswer.UNREACHABLE, owed=True, reason=why)
+    return _remembered(rows, order) + _answer(rows, order, RegionAnswer.UNREACHABLE, owed=True, reason=why)
 
 
 def again_ordered(order: Order) -> Order:
@@ -96,6 +101,17 @@ def _answered_order(rows: Rows, body: Answer, *, repeats: bool) -> Order | None:
     same_turn = (body.fence.number, body.fence.turn) == (fence.number, fence.turn)
     known = 1 <= body.fence.grant <= fence.grant if repeats else body.fence.grant == fence.grant
     return order if same_turn and known else None
+
+
+def _remembered(rows: Rows, order: Order, running: str | None = None) -> Step:
+    """The version that is taken back is bad in the region's history, and the one that runs now is its newest."""
+    region = order.ordered.region
+    before = rows.get(History, region)
+    if before is None and running is None:
+        return NOTHING
+    history = (before or History()).graded(order.ordered.bad, Grade.BAD)
+    after = history.now_running(running) if running else history
+    return put(after, region) if after != before else NOTHING
 
 
 def _answer(rows: Rows, order: Order, answer: RegionAnswer, *, owed: bool, reason: str = "") -> Step:

@@ -6,13 +6,16 @@ from itertools import groupby
 from lockgate.messages.decision import NOTHING, Rows, SetTimer, Step, emit, put
 from lockgate.messages.message import Message
 from lockgate.messages.plan import Plan, PreprodStage, WaveStage
-from lockgate.messages.rollbacks import Grade, ReleaseHalted, RollbackOrdered
+from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
 from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Outcome, VerdictReached
 from lockgate.rollback.core.histories import way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release, Way
 from lockgate.rollback.core.sentences import shortened
 from lockgate.rollback.core.settling import settled
+
+ORDER_REASON = 300
+"""Thousands of orders are one decision, and one record of the journal."""
 
 
 def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -> Step:
@@ -42,7 +45,7 @@ def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -
         deadline = max(limits.deadline, budgets.get(region, 0.0))
         history = histories.get(region)
         order = _order(halted, way, region, number=number, history=history, bad=bad, deadline=deadline)
-        step += issued(order, limits, now) + _marked_bad(region, history, release.artifact.digest)
+        step += issued(order, limits, now)
     return step + (put(halted) if numbers else settled(halted, given.body.application, {}))
 
 
@@ -99,7 +102,7 @@ def _order(
         digest=digest,
         bad=leaving,
         deadline=deadline,
-        reason=shortened(f"{_what(region, digest, stranded)} {release.reason}"),
+        reason=shortened(f"{_what(region, digest, stranded)} {release.reason}", most=ORDER_REASON),
     )
     newest = release.number if release.entered is None else release.entered
     return Order(ordered=ordered, newest=newest, stranded=stranded)
@@ -119,11 +122,6 @@ def _budgets(plan: Plan) -> dict[str, float]:
     """A region gets as long for the way back as the plan gave it for the way there."""
     stages = [stage for stage in plan.stages if isinstance(stage, PreprodStage | WaveStage)]
     return {region: stage.budget for stage in stages for region in stage.regions}
-
-
-def _marked_bad(region: str, history: History | None, digest: str) -> Step:
-    marked = history.graded(digest, Grade.BAD) if history else None
-    return put(marked, region) if marked is not None and marked != history else NOTHING
 
 
 def issued(order: Order, limits: Limits, now: datetime) -> Step:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable
 LONGEST = 1500
 
 
-def shortened(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def shortened(text: str, most: int = LONGEST) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def listed(names: Collection[str], most: int = 8) -> str:
