@@ -25,6 +25,10 @@ class AtWork:
     cluster: Cluster
     reports: list[dict[str, Any]] = field(default_factory=list)
 
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now(UTC)
+
     async def step(self, grant: Granted, seconds: float = 20.0) -> dict[str, Any]:
         body = StepBody(grant=grant, until=datetime.now(UTC) + timedelta(seconds=seconds))
         return await self.work[grant.action.value](body.json_body(), self._report)

@@ -70,6 +70,15 @@ def _reasons(pod: Json) -> Iterator[tuple[str, str]]:
         if waiting.get("reason") and waiting["reason"] not in _NORMAL:
             yield waiting["reason"], f"{name_of(pod)}: {waiting.get('message') or 'no message'}"
             return
+    for each in status.get("containerStatuses") or ():
+        ended = (each.get("lastState") or {}).get("terminated")
+        if ended is not None and not each.get("ready"):  # between two crashes of a loop
+            times, code = each.get("restartCount", 0), ended.get("exitCode")
+            yield (
+                "Crashing",
+                f"{name_of(pod)}: {each['name']} was started again {times} times, last exit code {code}",
+            )
+            return
     for condition in status.get("conditions") or ():
         if condition["status"] != "True" and condition["type"] in {"PodScheduled", "Ready"}:
             text = condition.get("message") or "no message"

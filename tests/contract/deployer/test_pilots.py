@@ -72,11 +72,22 @@ async def test_a_pilots_second_attempt_begins_with_a_new_clone(west: AtWork) -> 
 async def test_a_pilot_whose_clone_never_gets_ready_has_no_share_and_says_why(
     sandbox: Sandbox, west: AtWork
 ) -> None:
-    sandbox.set_image(NEW, Behaviour(crash_after_seconds=0.01))
+    sandbox.set_image(NEW, Behaviour(start_seconds=5, crash_after_seconds=0.01))
     answer = await west.step(grant("7.0.1", Action.PILOT), seconds=1.5)
     assert answer["outcome"] == "failed"
-    assert "CrashLoopBackOff" in answer["reason"]
+    assert "Crash" in answer["reason"]  # CrashLoopBackOff, or Crashing between two crashes
     assert await west.weights() == [("payments", 1)]
+
+
+async def test_a_clone_that_fails_after_it_got_its_share_is_taken_out_of_the_traffic(
+    sandbox: Sandbox, west: AtWork
+) -> None:
+    await west.step(grant("7.0.1", Action.PILOT))
+    sandbox.set_image(NEW, Behaviour(never_ready=True))
+    answer = await west.step(grant("7.0.1", Action.PILOT), seconds=0.5)
+    assert answer["outcome"] == "failed"
+    assert await west.weights() == [("payments", 1)]
+    assert "payments-pilot-7" in await west.names(DEPLOYMENTS)  # left for people to look at
 
 
 async def test_the_wave_takes_a_pilot_over(west: AtWork) -> None:

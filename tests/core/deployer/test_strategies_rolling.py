@@ -257,7 +257,11 @@ def test_waiting_pods_are_counted_by_reason() -> None:
         pod("c", waiting={"reason": "ImagePullBackOff"}),
         pod("d", waiting={"reason": "ContainerCreating"}),
         pod("e", running={}),
+        pod("f", running={}),
     ]
+    again = {"restartCount": 3, "ready": False, "lastState": {"terminated": {"exitCode": 137}}}
+    pods[-1]["status"]["containerStatuses"][0] |= again
     assert waiting_reasons(deployment(), pods) == (
-        "Waiting pods: CrashLoopBackOff in 2 pods (a: back-off 10s); ImagePullBackOff in 1 pod (c: no message)."
+        "Waiting pods: CrashLoopBackOff in 2 pods (a: back-off 10s); ImagePullBackOff in 1 pod (c: no message); "
+        "Crashing in 1 pod (f: app was started again 3 times, last exit code 137)."
     )

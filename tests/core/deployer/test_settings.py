@@ -1,0 +1,59 @@
+"""What a deployer is told by its environment, and that its tokens are shown nowhere."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from pydantic import ValidationError
+
+from lockgate.deployer.settings import DeployerSettings, RegionSettings
+
+WEST = {"region": "eu-west", "namespace": "shop", "url": "https://10.0.0.1:6443", "token": "s3cret"}
+
+
+def given(monkeypatch: pytest.MonkeyPatch, *regions: dict[str, str]) -> None:
+    monkeypatch.setenv("LOCKGATE_DEPLOYER_NAME", "west")
+    monkeypatch.setenv("LOCKGATE_DEPLOYER_REGIONS", orjson.dumps(regions).decode())
+
+
+def test_name_and_regions_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, WEST, {**WEST, "region": "eu-north", "namespace": "store"})
+    settings = DeployerSettings()
+    assert settings.name == "west"
+    assert settings.namespaces == {"eu-west": "shop", "eu-north": "store"}
+    assert settings.regions[0].bearer == "s3cret"
+
+
+def test_no_token_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, WEST)
+    settings = DeployerSettings()
+    assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert settings.facts == {"deployer": "west", "regions": {"eu-west": "shop"}}
+
+
+def test_a_token_file_is_read_when_the_token_is_used(tmp_path: Path) -> None:
+    place = tmp_path / "token"
+    place.write_text("first\n")
+    region = RegionSettings(region="eu-west", namespace="shop", url="https://10.0.0.1", token_file=place)
+    assert region.bearer == "first"
+    place.write_text("second\n")
+    assert region.bearer == "second"
+
+
+@pytest.mark.parametrize(
+    ("regions", "why"),
+    [
+        ([], "at least 1 item"),
+        ([WEST, WEST], "the region eu-west is listed twice"),
+        ([{**WEST, "token_file": "/run/token"}], "has a token and a token_file"),
+        ([{**WEST, "url": "https://10.0.0.1/api?x=1"}], "url"),
+        ([{**WEST, "namespace": "../kube-system"}], "namespace"),
+        ([{**WEST, "tokn": "x"}], "tokn"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_the_start(
+    regions: list[dict[str, str]], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given(monkeypatch, *regions)
+    with pytest.raises(ValidationError, match=why):
+        DeployerSettings()
