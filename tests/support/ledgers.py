@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
+from aiokafka.producer import message_accumulator, producer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from lockgate.ledger.appending import Ledger
 from lockgate.ledger.settings import Settings
@@ -18,6 +21,14 @@ from lockgate.ledger.verify import Report, verify
 
 Headers = Sequence[tuple[str, bytes | None]]
 BOUND = 30.0
+
+
+class _AnyBytes(str):
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        del encoding, errors
+        return super().encode("latin-1")
 
 
 class Bench:
@@ -58,15 +69,22 @@ class Bench:
     async def produce(
         self, name: str, *values: bytes | None, key: bytes | None = b"k", part: int = 0, headers: Headers = ()
     ) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
-        await producer.start()
+        client = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
+        await client.start()
         try:
             for value in values:
-                await producer.send_and_wait(
+                await client.send_and_wait(
                     self.prefix + name, value, key=key, partition=part, headers=list(headers)
                 )
         finally:
-            await producer.stop()
+            await client.stop()
+
+    async def poison(self, name: str, value: bytes, header: bytes) -> None:
+        """Produces a record with a header name of any bytes, as no client library would."""
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (message_accumulator, producer):
+                patch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+            await self.produce(name, value, headers=[(_AnyBytes(header.decode("latin-1")), b"v")])
 
     @asynccontextmanager
     async def running(self, **changes: Any) -> AsyncIterator[Ledger]:

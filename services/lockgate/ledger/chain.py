@@ -57,7 +57,8 @@ def field(value: bytes | None) -> bytes:
 
 
 def encode_headers(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
-    return b"".join(field(name.encode()) + field(value) for name, value in headers)
+    """Names that are not UTF-8 are given, and come back, with `surrogateescape`; what is hashed is their bytes."""
+    return b"".join(field(name.encode("utf-8", "surrogateescape")) + field(value) for name, value in headers)
 
 
 def decode_headers(encoded: bytes) -> tuple[tuple[str, bytes | None], ...]:
@@ -74,7 +75,10 @@ def decode_headers(encoded: bytes) -> tuple[tuple[str, bytes | None], ...]:
     names = values[::2]
     if len(values) % 2 or any(name is None for name in names):
         raise ValueError("the encoded headers are no list of names with values")
-    return tuple(((name or b"").decode(), value) for name, value in zip(names, values[1::2], strict=True))
+    return tuple(
+        ((name or b"").decode("utf-8", "surrogateescape"), value)
+        for name, value in zip(names, values[1::2], strict=True)
+    )
 
 
 def _integer(value: int) -> bytes:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from lockgate.ledger import header_names
 from lockgate.ledger.chain import Record, encode_headers
 from lockgate.ledger.store import Partition
 from lockgate.messages.topics import CHECKPOINTS, TOPICS
@@ -48,6 +49,7 @@ async def partitions(bootstrap: str, prefix: str) -> dict[str, list[int]]:
 
 def consumer(bootstrap: str) -> AIOKafkaConsumer:
     """A consumer of no group, which sees every record, those of aborted transactions too."""
+    header_names.install()
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         client_id="lockgate-ledger",

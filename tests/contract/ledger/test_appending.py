@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from lockgate.ledger.appending import ForkError, Ledger
-from lockgate.ledger.chain import decode_headers
+from lockgate.ledger.chain import decode_headers, encode_headers
 from lockgate.ledger.comparison import Match
 from lockgate.ledger.findings import Sound, Untrusted
 from lockgate.ledger.heads import read_heads
@@ -45,6 +45,19 @@ async def test_a_record_is_stored_with_its_raw_bytes(bench: Bench) -> None:
     assert {row["key"] for row in rows} == {b"\x00\xfe"}
     assert decode_headers(rows[0]["headers"]) == tuple(headers)
     assert [(row["seq"], row["offset"]) for row in rows] == [(1, 0), (2, 1), (3, 2)]
+
+
+async def test_a_record_whose_header_name_is_no_text_stops_nothing_and_keeps_its_bytes(bench: Bench) -> None:
+    await bench.create("artifacts", "checkpoints", partitions=1)
+    await bench.produce("artifacts", b"before")
+    await bench.poison("artifacts", b"poison", header=b"\xff\xfe")
+    await bench.produce("artifacts", b"after")
+    await bench.appended(3)
+    rows = await bench.rows("select value, headers from ledger.records order by seq")
+    assert [row["value"] for row in rows] == [b"before", b"poison", b"after"]
+    assert rows[1]["headers"] == encode_headers([("\udcff\udcfe", b"v")])
+    assert b"\xff\xfe" in rows[1]["headers"]
+    assert (await bench.verified()).sound
 
 
 async def test_heads_are_signed_after_some_records_and_at_the_stop(bench: Bench) -> None:
