@@ -173,3 +173,10 @@ async def test_an_applied_document_may_be_yaml(sandbox: Sandbox) -> None:
         ) as answer:
             body = json.loads(await answer.read())
     assert (answer.status, body["data"]) == (201, {"mode": "fast"})
+
+
+async def test_after_a_takeover_the_new_owner_needs_no_force(web_api: Web) -> None:
+    await web_api.apply(web("app:v1"))
+    await web_api.apply(web("app:v3"), manager="someone", force=True)
+    changed = await web_api.apply(web("app:v4"), manager="someone")
+    assert image_of(changed) == "app:v4"

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockgate.sandbox.objects import is_ready, with_metadata
 from lockgate.sandbox.rollout import REVISION
 from tests.support.rollouts import World, deployment
 
@@ -183,3 +184,25 @@ def test_no_rollout_leaves_its_limits(replicas: int, surge: int, unavailable: in
     assert world.images() == ["app:v2"] * replicas
     assert world.most_pods <= replicas + surge
     assert world.fewest_ready >= replicas - allowed
+
+
+def test_recreate_starts_nothing_while_an_old_pod_still_ends() -> None:
+    world = running(2, strategy={"type": "Recreate"})
+    world.new_image("app:v2")
+    for name, pod in world.pods.items():
+        world.pods[name] = with_metadata(pod, deletionTimestamp="2027-01-15T08:00:30Z")
+    world.settle(NOW)
+    assert world.images() == ["app:v1"] * 2
+    world.pods.clear()
+    world.settle(NOW)
+    assert world.images() == ["app:v2"] * 2
+
+
+def test_a_shrinking_replica_set_gives_up_pods_that_are_not_ready_first() -> None:
+    world = World(deployment(3))
+    world.settle(NOW)
+    world.make_ready(NOW, most=1)
+    (serving,) = [name for name, pod in world.pods.items() if is_ready(pod)]
+    world.change(replicas=1)
+    world.settle(NOW)
+    assert list(world.pods) == [serving]
