@@ -20,7 +20,7 @@ from lockgate.messages.cdevent import (
     envelope_of,
 )
 from lockgate.messages.inlet import Inlet
-from lockgate.messages.payload import PAYLOADS, Payload
+from lockgate.messages.payload import PAYLOADS, Payload, major_of
 from lockgate.messages.upcast import upcast
 from lockgate.messages.values import Cause
 
@@ -139,7 +139,7 @@ def decode(
     upcasted = upcast(raw)
     context = upcasted.get("context")
     name = context.get("type") if isinstance(context, dict) else None
-    payload = payloads.get(name, other) if isinstance(name, str) else None
+    payload = _reader(name, payloads, other) if isinstance(name, str) else None
     if payload is None:
         code = "wrong-topic" if name in PAYLOADS else "unknown-type"
         raise UnreadableError(code, f"the event type {str(name)[:200]!r} is not read on this topic")
@@ -150,6 +150,16 @@ def decode(
         return _internal_message(payload, envelope_of(payload).model_validate_json(data, strict=True))
     except ValidationError as error:
         raise UnreadableError("invalid", _first_problem(error)) from None
+
+
+def _reader(
+    name: str, payloads: Mapping[str, type[Payload]], other: type[Inlet] | None
+) -> type[Payload] | None:
+    """What reads a type: its own payload, that of another minor version of the same major, or `other`."""
+    if name in payloads:
+        return payloads[name]
+    line = major_of(name)
+    return next((p for known, p in payloads.items() if line and major_of(known) == line), other)
 
 
 def _parse(event: bytes) -> dict[str, Any]:

@@ -11,6 +11,11 @@ from lockgate.messages.values import Value
 CUSTOM_PREFIX = "dev.cdeventsx.lockgate-"
 
 
+def major_of(event_type: str) -> str | None:
+    """A type of our own without minor and patch version, which only add; None for types that others version."""
+    return event_type.rsplit(".", 2)[0] if event_type.startswith(CUSTOM_PREFIX) else None
+
+
 class Payload(Value):
     """The fact or command of one event type. Subclasses name their topic and type in class arguments."""
 

@@ -32,14 +32,14 @@ EVERY = "*"
 """The key of what belongs to no single application."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
-_PERCENT = re.compile(r"^(\d+(?:\.\d+)?)%$")
+_DURATION = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)$")
+_PERCENT = re.compile(r"^([0-9]+(?:\.[0-9]+)?)%$")
 
 
 def parse_duration(value: Any) -> Any:
     """Seconds of "90s", "10m", "1.5h"; a number is seconds already. ValueError says how to write it."""
     if isinstance(value, str):
-        if match := _DURATION.match(value):
+        if match := _DURATION.fullmatch(value):
             return float(match[1]) * _UNITS[match[2]]
         raise ValueError(f"{value!r} is no duration: write a number and a unit, such as 90s, 10m or 2h")
     return value
@@ -48,7 +48,7 @@ def parse_duration(value: Any) -> Any:
 def parse_share(value: Any) -> Any:
     """A fraction of "10%"; a number is a fraction already. ValueError says how to write it."""
     if isinstance(value, str):
-        if match := _PERCENT.match(value):
+        if match := _PERCENT.fullmatch(value):
             return float(match[1]) / 100
         raise ValueError(f"{value!r} is no share: write a percentage, such as 10%")
     return value
