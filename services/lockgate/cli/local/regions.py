@@ -74,6 +74,13 @@ class Sandboxed:
         url = f"{place['kubernetes']}/apis/apps/v1/namespaces/{place['namespace']}/deployments"
         return sorted(item["metadata"]["name"] for item in _ask("GET", url, token=place["token"])["items"])
 
+    def weights(self, region: str, route: str) -> dict[str, int]:
+        """Service -> its weight in the region's HTTPRoute of this name: the shares of the traffic."""
+        place = self.regions[region]
+        api = f"{place['kubernetes']}/apis/gateway.networking.k8s.io/v1"
+        found = _ask("GET", f"{api}/namespaces/{place['namespace']}/httproutes/{route}", token=place["token"])
+        return {ref["name"]: ref["weight"] for rule in found["spec"]["rules"] for ref in rule["backendRefs"]}
+
 
 def deployer_environment(name: str, served: Iterable[str], sandbox: Sandboxed) -> dict[str, str]:
     """The settings of one deployer: its own regions and no others."""

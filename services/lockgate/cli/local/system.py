@@ -121,14 +121,24 @@ class LocalSystem:
     def child(self, service: str, replica: str = "") -> Child:
         """A process of a service that is not started yet; `replica` tells several of one service apart."""
         name = service + replica
-        kind = "deployer" if service in self.shape.deployers else service
-        child = Child(name, SERVICE_MODULE, (kind,), self._environment(service), self.home)
-        self.children[name] = child
-        return child
+        served = self.shape.deployers.get(service)
+        if served is not None:
+            return self._process(name, "deployer", deployer_environment(service, served, self.sandbox))
+        return self._process(name, service)
+
+    def deployer(self, name: str, served: Iterable[str]) -> Child:
+        """A deployer beyond the shape's, not started yet; its regions are among the shape's."""
+        return self._process(name, "deployer", deployer_environment(name, served, self.sandbox))
 
     def ended(self) -> list[Child]:
         """The processes that ended although nobody stopped them."""
         return [child for child in self.children.values() if not child.running]
+
+    def _process(self, name: str, kind: str, settings: Mapping[str, str] | None = None) -> Child:
+        environment = {**self._environment(), **(settings or {})}
+        child = Child(name, SERVICE_MODULE, (kind,), environment, self.home)
+        self.children[name] = child
+        return child
 
     def _start_services(self, names: Iterable[str]) -> None:
         for name in names:
@@ -149,7 +159,7 @@ class LocalSystem:
     def _start_sandbox(self) -> Sandboxed:
         return Sandboxed.start(self.shape.regions, self.shape.sandbox, self.home, self.children)
 
-    def _environment(self, service: str) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         settings = {
             "LOCKGATE_KAFKA": self.servers.kafka,
             "LOCKGATE_POSTGRES": self.servers.postgres,
@@ -161,7 +171,5 @@ class LocalSystem:
             "LOCKGATE_LEDGER_SIGN_EVERY": "5s",
             **self.shape.environment,
         }
-        if service in self.shape.deployers:
-            settings |= deployer_environment(service, self.shape.deployers[service], self.sandbox)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOCKGATE_")}
         return {**inherited, **settings}
