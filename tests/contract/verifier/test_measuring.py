@@ -12,7 +12,7 @@ from lockgate.sandbox import Behaviour, Sandbox
 from lockgate.sandbox import Settings as SandboxSettings
 from lockgate.sandbox.faults import Fault
 from lockgate.verifier.core.measure import Measure, Pods
-from lockgate.verifier.prometheus import open_prometheus
+from lockgate.verifier.prometheus import Answer, Prometheus, open_prometheus
 from lockgate.verifier.settings import Settings
 from lockgate.verifier.statistics.comparison import Evidence, Fail, Pass, judge
 from lockgate.verifier.work import Measuring, open_work
@@ -135,20 +135,41 @@ async def test_metrics_that_never_answer_end_as_unavailable_after_patience(
 ) -> None:
     await sandbox.set_prometheus_fault(fault)
     given = order(sandbox, datetime.now(UTC), duration=0.5)
+    reports: list[dict[str, Any]] = []
 
-    async def report(_: dict[str, Any]) -> None:
-        return
+    async def report(said: dict[str, Any]) -> None:
+        reports.append(said)
 
     async with open_prometheus(settings(sandbox)) as prometheus:
         last = await Measuring(given, prometheus, patience=0.2).run(report)
     assert last["outcome"] == "unavailable"
     assert "region eu-west" in last["reason"]
+    assert reports == [last]
 
 
 async def test_metrics_without_series_count_nothing(sandbox: Sandbox) -> None:
     await sandbox.set_prometheus_fault(Fault(mode="empty"))
     last, _ = await measured(sandbox, order(sandbox, datetime.now(UTC), duration=0.5))
     assert last == {"outcome": "counted", "until": 0.5, "strata": {REGION: []}}
+
+
+async def test_each_sample_is_asked_for_once(sandbox: Sandbox) -> None:
+    asked: list[tuple[float, float]] = []
+
+    class Listening(Prometheus):
+        async def raw(self, chosen: str, at: float, window: float) -> Answer:
+            asked.append((at - since.timestamp(), window))
+            return await super().raw(chosen, at, window)
+
+    async def report(_: dict[str, Any]) -> None:
+        return
+
+    since = datetime.now(UTC)
+    async with open_prometheus(settings(sandbox)) as plain:
+        listening = Listening(plain.session, plain.url, plain.timeout, plain.most_bytes)
+        await Measuring(order(sandbox, since, duration=0.6), listening).run(report)
+    expected = [(0.0, 1.0), (0.25, 0.25), (0.5, 0.25), (0.6, 0.1)]  # the first for the anchors
+    assert [pytest.approx(each, abs=1e-3) for each in expected] == asked
 
 
 async def test_pods_of_another_namespace_are_not_counted(sandbox: Sandbox) -> None:

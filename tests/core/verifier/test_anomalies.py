@@ -3,9 +3,11 @@
 import pytest
 
 from lockgate.messages.anomalies import IncidentDetected
+from lockgate.messages.deployments import DeploymentStarted
 from lockgate.messages.payload import Payload
 from lockgate.messages.verdicts import Outcome, VerdictReached, WatchEnded, WatchOutcome
 from tests.support.verifier import (
+    GOOD_PROBES,
     OTHER_DIGEST,
     PILOT,
     PREPROD,
@@ -85,6 +87,17 @@ def test_an_incident_before_any_production_step_changes_nothing() -> None:
     release.deployed("eu-preprod")
     assert release.incident("alert-1", "") == []
     assert release.incident("alert-2", "eu-preprod") == []
+
+
+def test_pre_production_is_not_blamed_for_late_news_of_it() -> None:
+    release = Journey(plan(PREPROD, WAVE, WATCH))
+    release.start()
+    late = release.answer(DeploymentStarted, "eu-preprod", found=OTHER_DIGEST)
+    release.deployed("eu-preprod")
+    release.probed("eu-preprod", *GOOD_PROBES)
+    release.enter()
+    release.give(late)
+    assert release.incident("alert-1", "eu-preprod") == []
 
 
 @pytest.mark.parametrize(

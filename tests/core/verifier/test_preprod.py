@@ -90,6 +90,8 @@ def test_a_stage_with_two_regions_passes_only_after_both() -> None:
         ((GOOD_PROBES[0],), "the request 2 of 2 (POST /pay) was not sent"),
         ((), "the request 1 of 2 (GET /healthz) was not sent"),
         ((*GOOD_PROBES, GOOD_PROBES[0]), "3 requests were answered, but the plan has 2"),
+        # the expected status, but the deployer found the answer wrong
+        ((GOOD_PROBES[0], GOOD_PROBES[1].model_copy(update={"passed": False})), "(POST /pay) answered 201"),
         # a deployer that calls another status a success does not decide what the plan expects
         ((GOOD_PROBES[0], probe("POST", "/pay", 200, 200)), "answered 200; expected 201"),
     ],

@@ -70,6 +70,14 @@ def test_a_pod_that_is_gone_does_not_count_and_does_not_hold_up_the_others() -> 
     assert strata.closed == [(15, 10, 0, 200, 0)]
 
 
+def test_what_a_pod_served_before_it_went_does_not_count_in_a_merged_interval() -> None:
+    others = ("payments-a", "payments-b", "payments-c")
+    strata = begun(PILOT, *others)
+    strata.slice(15, [scrape(pod, 10, 1100, 10) for pod in others])
+    strata.slice(30, [scrape(PILOT, 25, 1020, 10), *(scrape(pod, 25, 1200, 10) for pod in others[:2])])
+    assert strata.closed == [(30, 20, 0, 400, 0)]
+
+
 def test_a_stratum_waits_while_most_pods_of_an_arm_are_missing() -> None:
     others = ("payments-a", "payments-b", "payments-c")
     strata = begun(PILOT, *others)
@@ -97,7 +105,8 @@ def test_a_sample_that_is_read_twice_counts_once() -> None:
     strata = begun()
     first = [scrape(PILOT, 15, 1010, 10), scrape(BASELINE, 15, 1100, 10)]
     strata.slice(15, first)
-    strata.slice(30, [*first, scrape(PILOT, 30, 1020, 10), scrape(BASELINE, 30, 1200, 10)])
+    older = [scrape(PILOT, 5, 1005, 10), scrape(BASELINE, 5, 1050, 10)]
+    strata.slice(30, [*older, *first, scrape(PILOT, 30, 1020, 10), scrape(BASELINE, 30, 1200, 10)])
     assert strata.closed == [(15, 10, 0, 100, 0), (30, 10, 0, 100, 0)]
 
 

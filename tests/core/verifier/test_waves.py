@@ -212,6 +212,21 @@ def test_a_refusal_as_fenced_waits_for_the_coordinator_and_grants_nothing_more()
     assert release.timers() == set()
 
 
+def test_after_a_fenced_refusal_a_region_that_fails_is_not_granted_again() -> None:
+    release = wave(retry=1)
+    release.refused("eu-west", RefusalCode.FENCED)
+    assert names(release.failed("eu-north")) == ["RegionFailed"]
+    assert release.timers() == set()
+
+
+def test_refusals_as_expired_are_counted_anew_with_each_attempt() -> None:
+    release = wave(retry=1)
+    for _ in range(5):
+        release.refused("eu-west", RefusalCode.EXPIRED)
+    release.failed("eu-west")
+    assert names(release.refused("eu-west", RefusalCode.EXPIRED)) == ["Granted"]
+
+
 def test_a_refusal_as_not_served_is_a_failed_attempt() -> None:
     said = wave(retry=1).refused("eu-west", RefusalCode.NOT_SERVED)
     assert names(said) == ["RegionFailed", "Granted"]
@@ -227,6 +242,20 @@ def test_a_wave_is_left_alone_for_its_bake_time() -> None:
     waiting = only(said, StageWaiting)
     assert (waiting.waiting_for, waiting.until) == (WaitingFor.BAKE, "2026-11-24T12:10:00.000+00:00")
     assert names(release.fire("bake")) == ["StagePassed", "WatchStarted", "StageWaiting"]
+
+
+def test_the_bake_timer_of_an_earlier_wave_does_not_end_a_later_one() -> None:
+    first, second = (
+        {**WAVE, "after": {"bake": "10m"}},
+        {"name": "rest", "kind": "wave", "regions": ["us-east"]},
+    )
+    release = in_production(first, {**second, "after": {"bake": "1h"}}, WATCH)
+    release.deployed("eu-west")
+    stale = release.desk.timers[APPLICATION, "bake"]
+    release.fire("bake")
+    release.deployed("us-east")
+    release.desk.timers[APPLICATION, "bake"] = stale
+    assert release.fire("bake") == []
 
 
 def test_the_watch_ends_the_release() -> None:

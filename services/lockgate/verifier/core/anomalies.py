@@ -1,7 +1,7 @@
 """Incidents: whether monitoring's complaint is the doing of the release.
 
 It is if the release's production steps were begun in the region that the incident names, or anywhere if it names
-none. A region that the plan does not have blames nobody. An incident that was reported before the release reached its
+none (`production` means all of them). A region that the plan does not have blames nobody. An incident that was reported before the release reached its
 region is remembered until it is resolved: monitoring repeats it, and it is not the release's doing then either.
 """
 
@@ -16,6 +16,9 @@ from lockgate.verifier.core.rows import IncidentsRow, RegionRow
 from lockgate.verifier.core.scene import Scene
 
 MOST_REMEMBERED = 64
+
+EVERYWHERE = frozenset({"", "production"})
+"""Environments that name no region. CDEvents demands one, so an alert over all regions says `production`."""
 
 Incident = IncidentDetected | IncidentResolved
 
@@ -75,9 +78,9 @@ def _other_artifact(scene: Scene, incident: IncidentDetected) -> bool:
 def _blamed(scene: Scene, incident: IncidentDetected) -> tuple[str, ...] | None:
     """The guilty regions; empty if it names none; None if the release is nowhere that it names."""
     named = last_segment(incident.environment)
-    if not named:
-        return () if scene.release.exposed else None
     row = scene.rows.get(RegionRow, named)
+    if row is None and named in EVERYWHERE:
+        return () if scene.release.exposed else None
     here = row is not None and row.release == scene.release.release and row.exposed
     return (named,) if here else None
 

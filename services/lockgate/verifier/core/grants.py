@@ -129,15 +129,17 @@ def refused(scene: Scene, refusal: GrantRefused, region: RegionRow) -> Scene:
 def _fenced(scene: Scene, refusal: GrantRefused, region: RegionRow) -> Scene:
     """No attempt is lost and nothing more is granted: whoever raised the fence says what follows."""
     name = refusal.region
-    return scene.then(
-        put(region.model_copy(update={"state": RegionState.FENCED}), name),
-        Step(timers=(CancelTimer(f"deadline {name}"),)),
-        fenced=scene.release.fenced + 1,
-    ).waits(
+    return scene.then(_left_alone(name, region), fenced=scene.release.fenced + 1).waits(
         WaitingFor.COORDINATOR,
         f"The region {name} refused the grant {refusal.fence}, having seen a newer fence; nothing more is granted "
         f"until the coordinator says what follows. The deployer says: {refusal.reason}",
     )
+
+
+def _left_alone(name: str, region: RegionRow) -> Step:
+    """The region is granted nothing more, and nothing is expected of it."""
+    fenced = region.model_copy(update={"state": RegionState.FENCED})
+    return put(fenced, name) + Step(timers=(CancelTimer(f"deadline {name}"),))
 
 
 def attempt_failed(
@@ -160,7 +162,7 @@ def attempt_failed(
         last = told.then(put(region.model_copy(update={"state": RegionState.FAILED}), name))
         return last.failed(_last_attempt(name, stage, attempts, reason), guilty=(name,))
     if scene.release.fenced:
-        return told.then(put(region.model_copy(update={"state": RegionState.FENCED}), name))
+        return told.then(_left_alone(name, region))
     return grant(told, name, region, region.action, region.attempt + 1)
 
 
