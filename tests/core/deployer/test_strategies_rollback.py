@@ -151,6 +151,15 @@ def test_a_paused_deployment_says_that_it_cannot_go_back() -> None:
     assert "is paused" in answer.reason
 
 
+def test_clones_go_even_where_production_cannot_come_back() -> None:
+    held = ran((pilot, step("7.0.1", share=0.1)))
+    live = held.objects[Kind.DEPLOYMENT, "payments"]
+    live["status"]["conditions"] = [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]
+    assert isinstance(held.carry_out(rollback, target()), Stuck)
+    assert held.names == ["Deployment payments", "HTTPRoute payments", "Service payments"]
+    assert held.weights == [("payments", 1)]
+
+
 class Worker:
     """One step, whose look and whose write are apart: anything may happen in between."""
 

@@ -5,7 +5,7 @@ from lockgate.deployer.objects import annotations_of
 from lockgate.deployer.reports import Failed, RolledBack, Untouched
 from lockgate.deployer.strategies import production
 from lockgate.deployer.strategies.clones import clone_fence, farewell
-from lockgate.deployer.strategies.given import Next, Region, Target
+from lockgate.deployer.strategies.given import Next, Region, Stuck, Target
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.strategies.rolling import observed
 from lockgate.deployer.traffic import Traffic, traffic_of
@@ -39,7 +39,10 @@ def _taken_back(target: Target, live: Region, seen: Production, traffic: Traffic
         return patch
     if not traffic.by_route and (clones := farewell(target, live, traffic)) is not None:
         return clones  # without a route the clone's pods are its share
-    return _production_back(target, seen) or farewell(target, live, traffic) or _answer(target, seen)
+    back = _production_back(target, seen)
+    if isinstance(back, Stuck | Failed):
+        return farewell(target, live, traffic) or back  # production needs people, and clones go all the same
+    return back or farewell(target, live, traffic) or _answer(target, seen)
 
 
 def _untouched(target: Target, seen: Production) -> Untouched:
