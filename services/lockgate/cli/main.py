@@ -1,0 +1,33 @@
+"""The command `lockgate`: one line for each thing that an operator can do."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lockgate.cli.announce import announce
+from lockgate.cli.demo.command import demo
+from lockgate.cli.ledger import app as ledger
+from lockgate.cli.plan import app as plan
+from lockgate.cli.run import SERVICES, run_service
+from lockgate.cli.up import up
+from lockgate.cli.watch import watch
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals may hold credentials
+    help="Event-driven continuous deployment for services that run in many regions.",
+)
+app.command()(demo)
+app.command()(up)
+app.command()(watch)
+app.command("publish")(announce)
+app.add_typer(plan, name="plan")
+app.add_typer(ledger, name="ledger")
+
+
+@app.command()
+def run(service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]) -> None:
+    """Runs one service in this process, by the settings of the environment."""
+    sys.exit(run_service(service))

@@ -1,0 +1,97 @@
+"""`lockgate plan check|publish`: checks a plan offline, and publishes one and waits for intake's answer."""
+
+import asyncio
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lockgate.cli.kafka import UnreachableError, cdevent, follow, publish
+from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
+from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
+from lockgate.messages.plan import Plan, WatchStage
+from lockgate.messages.plans import PlanPublished
+from lockgate.messages.releases import PlanAccepted, PlanRefused
+
+app = typer.Typer(no_args_is_help=True, help="Check and publish plans.")
+
+ANSWER_SECONDS = 30.0
+
+FileArgument = Annotated[
+    Path, typer.Argument(help="The plan, YAML or JSON.", exists=True, dir_okay=False, readable=True)
+]
+
+
+@app.command()
+def check(file: FileArgument) -> None:
+    """Checks a plan offline: every problem at once, each with its line and what to write instead."""
+    plan = _checked(file).plan
+    typer.echo(f"{file} is a good plan for {plan.application}:")
+    typer.echo(_summary(plan))
+    typer.echo("Whether its regions are served is known when it is published.")
+
+
+@app.command("publish")
+def publish_plan(
+    file: FileArgument, kafka: KafkaOption = DEFAULT_KAFKA, prefix: PrefixOption = DEFAULT_PREFIX
+) -> None:
+    """Checks a plan, publishes it, and waits for intake's answer."""
+    good = _checked(file)
+    try:
+        answer = asyncio.run(published(kafka, prefix, good))
+    except UnreachableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    match answer:
+        case PlanAccepted(application=application, version=version):
+            typer.echo(
+                f"accepted: version {version} of the plan of {application}. Releases that start from now on use it."
+            )
+        case PlanRefused(problems=problems):
+            typer.echo("refused:\n" + "\n".join(f"  {problem}" for problem in problems), err=True)
+            raise typer.Exit(1)
+        case None:
+            typer.echo(
+                f"published, but intake did not answer within {ANSWER_SECONDS:.0f} s. It will when it runs: look with"
+                " `lockgate watch`, and at intake's log",
+                err=True,
+            )
+            raise typer.Exit(3)
+
+
+async def published(kafka: str, prefix: str, good: GoodPlan) -> PlanAccepted | PlanRefused | None:
+    """Publishes a plan and waits for the answer; None if none came in time."""
+    event = cdevent(
+        PlanPublished.type, good.plan.application, {"plan": good.written, "author": getpass.getuser()}
+    )
+    id_ = await publish(kafka, prefix, "plans", event)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            async for message in follow(kafka, prefix, ("releases",)):
+                if isinstance(message.body, PlanAccepted | PlanRefused) and id_ in message.links:
+                    return message.body
+    except TimeoutError:
+        pass
+    return None
+
+
+def _checked(file: Path) -> GoodPlan:
+    match check_plan(file.read_bytes()):
+        case GoodPlan() as good:
+            return good
+        case BadPlan(problems=problems):
+            for problem in problems:
+                typer.echo(f"{file}: {problem}", err=True)
+            typer.echo(
+                f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; nothing was published.", err=True
+            )
+            raise typer.Exit(1)
+
+
+def _summary(plan: Plan) -> str:
+    lines = []
+    for stage in plan.stages:
+        where = f"for {stage.for_:g} s" if isinstance(stage, WatchStage) else ", ".join(stage.regions)
+        lines.append(f"  {stage.name:<12} {stage.kind:<8} {where}")
+    return "\n".join(lines)

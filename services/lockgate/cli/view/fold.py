@@ -1,0 +1,164 @@
+"""Folds the events of the topics into views of releases. Events of unknown releases are passed over."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockgate.cli.view.model import Mark, RegionView, ReleaseView, State
+from lockgate.messages.deployments import (
+    DeploymentFailed,
+    DeploymentProgressed,
+    DeploymentStarted,
+    GrantRefused,
+    OrderRefused,
+    PilotDeployed,
+    RegionDeployed,
+    RegionProbed,
+    RegionRolledBack,
+    RegionUntouched,
+    RollbackFailed,
+)
+from lockgate.messages.payload import Payload
+from lockgate.messages.releases import (
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseEntered,
+    ReleaseQueued,
+    ReleaseStarted,
+    ReleaseSuperseded,
+)
+from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled, RollbackOrdered
+from lockgate.messages.verdicts import (
+    Action,
+    Granted,
+    Outcome,
+    RegionFailed,
+    StagePassed,
+    StageWaiting,
+    VerdictReached,
+    WatchEnded,
+    WatchOutcome,
+)
+
+
+@dataclass(slots=True)
+class View:
+    """All releases seen so far, by id, in the order in which they were queued."""
+
+    releases: dict[str, ReleaseView] = field(default_factory=dict)
+
+    def see(self, body: Payload) -> ReleaseView | None:
+        """Takes one event in; returns the release that it is about."""
+        if isinstance(body, ReleaseQueued):
+            self.releases[body.release] = ReleaseView(
+                body.application, body.release, body.artifact, says=body.reason
+            )
+        view = self.releases.get(body.chain or "")
+        if view is not None:
+            _release(view, body)
+            _stage(view, body)
+            _region(view, body)
+            _return(view, body)
+        return view
+
+    def of(self, application: str | None) -> list[ReleaseView]:
+        """The releases of an application, or all."""
+        return [view for view in self.releases.values() if application in {None, view.application}]
+
+
+def _release(view: ReleaseView, body: Payload) -> None:
+    match body:
+        case ReleaseStarted(plan=plan):
+            view.laid_out(plan)
+            view.state, view.says = State.PREPRODUCTION, ""
+        case ReleaseEntered():
+            view.state = State.PRODUCTION
+        case ReleaseHalted(reason=reason):
+            view.state, view.says = State.RETURNING, reason
+        case ReleaseSettled(reason=reason):
+            view.says = reason
+        case ReleaseCompleted():
+            view.state, view.says = State.COMPLETED, "good: its watch passed"
+        case ReleaseClosed(reason=reason):
+            view.state, view.says = State.CLOSED, reason
+        case ReleaseSuperseded():
+            view.state, view.says = State.SUPERSEDED, "a newer artifact took its place in the queue"
+        case _:
+            pass
+
+
+def _stage(view: ReleaseView, body: Payload) -> None:
+    stage = view.stages.get(getattr(body, "stage", ""))
+    if stage is None:
+        return
+    match body:
+        case StageWaiting(reason=reason):
+            if stage.mark is not Mark.FAILED:
+                stage.mark, stage.says = Mark.RUNNING, reason
+        case (
+            VerdictReached(outcome=Outcome.FAIL, reason=reason)
+            | WatchEnded(outcome=WatchOutcome.FAILED, reason=reason)
+        ):
+            stage.mark, stage.says = Mark.FAILED, reason
+        case VerdictReached(outcome=outcome, reason=reason):
+            stage.says = f"{outcome}: {reason}"
+        case StagePassed(reason=reason):
+            stage.mark, stage.says = Mark.DONE, reason
+        case _:
+            pass
+
+
+def _region(view: ReleaseView, body: Payload) -> None:
+    stage = view.stages.get(getattr(body, "stage", ""))
+    region = None if stage is None else stage.regions.get(getattr(body, "region", ""))
+    if region is None:
+        return
+    match body:
+        case Granted(action=action, attempt=attempt):
+            again = f", attempt {attempt}" if attempt > 1 else ""
+            _set(region, Mark.RUNNING, f"{_doing(action)} granted{again}")
+        case DeploymentStarted(action=action):
+            _set(region, Mark.RUNNING, f"{_doing(action)} began")
+        case DeploymentProgressed(updated=updated, wanted=wanted):
+            _set(region, Mark.RUNNING, f"{updated} of {wanted} pods")
+        case RegionDeployed():
+            _set(region, Mark.DONE, "deployed")
+        case PilotDeployed(share=share):
+            _set(region, Mark.DONE, f"pilot has {share:.0%} of the traffic")
+        case RegionProbed(results=results):
+            passed = sum(result.passed for result in results)
+            _set(
+                region,
+                Mark.DONE if passed == len(results) else Mark.FAILED,
+                f"{passed} of {len(results)} requests passed",
+            )
+        case DeploymentFailed(reason=reason) | RegionFailed(reason=reason) | GrantRefused(reason=reason):
+            _set(region, Mark.FAILED, reason)
+        case _:
+            pass
+
+
+def _return(view: ReleaseView, body: Payload) -> None:
+    match body:
+        case RollbackOrdered(region=region, digest=digest):
+            target = f"ordered back to {digest[7:19]}" if digest else "ordered: clones go"
+            view.back[region] = RegionView(Mark.RUNNING, target)
+        case RegionRolledBack(region=region, digest=digest):
+            view.back[region] = RegionView(Mark.BACK, f"runs {digest[7:19]} again")
+        case RegionUntouched(region=region):
+            view.back[region] = RegionView(Mark.DONE, "untouched")
+        case OrderRefused(region=region, reason=reason) | RollbackFailed(region=region, reason=reason):
+            view.back[region] = RegionView(Mark.FAILED, reason)
+        case ReleaseSettled(debts=debts):
+            for region in debts:
+                view.back[region] = RegionView(Mark.FAILED, "a debt: it may still run this release")
+        case _:
+            pass
+
+
+def _set(region: RegionView, mark: Mark, says: str) -> None:
+    region.mark, region.says = mark, says
+
+
+def _doing(action: Action) -> str:
+    names: dict[Action, Any] = {Action.DEPLOY: "roll-out", Action.PILOT: "pilot", Action.PROBE: "requests"}
+    return str(names[action])

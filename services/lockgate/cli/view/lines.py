@@ -1,0 +1,102 @@
+"""One event as one plain line, for where there is no terminal. None for events that say nothing new to a person."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lockgate.messages.anomalies import IncidentDetected
+from lockgate.messages.deployments import (
+    DeploymentFailed,
+    GrantRefused,
+    OrderRefused,
+    PilotDeployed,
+    RegionDeployed,
+    RegionProbed,
+    RegionRolledBack,
+    RegionUntouched,
+    RollbackFailed,
+)
+from lockgate.messages.payload import Payload
+from lockgate.messages.releases import (
+    ArtifactRefused,
+    PlanAccepted,
+    PlanRefused,
+    RegionRefused,
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseEntered,
+    ReleaseQueued,
+    ReleaseStarted,
+    ReleaseSuperseded,
+)
+from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled, RollbackOrdered, VersionMarked
+from lockgate.messages.verdicts import (
+    Granted,
+    RegionFailed,
+    StagePassed,
+    StageWaiting,
+    VerdictReached,
+    WatchEnded,
+)
+
+
+def line(body: Payload) -> str | None:
+    """The sentence, with the topic in front, so that a reader knows where to look."""
+    says = _SAYS.get(type(body))
+    return None if says is None else f"{body.topic:<11} {says(body)}"
+
+
+def _granted(body: Any) -> str:
+    again = f", attempt {body.attempt}" if body.attempt > 1 else ""
+    return f"{body.stage}: {body.action} granted to {body.region} (fence {body.fence}{again})"
+
+
+def _probed(body: Any) -> str:
+    return f"{body.region}: {sum(r.passed for r in body.results)} of {len(body.results)} requests passed"
+
+
+def _ordered(body: Any) -> str:
+    target = f"ordered back to {body.digest[7:19]}" if body.digest else "ordered: clones go"
+    return f"{body.region} {target}"
+
+
+def _in_region(body: Any) -> str:
+    return f"{body.region}: {body.reason}"
+
+
+def _refused(body: Any) -> str:
+    return f"refused: {body.reason}"
+
+
+_SAYS: dict[type[Payload], Callable[[Any], str]] = {
+    PlanAccepted: lambda b: f"plan {b.version} of {b.application} accepted",
+    PlanRefused: lambda b: f"plan of {b.application} refused: {'; '.join(b.problems)}",
+    ArtifactRefused: _refused,
+    RegionRefused: _refused,
+    ReleaseQueued: lambda b: b.reason,
+    ReleaseStarted: lambda b: f"{b.artifact.label} started (fence number {b.number})",
+    ReleaseEntered: lambda b: f"{b.artifact.label} owns production (fence number {b.number})",
+    ReleaseSuperseded: lambda b: f"{b.artifact.label} superseded by a newer artifact",
+    ReleaseCompleted: lambda b: f"{b.artifact.label} completed",
+    ReleaseClosed: lambda b: f"{b.artifact.label} closed: {b.reason}",
+    Granted: _granted,
+    StageWaiting: lambda b: f"{b.stage}: waiting. {b.reason}",
+    VerdictReached: lambda b: f"{b.stage}: {b.outcome.upper()}. {b.reason}",
+    RegionFailed: lambda b: f"{b.stage}: {b.region} failed. {b.reason}",
+    StagePassed: lambda b: f"{b.stage}: passed",
+    WatchEnded: lambda b: f"the watch {b.outcome}",
+    RegionDeployed: lambda b: f"{b.region} runs {b.artifact.label}",
+    PilotDeployed: lambda b: f"{b.region}: the pilot has {b.share:.0%} of the traffic",
+    RegionProbed: _probed,
+    DeploymentFailed: _in_region,
+    GrantRefused: _in_region,
+    RegionRolledBack: lambda b: f"{b.region} runs {b.digest[7:19]} again",
+    RegionUntouched: lambda b: f"{b.region} was untouched",
+    OrderRefused: _in_region,
+    RollbackFailed: _in_region,
+    ReleaseHalted: lambda b: f"halted. {b.reason}",
+    RollbackOrdered: _ordered,
+    VersionMarked: lambda b: f"version {b.digest[7:19]} marked {b.grade}",
+    ReleaseSettled: lambda b: f"settled. {b.reason}",
+    IncidentDetected: lambda b: f"incident in {b.environment or 'all regions'}: {b.description}",
+}
+"""Event type -> what it says to a person. Progress and other fine steps are left to the tree."""

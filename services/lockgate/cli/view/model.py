@@ -1,0 +1,71 @@
+"""A release as a person sees it: its stages, each with its regions, its verdict, and what it waits for."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lockgate.messages.plan import Plan, WatchStage
+from lockgate.messages.values import Artifact
+
+
+class Mark(StrEnum):
+    """How a stage or a region stands."""
+
+    AHEAD = "ahead"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    BACK = "taken back"
+
+
+class State(StrEnum):
+    """How a release stands."""
+
+    QUEUED = "queued"
+    PREPRODUCTION = "in pre-production"
+    PRODUCTION = "in production"
+    RETURNING = "being taken back"
+    COMPLETED = "completed"
+    CLOSED = "closed"
+    SUPERSEDED = "superseded"
+
+
+OVER = frozenset({State.COMPLETED, State.CLOSED, State.SUPERSEDED})
+
+
+@dataclass(slots=True)
+class RegionView:
+    mark: Mark = Mark.AHEAD
+    says: str = ""
+
+
+@dataclass(slots=True)
+class StageView:
+    name: str
+    kind: str
+    regions: dict[str, RegionView]
+    mark: Mark = Mark.AHEAD
+    says: str = ""
+
+
+@dataclass(slots=True)
+class ReleaseView:
+    application: str
+    release: str
+    artifact: Artifact
+    state: State = State.QUEUED
+    says: str = ""
+    stages: dict[str, StageView] = field(default_factory=dict)
+    back: dict[str, RegionView] = field(default_factory=dict)
+    """The regions of a rollback, once it is ordered."""
+
+    @property
+    def over(self) -> bool:
+        return self.state in OVER
+
+    def laid_out(self, plan: Plan) -> None:
+        """Takes its stages from the plan that it started with."""
+        for stage in plan.stages:
+            regions = [] if isinstance(stage, WatchStage) else stage.regions
+            self.stages[stage.name] = StageView(
+                stage.name, stage.kind, {region: RegionView() for region in regions}
+            )

@@ -1,0 +1,56 @@
+"""Draws a release as a tree: stages, regions, what is waited for. Texts from events are never markup."""
+
+from rich.text import Text
+from rich.tree import Tree
+
+from lockgate.cli.view.model import Mark, RegionView, ReleaseView, StageView, State
+
+_SIGNS = {
+    Mark.AHEAD: ("·", "dim"),
+    Mark.RUNNING: ("▶", "yellow"),
+    Mark.DONE: ("✔", "green"),
+    Mark.FAILED: ("✘", "bold red"),
+    Mark.BACK: ("↩", "magenta"),
+}
+_COLOURS = {
+    State.COMPLETED: "green",
+    State.CLOSED: "red",
+    State.RETURNING: "magenta",
+    State.SUPERSEDED: "dim",
+}
+
+
+def release_tree(view: ReleaseView) -> Tree:
+    colour = _COLOURS.get(view.state, "cyan")
+    title = Text.assemble(
+        (f"{view.application} {view.artifact.label}", "bold"), "  ", (view.state.value, colour)
+    )
+    if view.says:
+        title.append(f"\n{view.says}", style="dim")
+    tree = Tree(title)
+    for stage in view.stages.values():
+        _add_stage(tree, stage)
+    if view.back:
+        branch = tree.add(Text("back in every region", style="magenta"))
+        for name, region in view.back.items():
+            branch.add(_line(name, region))
+    return tree
+
+
+def _add_stage(tree: Tree, stage: StageView) -> None:
+    sign, style = _SIGNS[stage.mark]
+    kind = "" if stage.kind == stage.name else f" ({stage.kind})"
+    text = Text.assemble(
+        (f"{sign} ", style), (f"{stage.name}{kind}", "bold" if stage.mark is Mark.RUNNING else "")
+    )
+    if stage.says and stage.mark is not Mark.AHEAD:
+        text.append(f"  {stage.says}", style="red" if stage.mark is Mark.FAILED else "dim")
+    branch = tree.add(text)
+    if stage.mark is not Mark.AHEAD:
+        for name, region in stage.regions.items():
+            branch.add(_line(name, region))
+
+
+def _line(name: str, region: RegionView) -> Text:
+    sign, style = _SIGNS[region.mark]
+    return Text.assemble((f"{sign} ", style), f"{name:<12}", (f" {region.says}", "dim"))
