@@ -50,6 +50,8 @@ def event_schema(payload: type[Payload]) -> Json:
 def plan_schema() -> Json:
     """The plan as people write it: names with hyphens, durations as 10m, shares as 10%."""
     made = _schema(Plan)
+    # Events may gain fields in a workload; in a plan as written an unknown one is refused there too.
+    made["$defs"]["Workload"]["additionalProperties"] = False
     return {
         "$schema": GenerateJsonSchema.schema_dialect,
         "$id": "urn:lockgate:plan",

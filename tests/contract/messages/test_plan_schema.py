@@ -1,0 +1,62 @@
+"""The JSON Schema of the plan says to editors what `plan check` says."""
+
+import copy
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from tests.support.cdevents import ROOT, SCHEMAS, load, problems_with
+
+SCHEMA = load(SCHEMAS / "plan.json")
+PLANS = sorted(ROOT.glob("docs/plans/*.yaml"))
+
+
+def plan(**changes: Any) -> dict[str, Any]:
+    minimal = {
+        "application": "payments",
+        "artifact": "pkg:oci/payments",
+        "workload": {"deployment": "payments", "container": "app", "service": "payments"},
+        "stages": [
+            {
+                "name": "all",
+                "kind": "wave",
+                "regions": ["eu-west"],
+                "max-parallel": 2,
+                "after": {"bake": "10m"},
+            },
+            {"name": "watch", "kind": "watch", "for": "2h"},
+        ],
+    }
+    return copy.deepcopy(minimal) | changes
+
+
+def test_it_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
+def test_the_plans_of_the_documentation_are_valid(file: Any) -> None:
+    assert problems_with(SCHEMA, YAML(typ="safe", pure=True).load(file.read_text())) == []
+
+
+def test_names_have_hyphens_and_values_are_as_people_write_them() -> None:
+    assert problems_with(SCHEMA, plan(**{"false-alarms": "1%"})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"false_alarms": 0.01}, "$"),
+        ({"kind": "Plna"}, "$.kind"),
+        ({"application": "Payments"}, "$.application"),
+        ({"stages": []}, "$.stages"),
+        ({"workload": {"deployment": "a", "container": "a", "service": "a", "routes": "a"}}, "$.workload"),
+        ({"metrics": {"interval": "15 s"}}, "$.metrics.interval"),
+        ({"remediation": {"to": "yesterday"}}, "$.remediation.to"),
+        ({"stages": [{"name": "all", "kind": "wave", "regions": ["eu-west"], "paralel": 2}]}, "$.stages[0]"),
+    ],
+)
+def test_what_cannot_be_written_is_marked_where_it_stands(changes: dict[str, Any], place: str) -> None:
+    assert [problem.split(": ")[0] for problem in problems_with(SCHEMA, plan(**changes))] == [place]
