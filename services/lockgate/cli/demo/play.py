@@ -95,7 +95,12 @@ class Demo:
     async def _scene(self, number: int, scene: Scene) -> None:
         self._console.print()
         self._console.print(
-            Panel(Text(scene.story), title=f"{number}. {scene.title}", title_align="left", width=100)
+            Panel(
+                Text(scene.story),
+                title=f"{number}. {scene.title}",
+                title_align="left",
+                width=min(100, self._console.width),
+            )
         )
         began = time.monotonic()
         name = purl(PACKAGE, digest_of(scene.version), scene.tag)

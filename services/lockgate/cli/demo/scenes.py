@@ -46,30 +46,27 @@ FOUND = 1  # the version that runs before the demo begins
 SCENES = (
     Scene(
         "A good release",
-        "CI announces v2, which is healthy. It passes pre-production, a pilot with 10 % of the traffic of eu-west,\n"
-        "two waves and the watch.",
+        "CI announces v2, which is healthy. It passes pre-production, a pilot with 10 % of the traffic of eu-west, two waves and the watch.",
         version=2,
         behaviour={},
         ends=State.COMPLETED,
         runs=2,
-        ended="v2 runs in every region, and is known as good",
+        ended="v2 runs in every region and is known as good",
     ),
     Scene(
         "A release that fails in the pilot",
-        "v3 fails 15 % of its requests. Pre-production sends only two and may not notice; the pilot does, beside\n"
-        "production, within seconds. Nine users of ten never meet v3.",
+        "v3 answers well at first and then fails 15 % of its requests, as with a connection pool that runs dry. Pre-production's few requests are too early to see it; the pilot sees it beside production, within seconds. Nine users of ten never meet v3.",
         version=3,
-        behaviour={"error_rate": 0.15},
+        behaviour={"error_rate": 0.15, "fault_after_seconds": 2.5},
         ends=State.CLOSED,
         runs=2,
-        ended="v3 was taken back from its pilot; production never ran it",
+        ended="v3 was taken back from its pilot; no production pod ever ran it",
     ),
     Scene(
         "A release whose fault shows only at full share",
-        "v4 fails 5 % of its requests, but only where it carries more than half of a region's traffic: no pilot of\n"
-        "10 % can see it. Monitoring does, once enough regions run it, and says so on the topic `anomalies`.",
+        "v4 fails 5 % of its requests, but only where it carries more than half of a region's traffic, and it needs a while for that: no pilot of 10 % can see it. Monitoring does once enough regions run it, and says so on the topic `anomalies`.",
         version=4,
-        behaviour={"error_rate": 0.05, "fault_from_share": 0.5},
+        behaviour={"error_rate": 0.05, "fault_from_share": 0.5, "fault_after_seconds": 2.5},
         ends=State.CLOSED,
         runs=2,
         ended="v4 was taken back in every region",

@@ -93,7 +93,7 @@ _SAYS: dict[type[Payload], Callable[[Any], str]] = {
     RegionUntouched: lambda b: f"{b.region} was untouched",
     OrderRefused: _in_region,
     RollbackFailed: _in_region,
-    ReleaseHalted: lambda b: f"halted. {b.reason}",
+    ReleaseHalted: lambda b: f"halted in {', '.join(b.regions)}. {b.reason}",
     RollbackOrdered: _ordered,
     VersionMarked: lambda b: f"version {b.digest[7:19]} marked {b.grade}",
     ReleaseSettled: lambda b: f"settled. {b.reason}",
