@@ -11,7 +11,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
@@ -54,15 +53,10 @@ def parse_share(value: Any) -> Any:
     return value
 
 
-def _whole(value: float) -> float | int:
-    return int(value) if value == int(value) else value
-
-
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     Field(ge=0, le=90 * 86400),
-    PlainSerializer(_whole, return_type=float),
     WithJsonSchema(
         {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION.pattern}]}
     ),
