@@ -74,7 +74,8 @@ def _head(raw: Any) -> NumberedHead | None:
 
 @contextlib.asynccontextmanager
 async def reading(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
-    reader = consumer(bootstrap)
+    """A reader of one stretch after the other; it never waits for records that are not there yet."""
+    reader = consumer(bootstrap, fetch_wait_ms=10)
     try:
         await start(reader)
         yield reader

@@ -47,8 +47,11 @@ async def partitions(bootstrap: str, prefix: str) -> dict[str, list[int]]:
     return {name: sorted(by_name[prefix + name]) for name in TOPICS if by_name.get(prefix + name)}
 
 
-def consumer(bootstrap: str) -> AIOKafkaConsumer:
-    """A consumer of no group, which sees every record, those of aborted transactions too."""
+def consumer(bootstrap: str, *, fetch_wait_ms: int = 500) -> AIOKafkaConsumer:
+    """A consumer of no group, which sees every record, those of aborted transactions too.
+
+    `fetch_wait_ms`: how long the broker may hold a fetch open. A new assignment waits for the one before it.
+    """
     header_names.install()
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -57,6 +60,7 @@ def consumer(bootstrap: str) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",
         isolation_level="read_uncommitted",
         max_partition_fetch_bytes=8 << 20,
+        fetch_max_wait_ms=fetch_wait_ms,
         request_timeout_ms=int(CALL_SECONDS * 1000),
     )
 
