@@ -1,0 +1,65 @@
+"""Plans in seconds: the stages of the tests' releases, as an operator writes them."""
+
+from typing import Any
+
+Stage = dict[str, Any]
+
+PREPROD, PILOTED = "eu-preprod", "eu-west"
+REST = ("eu-north", "us-east")
+APART = "sa-east"
+"""A region that only a story with a broken cluster uses, so that it breaks nobody else's."""
+
+DEPLOYERS = {"deployer-eu": (PREPROD, PILOTED, "eu-north"), "deployer-world": ("us-east", APART)}
+
+
+def preprod(**changes: Any) -> Stage:
+    return {
+        "name": "preprod",
+        "kind": "preprod",
+        "regions": [PREPROD],
+        "budget": "30s",
+        "requests": [{"get": "/healthz"}, {"post": "/pay", "json": {"amount": 1}}],
+    } | changes
+
+
+def pilot(verify: str = "4s", **changes: Any) -> Stage:
+    return {
+        "name": "pilot",
+        "kind": "pilot",
+        "regions": [PILOTED],
+        "share": "50%",
+        "budget": "30s",
+        "after": {"verify": verify},
+    } | changes
+
+
+def wave(name: str, *regions: str, **changes: Any) -> Stage:
+    return {"name": name, "kind": "wave", "regions": list(regions), "budget": "30s"} | changes
+
+
+def watch(seconds: str = "1s") -> Stage:
+    return {"name": "watch", "kind": "watch", "for": seconds}
+
+
+WHOLE = (preprod(), pilot(), wave("first", PILOTED), wave("rest", *REST, **{"max-parallel": 2}), watch())
+"""Every kind of stage."""
+
+
+def plan_of(application: str, *stages: Stage, **changes: Any) -> dict[str, Any]:
+    return {
+        "kind": "Plan",
+        "application": application,
+        "artifact": f"pkg:oci/{application}",
+        "workload": {
+            "deployment": application,
+            "container": "app",
+            "service": application,
+            "route": application,
+        },
+        "metrics": {"interval": "0.5s"},
+        "stages": list(stages),
+    } | changes
+
+
+def regions_of(stages: tuple[Stage, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(region for stage in stages for region in stage.get("regions", ())))

@@ -1,0 +1,168 @@
+"""One application's story, in words: what CI, operators and monitoring say, and what is heard and seen then."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from lockgate.cli.local.regions import Sandboxed
+from lockgate.messages.anomalies import IncidentDetected
+from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.payload import Payload
+from lockgate.messages.plans import PlanPublished
+from lockgate.messages.releases import PlanAccepted, ReleaseClosed, ReleaseCompleted, ReleaseQueued
+from tests.support.plans import PILOTED, Stage, plan_of, regions_of
+from tests.support.telling import Telling, Told
+
+P = TypeVar("P", bound=Payload)
+Send = Callable[[str, str, str, Mapping[str, Any]], Awaitable[str]]
+
+PATIENCE = 30.0
+PILOT_TRAFFIC = 300
+"""Requests a second where pilots are compared, so that a verdict takes seconds."""
+
+
+@dataclass
+class Story:
+    """`stages` are those of the plan that was published last."""
+
+    application: str
+    sandbox: Sandboxed
+    telling: Telling
+    send: Send
+    stages: tuple[Stage, ...] = ()
+    before: dict[str, int] = field(default_factory=dict)
+    """region -> the generation of its Deployment before any release."""
+
+    # --- what the tests do ------------------------------------------------------------------------------------
+
+    async def begins(self, *stages: Stage, runs: str = "v1", **changes: Any) -> None:
+        """The application runs a version everywhere, and its plan is accepted."""
+        regions = regions_of(stages)
+        body = {"digest": self.digest(runs), "replicas": 2, "rate": 0, "regions": regions}
+        self.sandbox.put(f"workloads/{self.application}", body)
+        if any(stage["kind"] == "pilot" for stage in stages):
+            traffic = {"rate": PILOT_TRAFFIC, "regions": [PILOTED]}
+            self.sandbox.put(f"traffic/{self.application}", traffic)
+        await self.plans(*stages, **changes)
+        self.before = self.generations()
+
+    async def plans(self, *stages: Stage, **changes: Any) -> None:
+        self.stages = stages
+        await self.publishes(plan_of(self.application, *stages, **changes))
+        await self.hears(PlanAccepted)
+
+    async def publishes(self, plan: Mapping[str, Any]) -> None:
+        await self.send("plans", PlanPublished.type, self.application, {"plan": plan})
+
+    async def announces(self, version: str) -> str:
+        """CI announces the artifact; returns the id of its release."""
+        await self.says_published(version)
+        queued = await self.hears(ReleaseQueued, digest=self.digest(version))
+        return queued.release
+
+    async def says_published(self, version: str) -> str:
+        """CI announces the artifact, whatever is answered; returns the event's id."""
+        return await self.send("artifacts", ArtifactPublished.type, self.purl(version), {})
+
+    async def alarms(self, incident: str, region: str) -> None:
+        content = {"service": {"id": self.application}, "environment": {"id": region}}
+        await self.send("anomalies", IncidentDetected.type, incident, {**content, "description": incident})
+
+    def image(self, version: str, **behaviour: Any) -> None:
+        """How the pods of a version behave, everywhere."""
+        self.sandbox.put(f"images/{self.digest(version)}", behaviour)
+
+    def quiets(self) -> None:
+        """No traffic any more: the machine is small."""
+        self.sandbox.put(f"traffic/{self.application}", {"rate": 0, "regions": list(self.regions)})
+
+    # --- what the tests hear ----------------------------------------------------------------------------------
+
+    async def hears(self, kind: type[P], *, within: float = PATIENCE, **fields: Any) -> P:
+        """The first event of this type about the application with these fields; waited for."""
+        try:
+            told = await self.telling.first(lambda told: self._is(told, kind, fields), within)
+        except TimeoutError:
+            wanted = f"{kind.__name__}{fields or ''}"
+            raise AssertionError(f"{wanted} was not said within {within:.0f} s.\n{self.so_far()}") from None
+        assert isinstance(told.body, kind)
+        return told.body
+
+    async def completes(self, release: str, within: float = PATIENCE) -> None:
+        await self.hears(ReleaseCompleted, release=release, within=within)
+        self.quiets()
+
+    async def is_taken_back(self, release: str, within: float = PATIENCE) -> ReleaseClosed:
+        closed = await self.hears(ReleaseClosed, release=release, within=within)
+        self.quiets()
+        return closed
+
+    def heard(self, kind: type[P], **fields: Any) -> list[P]:
+        """All such events so far, in the order of their arrival (that of their topic, if it is one)."""
+        found = (told.body for told in self.telling.all if self._is(told, kind, fields))
+        return [body for body in found if isinstance(body, kind)]
+
+    def so_far(self) -> str:
+        return "So far:\n" + "\n".join(str(told) for told in self.telling.of(self.application))
+
+    def _is(self, told: Told, kind: type[Payload], fields: Mapping[str, Any]) -> bool:
+        if told.message.key != self.application or type(told.body) is not kind:
+            return False
+        return all(_field(told.body, name) == value for name, value in fields.items())
+
+    # --- what the tests see -----------------------------------------------------------------------------------
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        return regions_of(self.stages)
+
+    def digests(self) -> dict[str, str]:
+        """Region -> what its Deployment names now."""
+        return {region: self._deployment(region)["digest"] for region in self.regions}
+
+    def everywhere(self, version: str) -> dict[str, str]:
+        """What `digests` is when each region runs this version."""
+        return dict.fromkeys(self.regions, self.digest(version))
+
+    def generations(self) -> dict[str, int]:
+        return {region: self._deployment(region)["generation"] for region in self.regions}
+
+    def changes(self) -> dict[str, int]:
+        """Region -> how often the spec of its Deployment was changed since the story began."""
+        now = self.generations()
+        return {region: now[region] - self.before[region] for region in self.regions}
+
+    def clones(self) -> list[str]:
+        """Every Deployment of the application but its own, in any region."""
+        names = [name for region in self.regions for name in self.sandbox.deployments(region)]
+        return [name for name in names if name.startswith(self.application) and name != self.application]
+
+    def shares(self, region: str) -> dict[str, int]:
+        """Service -> weight in the application's route; what has no weight is left out."""
+        found = self.sandbox.weights(region, self.application)
+        return {name: weight for name, weight in found.items() if weight}
+
+    def digest(self, version: str) -> str:
+        return f"sha256:{hashlib.sha256(f'{self.application} {version}'.encode()).hexdigest()}"
+
+    def purl(self, version: str) -> str:
+        return f"pkg:oci/{self.application}@{self.digest(version).replace(':', '%3A')}?tag={version}"
+
+    def _deployment(self, region: str) -> dict[str, Any]:
+        return self.sandbox.deployment(region, self.application)
+
+
+def _field(body: Payload, name: str) -> Any:
+    """`digest` is that of the artifact where the event has none of its own."""
+    if name == "digest" and not hasattr(body, "digest"):
+        return getattr(getattr(body, "artifact", None), "digest", None)
+    return getattr(body, name, None)
+
+
+async def holds(what: Callable[[], bool], within: float = PATIENCE) -> None:
+    """Waits until a condition outside of the topics holds. TimeoutError after `within` seconds."""
+    async with asyncio.timeout(within):
+        while not await asyncio.to_thread(what):  # noqa: ASYNC110  # it happens in another process
+            await asyncio.sleep(0.05)

@@ -1,0 +1,121 @@
+"""The whole system of a test run, once: real Kafka and PostgreSQL, the sandbox, each service its own process."""
+
+import asyncio
+import json
+import secrets
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from lockgate.cli.local.child import Child
+from lockgate.cli.local.system import LocalSystem, Servers, Shape
+from lockgate.messages.releases import RegionAccepted
+from tests.support.plans import DEPLOYERS
+from tests.support.servers import KafkaUnderTest, PostgresUnderTest
+from tests.support.story import Story
+from tests.support.telling import Telling, Told
+
+KILLED = 128 + 9
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The running system, what it says, and a client that writes to the inlets."""
+
+    local: LocalSystem
+    telling: Telling
+    producer: AIOKafkaProducer
+    kafka: KafkaUnderTest
+
+    @property
+    def prefix(self) -> str:
+        return self.local.shape.prefix
+
+    def story(self, application: str) -> Story:
+        """An application that nobody else has."""
+        return Story(f"{application}-{secrets.token_hex(2)}", self.local.sandbox, self.telling, self.send)
+
+    async def send(self, topic: str, kind: str, subject: str, content: Mapping[str, Any]) -> str:
+        """A CDEvent on an inlet; returns its id."""
+        event = cdevent(kind, subject, content)
+        value, headers = json.dumps(event).encode(), [("content-type", b"application/json")]
+        await self.producer.send_and_wait(self.prefix + topic, value, headers=headers)
+        return str(event["context"]["id"])
+
+    def service(self, name: str) -> Child:
+        return self.local.children[name]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to a service that is alive and ready; proves that this is what ended it."""
+        child = self.service(name)
+        assert child.running, f"{name} had ended before it was to be killed: {child.log}"
+        assert child.ready(), f"{name} was not at work when it was to be killed: {child.log}"
+        child.kill()
+        assert child.exit_status == KILLED, f"{name} ended by itself, with status {child.exit_status}"
+
+    async def restart(self, name: str) -> None:
+        child = self.service(name)
+        child.start()
+        await asyncio.to_thread(child.wait_ready)
+
+    async def mend(self) -> None:
+        """Starts again what a failed test left dead, so that it fails no other one."""
+        for name, child in list(self.local.children.items()):
+            if name in {*self.local.shape.deployers, "intake", "verifier", "rollback", "ledger"}:
+                child.resume()
+                if not child.running:
+                    await self.restart(name)
+
+
+def cdevent(kind: str, subject: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "context": {
+            "specversion": "0.5.1",
+            "id": str(uuid.uuid4()),
+            "source": "/tests",
+            "type": kind,
+            "timestamp": datetime.now(UTC).isoformat(),
+        },
+        "subject": {"id": subject, "content": dict(content)},
+    }
+
+
+@pytest.fixture(scope="session")
+async def started_whole(kafka: KafkaUnderTest, postgres: PostgresUnderTest) -> AsyncIterator[Whole]:
+    servers = Servers(kafka.bootstrap, postgres.fresh_database())
+    shape = Shape(
+        DEPLOYERS,
+        sandbox={"scrape_seconds": 0.5, "rate": 0},
+        environment={"LOCKGATE_LEDGER_SIGN_EVERY": "1s", "LOCKGATE_LEDGER_LOOK_EVERY": "1s"},
+        prefix=f"story-{secrets.token_hex(4)}.",
+    )
+    local = LocalSystem(shape, servers=servers)
+    await asyncio.to_thread(local.start)
+    try:
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
+        await producer.start()
+        async with Telling(kafka.bootstrap, shape.prefix) as telling:
+            for region in shape.regions:
+                await telling.first(partial(_accepts, region), 30.0)
+            yield Whole(local, telling, producer, kafka)
+        await producer.stop()
+    finally:
+        await asyncio.to_thread(local.stop)
+
+
+def _accepts(region: str, told: Told) -> bool:
+    """A plan that names a region before this is refused."""
+    return isinstance(told.body, RegionAccepted) and told.body.place.region == region
+
+
+@pytest.fixture
+async def whole(started_whole: Whole) -> AsyncIterator[Whole]:
+    """The system with every service at work, before and after each test."""
+    yield started_whole
+    await started_whole.mend()
