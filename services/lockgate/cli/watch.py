@@ -46,9 +46,11 @@ async def _tree(console: Console, application: str | None, kafka: str, prefix: s
 
 
 async def _lines(console: Console, application: str | None, kafka: str, prefix: str) -> None:
+    view = View()
     async for message in follow(kafka, prefix):
+        view.see(message.body)
         if application in {None, message.key} and (says := line(message.body)):
-            console.print(Text(f"{message.at}  {message.key:<16} {says}"), soft_wrap=True)
+            console.print(Text(f"{message.at}  {message.key:<16} {view.named(says)}"), soft_wrap=True)
 
 
 def _drawn(view: View, application: str | None) -> Group:

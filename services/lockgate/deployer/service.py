@@ -17,7 +17,7 @@ def service(settings: DeployerSettings) -> Service:
         writer=settings.name,
         reads=(VERDICTS, ROLLBACKS),
         core=table(settings.name, settings.namespaces),
-        modules=("lockgate.deployer.core",),
+        modules=("lockgate.deployer.core", "lockgate.deployer.bodies", "lockgate.deployer.reports"),
         open_work=partial(open_work, settings),
         at_start=settings.facts,
     )

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from lockgate.cli.demo.scenes import FOUND, digest_of
 from lockgate.cli.kafka import WATCHED, follow
 from lockgate.cli.view.fold import View
 from lockgate.cli.view.lines import line
@@ -26,7 +27,7 @@ class Audience:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.view = View()
+        self.view = View(labels={digest_of(FOUND)[7:19]: f"v{FOUND}"})
         self._began = time.monotonic()
         self._changed = asyncio.Condition()
         self._seen: list[Payload] = []
@@ -73,4 +74,5 @@ class Audience:
             if self._live is not None and view is not None and view.release == self._shown:
                 self._live.update(release_tree(view))
         elif says := line(body):
-            self.console.print(Text(f"{time.monotonic() - self._began:6.1f} s  {says}"), soft_wrap=True)
+            text = f"{time.monotonic() - self._began:6.1f} s  {self.view.named(says)}"
+            self.console.print(Text(text), soft_wrap=True)

@@ -60,7 +60,7 @@ SCENES = (
         behaviour={"error_rate": 0.15, "fault_after_seconds": 2.5},
         ends=State.CLOSED,
         runs=2,
-        ended="v3 was taken back from its pilot; no production pod ever ran it",
+        ended="v3 was taken back from its pilot; the pods beside it and the other regions never ran it",
     ),
     Scene(
         "A release whose fault shows only at full share",

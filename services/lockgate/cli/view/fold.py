@@ -45,10 +45,19 @@ class View:
     """All releases seen so far, by id, in the order in which they were queued."""
 
     releases: dict[str, ReleaseView] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    """The first digits of each known digest -> what people call the version."""
+
+    def named(self, text: str) -> str:
+        """A text with versions as people call them."""
+        for digits, label in self.labels.items():
+            text = text.replace(digits, label)
+        return text
 
     def see(self, body: Payload) -> ReleaseView | None:
         """Takes one event in; returns the release that it is about."""
         if isinstance(body, ReleaseQueued):
+            self.labels[body.artifact.digest[7:19]] = body.artifact.label
             self.releases[body.release] = ReleaseView(
                 body.application, body.release, body.artifact, says=body.reason
             )
@@ -58,7 +67,12 @@ class View:
             _stage(view, body)
             _region(view, body)
             _return(view, body)
+            self._name(view)
         return view
+
+    def _name(self, view: ReleaseView) -> None:
+        for region in view.back.values():
+            region.says = self.named(region.says)
 
     def of(self, application: str | None) -> list[ReleaseView]:
         """The releases of an application, or all."""

@@ -47,7 +47,7 @@ def begin(scene: Scene, stage: PilotStage) -> Scene:
     count = len(stage.regions)
     return scene.then(cursor=count, outstanding=count).waits(
         WaitingFor.REGIONS,
-        f"The pilot is being set up in {', '.join(stage.regions)} with {stage.share:.4g} of the traffic; "
+        f"The pilot is being set up in {', '.join(stage.regions)} with {100 * stage.share:.4g} % of the traffic; "
         f"the plan allows {seconds(stage.budget)}.",
         until=after(scene.release.since, stage.budget),
     )

@@ -15,7 +15,7 @@ from lockgate.verifier.core.scene import Scene, after, seconds
 def begin(scene: Scene, stage: WaveStage) -> Scene:
     return _fill(scene, stage).waits(
         WaitingFor.REGIONS,
-        f"Deploying to {len(stage.regions)} regions, at most {stage.max_parallel} at once.",
+        f"Deploying to {_regions(stage)}, at most {stage.max_parallel} at once.",
     )
 
 
@@ -41,7 +41,7 @@ def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow, stage: Wav
     body = {"release": scene.release.release, "stage": stage.name}
     return scene.then(Step(timers=(SetTimer("bake", until, body),)), phase=Phase.BAKE, since=scene.now).waits(
         WaitingFor.BAKE,
-        f"All {len(stage.regions)} regions run the release; it is left alone for {seconds(stage.after.bake)}.",
+        f"The release runs in {_regions(stage)} and is left alone for {seconds(stage.after.bake)}.",
         until=until,
     )
 
@@ -52,4 +52,10 @@ def baked(scene: Scene, stage: WaveStage) -> Scene:
 
 def _passed(scene: Scene, stage: WaveStage) -> Scene:
     baked = f" and {seconds(stage.after.bake)} went by without a complaint" if stage.after.bake else ""
-    return scene.passed(f"All {len(stage.regions)} regions of the wave run the release{baked}.")
+    return scene.passed(f"The release runs in {_regions(stage)}{baked}.")
+
+
+def _regions(stage: WaveStage) -> str:
+    """The names of a few, the number of many."""
+    names, count = stage.regions, len(stage.regions)
+    return ", ".join(names) if count <= 4 else f"all {count} regions of the wave"
