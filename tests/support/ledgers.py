@@ -70,8 +70,8 @@ class Bench:
         self, name: str, *values: bytes | None, key: bytes | None = b"k", part: int = 0, headers: Headers = ()
     ) -> None:
         client = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
-        await client.start()
         try:
+            await client.start()
             for value in values:
                 await client.send_and_wait(
                     self.prefix + name, value, key=key, partition=part, headers=list(headers)
@@ -128,8 +128,8 @@ class Bench:
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
-        await admin.start()
         try:
+            await admin.start()
             yield admin
         finally:
             await admin.close()
