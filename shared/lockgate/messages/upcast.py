@@ -13,8 +13,10 @@ Json = dict[str, Any]
 
 def _from_cdevents_041(event: Json, new_type: str) -> Json:
     context = {k: v for k, v in event["context"].items() if k != "version"}
-    subject = {k: v for k, v in event.get("subject", {}).items() if k != "type"}
-    return {**event, "context": {**context, "specversion": "0.5.1", "type": new_type}, "subject": subject}
+    newer = {**event, "context": {**context, "specversion": "0.5.1", "type": new_type}}
+    if isinstance(subject := event.get("subject"), dict):  # of whatever else it is, validation says so
+        newer["subject"] = {k: v for k, v in subject.items() if k != "type"}
+    return newer
 
 
 _CDEVENTS_041 = {
