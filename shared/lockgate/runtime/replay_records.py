@@ -1,0 +1,156 @@
+"""Where a replay finds records by their place. `Spool` keeps them on disk, so that memory holds only their places.
+
+Each topic is read once from Kafka into the spool (`replay_topics`); the replay then jumps about in it, as it goes
+through the keys one after another. Talks to a temporary file only.
+"""
+
+import os
+import struct
+import tempfile
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Protocol, Self
+
+from lockgate.runtime.batch import pack, unpack
+from lockgate.runtime.checks import Record
+
+_SIZES = struct.Struct(">iii")
+_NONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The offsets of a partition: `begin` is the log's start; all below `end` were read.
+
+    Whatever lies below `settled` was there before the journals' ends were looked up. So its journal record has
+    been read, because a journal record is published before its events; above `settled` it may not have been.
+    """
+
+    begin: int
+    settled: int
+    end: int
+
+
+class Records(Protocol):
+    """The records of all topics, by place. Topics are named without prefix."""
+
+    def partitions(self, topic: str) -> Sequence[int]: ...
+
+    def span(self, topic: str, partition: int) -> Span | None:
+        """None if there is no such partition."""
+        ...
+
+    def get(self, topic: str, partition: int, offset: int) -> Record | None: ...
+
+    def scan(self, topic: str, partition: int) -> Iterator[Record]:
+        """The records of a partition in the order of their offsets."""
+        ...
+
+
+def begins_late(records: Records, topic: str, partition: int) -> bool:
+    """Whether retention has removed the beginning of a partition."""
+    span = records.span(topic, partition)
+    return span is not None and span.begin > 0
+
+
+@dataclass(slots=True)
+class _Places:
+    """Where the records of one partition lie in the file: three numbers a record."""
+
+    span: Span
+    offsets: "array[int]" = field(default_factory=lambda: array("q"))
+    positions: "array[int]" = field(default_factory=lambda: array("Q"))
+    sizes: "array[int]" = field(default_factory=lambda: array("I"))
+
+
+class Spool:
+    """Records in a temporary file, which is gone with `close`. OSError if the disk is full."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="lockgate-replay-", buffering=1 << 20)  # noqa: SIM115  # closed by close()
+        self._parts: dict[tuple[str, int], _Places] = {}
+        self._end = 0
+        self._flushed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def open_partition(self, topic: str, partition: int, span: Span) -> None:
+        self._parts[topic, partition] = _Places(span)
+
+    def begin_later(self, topic: str, partition: int, begin: int) -> None:
+        """The log starts here now. What was read below stays; what was not is gone by retention."""
+        places = self._parts[topic, partition]
+        if not places.offsets or places.offsets[0] > places.span.begin:
+            places.span = replace(places.span, begin=max(begin, places.span.begin))
+
+    def add(self, record: Record) -> None:
+        """Keeps a record of an opened partition; the offsets of a partition rise."""
+        places = self._parts[record.topic, record.partition]
+        data = _encoded(record)
+        self._file.write(data)
+        places.offsets.append(record.offset)
+        places.positions.append(self._end)
+        places.sizes.append(len(data))
+        self._end += len(data)
+        self._flushed = False
+
+    def partitions(self, topic: str) -> Sequence[int]:
+        return sorted(part for name, part in self._parts if name == topic)
+
+    def span(self, topic: str, partition: int) -> Span | None:
+        places = self._parts.get((topic, partition))
+        return places.span if places else None
+
+    def get(self, topic: str, partition: int, offset: int) -> Record | None:
+        places = self._parts.get((topic, partition))
+        if places is None:
+            return None
+        index = bisect_left(places.offsets, offset)
+        if index == len(places.offsets) or places.offsets[index] != offset:
+            return None
+        return self._read(topic, partition, places, index)
+
+    def scan(self, topic: str, partition: int) -> Iterator[Record]:
+        if places := self._parts.get((topic, partition)):
+            for index in range(len(places.offsets)):
+                yield self._read(topic, partition, places, index)
+
+    def _read(self, topic: str, partition: int, places: _Places, index: int) -> Record:
+        if not self._flushed:
+            self._file.flush()
+            self._flushed = True
+        data = os.pread(self._file.fileno(), places.sizes[index], places.positions[index])
+        return _decoded(topic, partition, places.offsets[index], data)
+
+
+def _encoded(record: Record) -> bytes:
+    headers = pack(record.headers)
+    key, value = record.key, record.value
+    sizes = _SIZES.pack(
+        _NONE if key is None else len(key), len(headers), _NONE if value is None else len(value)
+    )
+    return b"".join((sizes, key or b"", headers, value or b""))
+
+
+def _decoded(topic: str, partition: int, offset: int, data: bytes) -> Record:
+    key_size, header_size, value_size = _SIZES.unpack_from(data)
+    headers_at = _SIZES.size + max(key_size, 0)
+    value_at = headers_at + header_size
+    return Record(
+        topic,
+        partition,
+        offset,
+        None if key_size == _NONE else data[_SIZES.size : headers_at],
+        unpack(data[headers_at:value_at]),
+        None if value_size == _NONE else data[value_at:],
+    )
