@@ -57,12 +57,16 @@ class Context(Part):
     links: tuple[Link, ...] = ()
 
 
+Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""Of an event; a database's 64 bits hold it."""
+
+
 class CauseRef(Value):
     """See `values.Cause`."""
 
     writer: Text
     key: Text
-    number: int = Field(ge=1)
+    number: Number
 
 
 class Origin(Value):
@@ -70,7 +74,7 @@ class Origin(Value):
 
     writer: Text
     key: Text
-    number: int = Field(ge=1)
+    number: Number
     after: tuple[CauseRef, ...] = ()
 
 
