@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import best_match
 from ruamel.yaml import YAML
 
 from lockgate.ledger.reader import READ
@@ -13,9 +15,15 @@ from lockgate.messages.schemas.names import DESCRIBED
 from lockgate.messages.schemas.yamltext import dump
 from lockgate.messages.topics import TOPICS
 from lockgate.runtime.settings import RuntimeSettings
-from tests.support.cdevents import ROOT, SCHEMAS
+from tests.support.cdevents import ROOT, SCHEMAS, load
 
 DECLARATIONS = sorted(ROOT.glob("services/lockgate/*/service.py"))
+
+
+def official_problems(document: Any) -> list[str]:
+    """The places that the JSON Schema of AsyncAPI 3.0.0 objects to."""
+    validator = Draft7Validator(load(ROOT / "tests" / "data" / "asyncapi-3.0.0" / "3.0.0.json"))
+    return [best_match([error]).json_path for error in validator.iter_errors(document)]
 
 
 def parsed(text: str) -> Any:
@@ -24,6 +32,16 @@ def parsed(text: str) -> Any:
 
 def test_the_file_says_in_yaml_what_was_meant() -> None:
     assert parsed((SCHEMAS / "asyncapi.yaml").read_text()) == asyncapi()
+
+
+def test_it_is_as_the_official_schema_says() -> None:
+    assert official_problems(asyncapi()) == []
+
+
+def test_the_official_schema_looks_into_the_kafka_bindings() -> None:
+    document = asyncapi()
+    document["channels"]["verdicts"]["bindings"]["kafka"]["partitions"] = "four"
+    assert official_problems(document) == ["$.channels.verdicts.bindings.kafka.partitions"]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +94,7 @@ def test_a_channel_says_how_the_topic_is_created() -> None:
         "topicConfiguration": {
             "cleanup.policy": ["delete"],
             "retention.ms": 7_776_000_000,
+            "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": 1_048_576,
         },
         "bindingVersion": "0.5.0",

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from lockgate.messages.schemas.__main__ import main
 from lockgate.messages.schemas.files import differences, generated, write
 from tests.support.cdevents import SCHEMAS
@@ -48,11 +50,22 @@ def test_golden_events_that_nobody_reads_any_more_stay(tmp_path: Path) -> None:
     assert old.exists()
 
 
-def test_the_command_says_which_expectation_is_missing(tmp_path: Path) -> None:
+def test_the_command_says_which_expectation_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     copy = _copied(tmp_path)
     for file in copy.glob("golden/releases/release.entered.*"):
         file.unlink()
     assert main([str(copy)]) == 2
+    expected = copy / "golden" / "releases" / "release.entered.0.1.0.expected.json"
+    assert f"write {expected} by hand" in capsys.readouterr().err
+
+
+def test_the_command_names_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = _copied(tmp_path)
+    (copy / "plan.json").unlink()
+    assert main([str(copy)]) == 0
+    assert capsys.readouterr().out == f"{copy / 'plan.json'}\n"
 
 
 def _copied(folder: Path) -> Path:

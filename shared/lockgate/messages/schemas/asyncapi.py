@@ -71,15 +71,11 @@ def _channel(topic: Topic) -> Json:
 
 
 def _kafka(topic: Topic) -> Json:
-    config = topic.config
+    config = {name: int(value) if value.isdigit() else value for name, value in topic.config.items()}
     return {
         "topic": topic.name,
         "partitions": DEFAULT_PARTITIONS,
-        "topicConfiguration": {
-            "cleanup.policy": [config["cleanup.policy"]],
-            "retention.ms": int(config["retention.ms"]),
-            "max.message.bytes": int(config["max.message.bytes"]),
-        },
+        "topicConfiguration": config | {"cleanup.policy": [topic.config["cleanup.policy"]]},
         "bindingVersion": _BINDING,
     }
 
