@@ -24,6 +24,12 @@ from lockgate.runtime.producer import PRODUCER_ERRORS, Producer
 
 STANDBY_SECONDS = 1.0
 
+DATABASE_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that ends inside of a COPY (seen)
+)
+
 log = structlog.get_logger("lockgate.ledger")
 
 
@@ -63,7 +69,7 @@ class Ledger:
         while not stop.is_set():
             try:
                 await self._lead_or_wait(stop, backoff)
-            except (*KAFKA_ERRORS, asyncpg.PostgresError, asyncpg.InterfaceError, HeadMovedError) as error:
+            except (*KAFKA_ERRORS, *DATABASE_ERRORS, HeadMovedError) as error:
                 self.progress.trouble = f"{type(error).__name__}: {error}"
                 log.warning("starting over", trouble=self.progress.trouble, seconds=backoff.peek)
                 await _stopped_within(stop, backoff)
