@@ -4,6 +4,8 @@ Pure. Everything that fails here, or that is no event we know, goes to the dead 
 """
 
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,9 @@ MAX_VALUE_BYTES = 256 * 1024  # the largest event is `started`, which carries a 
 MAX_DEPTH = 32
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 16 * 1024
-MAX_INTEGER_DIGITS = 19  # above 2**63 no consumer in another language reads the same number
+MAX_INTEGER = 2**63  # beyond it neither the database nor a consumer in another language reads the same number
+
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,11 @@ def checked_value(value: bytes | None) -> bytes:
         raise UnreadableError("too-deep", f"JSON nested deeper than {MAX_DEPTH}")
     try:
         json.loads(
-            value, object_pairs_hook=_no_duplicates, parse_int=_bounded_int, parse_constant=_no_constant
+            value,
+            object_pairs_hook=_no_duplicates,
+            parse_int=_bounded_int,
+            parse_float=_finite,
+            parse_constant=_no_constant,
         )
     except UnreadableError:
         raise
@@ -84,20 +92,15 @@ def _is_text(raw: bytes) -> bool:
 
 
 def _depth(value: bytes) -> int:
-    """An upper bound of the nesting: brackets inside strings count too, which only honest depth ever reaches."""
+    """How deep the brackets outside of strings are nested; of what is no JSON, an upper bound."""
     if value.count(b"{") + value.count(b"[") <= MAX_DEPTH:
         return 0
     depth = deepest = 0
-    quoted = escaped = False
-    for byte in value:
-        if quoted:
-            escaped, quoted = (not escaped and byte == 0x5C), (escaped or byte != 0x22)
-        elif byte == 0x22:
-            quoted = True
-        elif byte in b"{[":
+    for found in _BRACKETS.finditer(value):
+        if found[0] in {b"{", b"["}:
             depth += 1
             deepest = max(deepest, depth)
-        elif byte in b"}]":
+        elif found[0] in {b"}", b"]"}:
             depth -= 1
     return deepest
 
@@ -112,9 +115,15 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _bounded_int(text: str) -> int:
-    if len(text.lstrip("-")) > MAX_INTEGER_DIGITS:
-        raise UnreadableError("invalid", f"a number of {len(text)} digits")
-    return int(text)
+    if len(text) > 20 or not -MAX_INTEGER <= (number := int(text)) < MAX_INTEGER:
+        raise UnreadableError("invalid", f"a whole number of {len(text)} digits; at most 64 bits are read")
+    return number
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise UnreadableError("invalid", f"the number {text[:40]} is too large to be read")
+    return number
 
 
 def _no_constant(text: str) -> None:

@@ -1,16 +1,19 @@
 """From raw records to events: checked, decoded, and found to be where and from whom they may be. Pure."""
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
-from lockgate.messages.message import Message, UnreadableError, decode
+from lockgate.messages.message import Message, UnreadableError, decode, event_id
 from lockgate.messages.payload import Payload
 from lockgate.messages.registry import OTHERS, payloads_of
-from lockgate.messages.topics import TOPICS, Kind
+from lockgate.messages.topics import TOPICS, Kind, Topic
 from lockgate.runtime import canonical
 from lockgate.runtime.checks import Record, checked_headers, checked_key, checked_value
 from lockgate.runtime.deadletter import Reason
 from lockgate.runtime.decider import SERVICES
 
+_WRITER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _PAYLOADS = {name: payloads_of(name) for name in TOPICS}
 
 
@@ -60,8 +63,10 @@ def _judged(record: Record, key: str | None, message: Message[Payload]) -> Item:
 
 
 def may_write(service: str, writer: str) -> bool:
-    """Whether a writer is of the service that owns a topic. Deployers carry their own names."""
-    return writer not in SERVICES | {"ledger"} if service == "deployer" else writer == service
+    """Whether a writer is of the service that owns a topic. Deployers carry their own names, which are DNS names."""
+    if service != "deployer":
+        return writer == service
+    return writer not in SERVICES | {"ledger"} and _WRITER.fullmatch(writer) is not None
 
 
 def _rejected(record: Record, reason: Reason, detail: str) -> Rejected:
@@ -70,17 +75,27 @@ def _rejected(record: Record, reason: Reason, detail: str) -> Rejected:
     if topic.kind is not Kind.INTERNAL or reason not in {Reason.INVALID, Reason.UNKNOWN_TYPE}:
         return Rejected(record, reason, detail)
     try:
-        origin = canonical.loads(record.value or b"")["customData"]["lockgate"]
+        raw = canonical.loads(record.value or b"")
+        origin, id_ = raw["customData"]["lockgate"], raw["context"]["id"]
         writer, key, number = origin["writer"], origin["key"], origin["number"]
     except (ValueError, TypeError, KeyError):
         return Rejected(record, reason, detail)
-    known = isinstance(writer, str) and isinstance(key, str) and isinstance(number, int)
-    if not known or not may_write(topic.writer, writer) or record.key != key.encode():
+    if not _is_place(record, topic, writer, key, number) or id_ != event_id(writer, key, number):
         return Rejected(record, reason, detail)
     return Rejected(record, reason, detail, writer, key, number)
 
 
+def _is_place(record: Record, topic: Topic, writer: Any, key: Any, number: Any) -> bool:
+    """Whether these are a writer of the topic, the record's key and an event number."""
+    texts = isinstance(writer, str) and isinstance(key, str) and may_write(topic.writer, writer)
+    return texts and record.key == key.encode() and type(number) is int and number >= 1
+
+
 def inlet_id(message: Message[Payload]) -> tuple[str, str]:
-    """CDEvents makes (source, id) unique; the type is added for producers that reuse an id for another fact."""
+    """CDEvents makes (source, id) unique; the type is added for producers that reuse an id for another fact.
+
+    Hashed: these texts come from outside and may be longer than an index of the database takes.
+    """
     fact = getattr(message.body, "event_type", message.body.type)
-    return (message.source, f"{message.id} {fact} {message.body.subject_id()}"[:4000])
+    parts = (message.source, message.id, fact, message.body.subject_id())
+    return (message.source[:200], canonical.sha256(canonical.dumps(parts)))
