@@ -43,4 +43,6 @@ def dead_letter(record: Record, reason: Reason, detail: str) -> tuple[Headers, b
     theirs = tuple(
         (f"{PREFIX}header_{name}", value) for name, value in record.headers[:64] if value is not None
     )
+    if record.key is None and record.value is None:  # which no client can send
+        return (*ours, (f"{PREFIX}value", b"null"), *theirs), b""
     return ours + theirs, record.value

@@ -7,7 +7,8 @@ next send makes a new one. What was sent twice because of it is dropped by the r
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -16,7 +17,8 @@ from lockgate.runtime.batch import Out
 
 SEND_SECONDS = 10.0
 STOP_SECONDS = 2.0
-MAX_BATCH_BYTES = 900_000
+MAX_BATCH_BYTES = 900_000  # what topics for events take at least; records are joined up to here
+MAX_RECORD_BYTES = 4_000_000  # a journal record or a dead letter alone may be larger; their topics take 4 MiB
 
 PRODUCER_ERRORS = (KafkaError, TimeoutError, OSError)
 
@@ -33,8 +35,10 @@ class Producer:
     async def send(self, topic: str, part: int, records: Sequence[Out]) -> None:
         """Raises one of PRODUCER_ERRORS if any record was not acknowledged; all of them are to be sent again."""
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._send(await self._started(), self._prefix + topic, part, records)
+            producer = await self._started()
+            for joined in _joined(records):
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._send(producer, self._prefix + topic, part, joined)
         except PRODUCER_ERRORS:
             await self.close()
             raise
@@ -42,8 +46,7 @@ class Producer:
     async def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            with contextlib.suppress(*PRODUCER_ERRORS):
-                await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+            await _stop(producer)
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -53,37 +56,59 @@ class Producer:
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=0,
-                max_batch_size=MAX_BATCH_BYTES,
-                max_request_size=8 * MAX_BATCH_BYTES,
+                max_batch_size=MAX_RECORD_BYTES,
+                max_request_size=2 * MAX_RECORD_BYTES,
                 request_timeout_ms=int(SEND_SECONDS * 1000),
             )
             try:
-                await producer.start()
+                async with asyncio.timeout(SEND_SECONDS):
+                    await producer.start()
             except BaseException:
-                with contextlib.suppress(*PRODUCER_ERRORS):
-                    await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+                await _stop(producer)
                 raise
             self._producer = producer
         return self._producer
 
     @staticmethod
     async def _send(producer: AIOKafkaProducer, topic: str, part: int, records: Sequence[Out]) -> None:
-        waiting = []
+        """One batch, acknowledged before the next is sent: one that fails is never overtaken."""
         batch = producer.create_batch()
         for record in records:
-            while _append(batch, record) is None:
-                if batch.record_count() == 0:
-                    raise ValueError(
-                        f"a record of {len(record.value or b'')} bytes is larger than a batch may be"
-                    )
-                waiting.append(await producer.send_batch(batch, topic, partition=part))
-                batch = producer.create_batch()
-        waiting.append(await producer.send_batch(batch, topic, partition=part))
-        for future in waiting:
-            await future
+            if not _append(batch, record):
+                raise ValueError(
+                    f"a record for {topic} has {_size(record)} bytes: more than a batch may have"
+                )
+        await (await producer.send_batch(batch, topic, partition=part))
 
 
-def _append(batch: object, record: Out) -> object:
-    return batch.append(  # type: ignore[attr-defined]  # aiokafka's BatchBuilder has no types
-        key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
-    )
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """Stops it in order, or its client alone: flushing hangs while the broker is away."""
+    with contextlib.suppress(*PRODUCER_ERRORS):
+        try:
+            await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+        except TimeoutError:
+            await asyncio.wait_for(producer.client.close(), STOP_SECONDS)
+
+
+def _joined(records: Sequence[Out]) -> Iterator[list[Out]]:
+    """The records in order, in groups of at most MAX_BATCH_BYTES, or of one that is larger."""
+    group: list[Out] = []
+    size = 0
+    for record in records:
+        if group and size + _size(record) > MAX_BATCH_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(record)
+        size += _size(record)
+    if group:
+        yield group
+
+
+def _size(record: Out) -> int:
+    headers = sum(len(name) * 4 + len(value) + 10 for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers + 50
+
+
+def _append(batch: Any, record: Out) -> bool:
+    added = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
+    return added is not None
