@@ -7,6 +7,7 @@ again is harmless: numbers are contiguous and readers keep high-water marks. Tal
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 POLL_SECONDS = 0.2  # how soon another replica's commit is noticed without being told
 READ_AT_ONCE = 500
 PRUNE_SECONDS = 1.0
-_SECOND = frozenset(t.name for t in (*JOURNALS.values(), *DEAD_LETTERS.values()))
+_FIRST = frozenset(t.name for t in (*JOURNALS.values(), *DEAD_LETTERS.values()))
 
 
 @dataclass(slots=True)
@@ -47,6 +48,9 @@ class Relay:
         self._lanes: dict[int, _Lane] = {}
         self._wanted: set[int] = set()
         self._connection: asyncpg.Connection[Any] | None = None
+        self._taken_for: set[int] = set()
+        self._looked = 0.0
+        self._pruned = 0.0
         self._wake = asyncio.Event()
         self._backoff = Backoff(0.05, 5.0)
 
@@ -68,14 +72,9 @@ class Relay:
 
     async def run(self) -> None:
         """Publishes until it is cancelled. An error of Kafka or PostgreSQL is retried for ever, with capped backoff."""
-        pruned = asyncio.get_running_loop().time()
-        told = False
         while True:
             try:
-                await self._round(look=not told)
-                if asyncio.get_running_loop().time() - pruned > PRUNE_SECONDS:
-                    await self._prune()
-                    pruned = asyncio.get_running_loop().time()
+                await self._round()
                 self._backoff.reset()
             except (*PRODUCER_ERRORS, *RETRYABLE) as error:
                 METRICS.relay_errors.inc()
@@ -83,22 +82,16 @@ class Relay:
                 await self._let_go()
                 await self._backoff.wait()
                 continue
-            told = await self._told()
-
-    async def _told(self) -> bool:
-        """Waits until something was handed over; False if the time to look for other replicas' commits came first."""
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return False
-        return True
+            with contextlib.suppress(TimeoutError):  # the time to look for other replicas' commits
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
 
     async def drain(self, seconds: float) -> bool:
         """Sends what is left, for a bounded time. True if nothing is left."""
         try:
             async with asyncio.timeout(seconds):
-                await self._round(look=True)
+                self._looked = 0.0
+                await self._round()
         except (TimeoutError, *PRODUCER_ERRORS, *RETRYABLE):
             return False
         return True
@@ -107,31 +100,37 @@ class Relay:
         await self._let_go()
         await self._producer.close()
 
-    async def _round(self, *, look: bool) -> None:
+    async def _round(self) -> None:
+        """Sends what there is. Marks it pass by pass, so that a steady stream is marked and pruned as well."""
         self._wake.clear()
         connection = await self._connected()
         await self._take_lanes(connection)
-        if look and self._lanes:
+        progress = True
+        while progress and self._wanted == self._taken_for:
+            await self._look(connection)
+            progress = False
+            for part, lane in list(self._lanes.items()):
+                progress |= await self._send_some(connection, part, lane)
+            await self._mark()
+            await self._prune(connection)
+
+    async def _look(self, connection: "asyncpg.Connection[Any]") -> None:
+        """What others committed for these partitions, or this replica without learning of it."""
+        if self._lanes and _now() - self._looked >= POLL_SECONDS:
             for row in await connection.fetch(
                 "select part, next_seq from relay where part = any($1::int[])", list(self._lanes)
             ):
                 self._lanes[row["part"]].end = row["next_seq"]
-        progress = True
-        while progress:
-            progress = False
-            for part, lane in list(self._lanes.items()):
-                progress |= await self._send_some(connection, part, lane)
-        await self._mark()
+            self._looked = _now()
 
     async def _send_some(self, connection: "asyncpg.Connection[Any]", part: int, lane: _Lane) -> bool:
         records = await self._next_records(connection, part, lane)
         if not records:
             return False
-        await connection.fetchval(
-            "select 1", timeout=5.0
-        )  # the lock is held as long as this connection lives
-        first = [r for r in records if r.topic in _SECOND]
-        for group in (first, [r for r in records if r.topic not in _SECOND]):
+        # The lock is held as long as this connection lives.
+        await connection.fetchval("select 1", timeout=5.0)
+        first = [r for r in records if r.topic in _FIRST]
+        for group in (first, [r for r in records if r.topic not in _FIRST]):
             for topic in dict.fromkeys(r.topic for r in group):
                 await self._producer.send(topic, part, [r for r in group if r.topic == topic])
         lane.next += len(records)
@@ -165,6 +164,7 @@ class Relay:
         return [Out(part, r["topic"], r["key"], _headers(r["headers"]), r["value"]) for r in rows]
 
     async def _take_lanes(self, connection: "asyncpg.Connection[Any]") -> None:
+        self._taken_for = self._wanted
         for part in sorted(set(self._lanes) - self._wanted):
             del self._lanes[part]
             await connection.execute("select pg_advisory_unlock(hashtext($1), $2)", self._schema, part)
@@ -175,6 +175,7 @@ class Relay:
                 continue
             row = await connection.fetchrow("select sent, next_seq from relay where part = $1", part)
             self._lanes[part] = _Lane(row["sent"], row["sent"], row["next_seq"]) if row else _Lane(0, 0)
+            self._looked = 0.0
 
     async def _mark(self) -> None:
         moved = {part: lane.next for part, lane in self._lanes.items() if lane.next > lane.marked}
@@ -190,13 +191,14 @@ class Relay:
         for part, sent in moved.items():
             self._lanes[part].marked = sent
 
-    async def _prune(self) -> None:
-        if self._lanes and self._connection is not None:
-            await self._connection.execute(
+    async def _prune(self, connection: "asyncpg.Connection[Any]") -> None:
+        if self._lanes and _now() - self._pruned >= PRUNE_SECONDS:
+            await connection.execute(
                 "delete from outbox o using relay r where o.part = r.part and o.seq < r.sent and o.part = any($1::int[])",
                 list(self._lanes),
                 timeout=10.0,
             )
+            self._pruned = _now()
 
     async def _connected(self) -> "asyncpg.Connection[Any]":
         if self._connection is None or self._connection.is_closed():
@@ -216,3 +218,7 @@ class Relay:
 
 def _headers(packed: bytes) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, value) for name, value in unpack(packed) if value is not None)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
