@@ -86,6 +86,10 @@ class Batch:
         first = self.offsets[place][0] if place in self.offsets else expected
         self.offsets[place] = (first, record.offset + 1)
 
+    def guard(self, place: tuple[str, int], expected: int) -> None:
+        """Makes the batch fail as a whole if another replica has read on from this place."""
+        self.offsets.setdefault(place, (expected, expected))
+
     @property
     def empty(self) -> bool:
         return not (self.offsets or self.keys or self.park or self.unpark or self.out)

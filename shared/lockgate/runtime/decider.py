@@ -125,6 +125,8 @@ def sealed(record: Mapping[str, Any]) -> bytes:
 def _check(core: Core, case: Case, step: Step) -> None:
     if step.forward and case.key != EVERY:
         raise ValueError(f"the decision under {case.key!r} forwards to {step.forward}: only `*` may")
+    if EVERY in step.forward or len(set(step.forward)) != len(step.forward):
+        raise ValueError(f"`*` forwards to {step.forward}: only to applications, to each once")
     for change in step.rows:
         if change.row is not None and type(change.row) is not core.rows.get(change.kind):
             raise TypeError(f"a row of the kind {change.kind!r} is a {type(change.row).__name__}")

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from lockgate.messages.decision import CancelTimer, Core, Input, NotLoaded, RowKey, SetTimer, StartWork, Step
-from lockgate.messages.message import encode
+from lockgate.messages.message import Headers, encode
 from lockgate.messages.topics import JOURNALS, Topic
 from lockgate.messages.values import Cause
 from lockgate.runtime.batch import Batch, Out, TimerRow, WorkRow
+from lockgate.runtime.checks import MAX_VALUE_BYTES
 from lockgate.runtime.decider import ABSENT, Case, Decision, Loaded, decide
 from lockgate.runtime.state import State
 
@@ -39,6 +40,22 @@ class Origin:
     links: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One decision and its events as they will be published."""
+
+    key: str
+    decision: Decision
+    events: tuple[tuple[Headers, bytes], ...]
+
+
+MAX_JOURNAL_BYTES = 3 << 20  # the journal topics take 4 MiB; the relay sends it in one piece
+
+
+class TooLargeError(ValueError):
+    """A decision that no topic could hold: a bug of the core, found before anything is written."""
+
+
 class _Overlay(dict[RowKey, Loaded]):
     """The rows as one input's decisions see them: what they changed, over what is cached."""
 
@@ -53,13 +70,11 @@ class Deciding:
         self._state = state
         self._part_of = part_of
 
-    async def decisions(
-        self, given: Input, keys: Sequence[str], origin: Origin, now: datetime
-    ) -> list[tuple[str, Decision]]:
+    async def decisions(self, given: Input, keys: Sequence[str], origin: Origin, now: datetime) -> list[Made]:
         """One decision per key; those of forwarded keys follow. Whatever the core raises comes out."""
         overlay = _Overlay()
         counts: dict[str, tuple[int, int]] = {}
-        made: list[tuple[str, Decision]] = []
+        made: list[Made] = []
         queue = deque(keys)
         while queue:
             key = queue.popleft()
@@ -80,7 +95,7 @@ class Deciding:
             counts[key] = (decision.number, events + len(decision.messages))
             for row_key, (row, _) in decision.rows.items():
                 overlay[row_key] = ABSENT if row is None else Loaded(decision.number, row)
-            made.append((key, decision))
+            made.append(_made(key, decision))
             queue.extend(decision.step.forward)
         return made
 
@@ -94,11 +109,10 @@ class Deciding:
                 wanted |= set(more.keys)
                 await self._state.need_rows(more.keys)
 
-    def record(
-        self, batch: Batch, decisions: Sequence[tuple[str, Decision]], causes: tuple[Cause, ...]
-    ) -> None:
-        """Puts decisions into the batch, and into what is cached."""
-        for key, decision in decisions:
+    def record(self, batch: Batch, decisions: Sequence[Made], causes: tuple[Cause, ...]) -> None:
+        """Puts decisions into the batch, and into what is cached. Nothing in here raises."""
+        for made in decisions:
+            key, decision = made.key, made.decision
             before, events = self._state.keys[key]
             counts = (decision.number, events + len(decision.messages))
             self._state.keys[key] = counts
@@ -106,15 +120,14 @@ class Deciding:
             for row_key, (row, body) in decision.rows.items():
                 self._state.rows[row_key] = ABSENT if row is None else Loaded(decision.number, row)
                 batch.rows[row_key] = (decision.number, body)
-            self._publish(batch, key, decision)
+            self._publish(batch, made)
             self._schedule(batch, key, decision.number, decision.step, causes)
             batch.decisions += 1
 
-    def _publish(self, batch: Batch, key: str, decision: Decision) -> None:
-        part, raw = self._part_of(key), key.encode()
-        batch.out.append(Out(part, JOURNALS[self._who.service].name, raw, (), decision.journal))
-        for message in decision.messages:
-            batch.out.append(Out(part, self._who.writes.name, raw, *encode(message)))
+    def _publish(self, batch: Batch, made: Made) -> None:
+        part, raw = self._part_of(made.key), made.key.encode()
+        batch.out.append(Out(part, JOURNALS[self._who.service].name, raw, (), made.decision.journal))
+        batch.out.extend(Out(part, self._who.writes.name, raw, *event) for event in made.events)
 
     def _schedule(self, batch: Batch, key: str, number: int, step: Step, causes: tuple[Cause, ...]) -> None:
         part = self._part_of(key)
@@ -135,3 +148,13 @@ class Deciding:
                 else None
             )
             batch.work[key, work.name] = row
+
+
+def _made(key: str, decision: Decision) -> Made:
+    events = tuple(encode(message) for message in decision.messages)
+    if len(decision.journal) > MAX_JOURNAL_BYTES:
+        raise TooLargeError(f"the journal record of {key!r} has {len(decision.journal)} bytes")
+    for message, (_, value) in zip(decision.messages, events, strict=True):
+        if len(value) > MAX_VALUE_BYTES:
+            raise TooLargeError(f"{message.body.type} has {len(value)} bytes; {MAX_VALUE_BYTES} are read")
+    return Made(key, decision, events)

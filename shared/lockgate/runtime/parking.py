@@ -38,14 +38,22 @@ def hold(
     waiting = parked.get((writer, message.key))
     if mark is not None and number <= mark:
         return Hold.SEEN
-    numbers = {row.number for row in waiting or () if row.number is not None}
-    if number in numbers:
-        return Hold.SEEN
-    if numbers and number > min(numbers):
-        return Hold.ORDER
+    if waiting and (behind := _behind(number, waiting)):
+        return behind
     if mark is not None and number > mark + 1:
         return Hold.GAP
     for cause in message.after:
         if reads(cause.writer) and marks.get((cause.writer, cause.key), 0) < cause.number:
             return Hold.CAUSE
     return None
+
+
+def _behind(number: int, waiting: deque[ParkedRow]) -> Hold | None:
+    """Whether the event waits already, or has to wait behind what does. Mostly it comes after the last that waits."""
+    last = waiting[-1].number
+    if last is not None and number > last:
+        return Hold.ORDER
+    numbers = {row.number for row in waiting if row.number is not None}
+    if number in numbers:
+        return Hold.SEEN
+    return Hold.ORDER if numbers and number > min(numbers) else None

@@ -1,12 +1,14 @@
 """What a replica remembers of the database for the keys of its partitions: counters, rows, marks, parked events.
 
-A cache and nothing more: any conflict or error empties it. Keys of other partitions are forgotten after each
-batch, since another replica decides for them. Talks to the store.
+A cache and nothing more: any conflict or error empties it. What another replica may change before the next
+batch is forgotten after each one. Talks to the store.
 """
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+
+from pydantic import ValidationError
 
 from lockgate.messages.decision import Core, RowKey
 from lockgate.runtime.batch import ParkedRow
@@ -15,9 +17,12 @@ from lockgate.runtime.parking import Hold
 from lockgate.runtime.store import Store
 
 MAX_ROWS = 100_000
+MAX_KEYS = 100_000
 
 
 class State:
+    """`owns` says whether this replica alone decides for a key, so that what it remembers of it stays true."""
+
     def __init__(self, store: Store, core: Core, owns: Callable[[str], bool]) -> None:
         self._store = store
         self._core = core
@@ -27,41 +32,51 @@ class State:
         self.marks: dict[tuple[str, str], int] = {}
         self.seen: set[tuple[str, str]] = set()
         self.parked: dict[tuple[str, str], deque[ParkedRow]] = defaultdict(deque)
-        self._marked: set[str] = set()
+        self._marked: dict[str, None] = {}
+        self._foreign: set[str] = set()
 
     def forget(self) -> None:
-        for cache in (self.keys, self.rows, self.marks, self.seen, self.parked, self._marked):
-            cache.clear()
+        self._forget_cached()
+        self.parked.clear()
 
     def forget_foreign(self) -> None:
-        """After a batch: what another replica may change before the next one."""
+        """After a batch: what another replica may change before the next one, and all if it has become too much."""
         self.seen.clear()
-        foreign = {key for key in (*self.keys, *self._marked) if not self._owns(key)}
-        foreign |= (
-            {key.key for key in self.rows if not self._owns(key.key)} if foreign or len(self.rows) else set()
-        )
-        if foreign or len(self.rows) > MAX_ROWS:
-            self.keys = {key: value for key, value in self.keys.items() if key not in foreign}
-            self.marks = {mark: value for mark, value in self.marks.items() if mark[1] not in foreign}
-            self._marked -= foreign
-            rows = self.rows if len(self.rows) <= MAX_ROWS else {}
-            self.rows = {key: value for key, value in rows.items() if key.key not in foreign}
+        if max(len(self.keys), len(self._marked)) > MAX_KEYS or len(self.rows) > MAX_ROWS:
+            self._forget_cached()
+        elif foreign := self._foreign:
+            for key in foreign:
+                self.keys.pop(key, None)
+                self._marked.pop(key, None)
+            for mark in [mark for mark in self.marks if mark[1] in foreign]:
+                del self.marks[mark]
+            for row in [row for row in self.rows if row.key in foreign]:
+                del self.rows[row]
+            foreign.clear()
 
     async def need_keys(self, keys: Iterable[str]) -> None:
         if missing := sorted(set(keys) - self.keys.keys()):
             found = await self._store.load_keys(missing)
             self.keys.update({key: found.get(key, (0, 0)) for key in missing})
+            self._note_foreign(missing)
 
     async def need_marks(self, keys: Iterable[str]) -> None:
-        if missing := sorted(set(keys) - self._marked):
+        if missing := sorted(set(keys) - self._marked.keys()):
             self.marks.update(await self._store.load_marks(missing))
-            self._marked |= set(missing)
+            self._marked.update(dict.fromkeys(missing))
+            self._note_foreign(missing)
 
-    async def need_rows(self, keys: Collection[RowKey]) -> None:
+    async def need_rows(self, keys: Collection[RowKey], *, if_valid: bool = False) -> None:
+        """Loads rows. `if_valid` leaves those out that today's core cannot read; else they raise."""
         if missing := sorted(set(keys) - self.rows.keys()):
             found = await self._store.load_rows(missing)
+            self._note_foreign({key.key for key in missing})
             for key in missing:
-                self.rows[key] = self._loaded(key, found[key]) if key in found else ABSENT
+                try:
+                    self.rows[key] = self._loaded(key, found[key]) if key in found else ABSENT
+                except (ValidationError, KeyError, TypeError, ValueError):
+                    if not if_valid:
+                        raise
 
     async def need_seen(self, ids: Iterable[tuple[str, str]]) -> None:
         if ids := sorted(set(ids)):
@@ -72,6 +87,13 @@ class State:
             # A core that raised, or could not read, may be a newer one now: it gets another try, in order.
             again = row.reason in {Hold.DECIDE, Hold.UNDECODABLE}
             self.parked[row.writer, row.key].append(replace(row, reason=Hold.ORDER) if again else row)
+
+    def _forget_cached(self) -> None:
+        for cache in (self.keys, self.rows, self.marks, self.seen, self._marked, self._foreign):
+            cache.clear()
+
+    def _note_foreign(self, keys: Iterable[str]) -> None:
+        self._foreign.update(key for key in keys if not self._owns(key))
 
     def _loaded(self, key: RowKey, found: tuple[int, dict[str, object]]) -> Loaded:
         version, body = found

@@ -88,7 +88,7 @@ begin
     end if;
 
     insert into {schema}.marks select * from unnest(mwriter, mkey, mnumber)
-    on conflict (writer, key) do update set number = excluded.number;
+    on conflict (writer, key) do update set number = greatest({schema}.marks.number, excluded.number);
 
     if cardinality(opart) > 0 then
         insert into {schema}.relay select p, 0, 0 from unnest(opart) p group by p order by p on conflict do nothing;

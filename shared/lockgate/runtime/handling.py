@@ -1,0 +1,234 @@
+"""What becomes of one record: it is decided, passed over, parked, or a dead letter; and what waited, once it may go on.
+
+Nothing here writes: what is to be written is put into the batch. Talks to the state (and through it to the store).
+"""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from lockgate.messages.decision import Core, Input, RowKey
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
+from lockgate.messages.topics import DEAD_LETTERS, TOPICS, Kind
+from lockgate.messages.values import Cause
+from lockgate.runtime import canonical
+from lockgate.runtime.batch import Batch, Out, ParkedRow, Place
+from lockgate.runtime.checks import Record
+from lockgate.runtime.deadletter import dead_letter
+from lockgate.runtime.decider import causes_of
+from lockgate.runtime.deciding import Deciding, Identity, Origin
+from lockgate.runtime.metrics import METRICS
+from lockgate.runtime.parking import Hold, hold
+from lockgate.runtime.reading import Item, Readable, Rejected, inlet_id, read
+from lockgate.runtime.state import State
+from lockgate.runtime.store import RETRYABLE
+
+log = structlog.get_logger()
+
+_STUCK = {Hold.DECIDE, Hold.UNDECODABLE}
+
+
+class Handling:
+    def __init__(self, who: Identity, core: Core, state: State, deciding: Deciding) -> None:
+        self._who = who
+        self._core = core
+        self._state = state
+        self._deciding = deciding
+        self._heads: dict[Place, Item] = {}
+        names = {topic.writer for topic in who.reads if topic.kind is Kind.INTERNAL}
+        self._writers_read = names
+        self._deployers_read = "deployer" in names
+        self._services = {topic.writer for topic in TOPICS.values()}
+
+    def forget(self) -> None:
+        self._heads.clear()
+
+    async def preload(self, messages: Sequence[Message[Payload]]) -> None:
+        """Loads at once what the batch certainly needs, so that deciding seldom waits.
+
+        What a core or a row raises here it raises again where the event is decided, alone; there it is parked.
+        """
+        keys: set[str] = set()
+        rows: set[RowKey] = set()
+        for message in messages:
+            try:
+                under = self._core.keys(message)
+                rows.update(row for key in under for row in self._core.touches(key, message))
+                keys.update(under)
+            except Exception as error:  # noqa: BLE001  # a bug of the core, which is met again where it is parked
+                log.debug("the core raised; the event will be parked", error=repr(error))
+        await self._state.need_keys(keys)
+        await self._need_marks(messages)
+        await self._state.need_rows(rows, if_valid=True)
+        await self._state.need_seen(inlet_id(m) for m in messages if m.number is None)
+
+    async def take(self, batch: Batch, item: Item, now: datetime) -> None:
+        match item:
+            case Rejected(writer=str() as writer, key=str() as key):
+                self._park(
+                    batch,
+                    ParkedRow(item.record, writer, key, item.number, Hold.UNDECODABLE, item.detail[:1000]),
+                )
+            case Rejected():
+                self._bury(batch, item)
+            case Readable(message=message) if message.number is None:
+                await self._take_inlet(batch, item.record, message, now)
+            case Readable(message=message):
+                await self._take_internal(batch, item.record, message, now)
+
+    async def alone(
+        self, batch: Batch, key: str, given: Input, causes: tuple[Cause, ...], now: datetime
+    ) -> None:
+        """A timer, a report or the start: nothing waits behind it, so what the core raises is the caller's."""
+        decisions = await self._deciding.decisions(given, (key,), Origin({}, causes), now)
+        self._deciding.record(batch, decisions, causes)
+
+    def set_aside(self, batch: Batch, record: Record, error: str) -> None:
+        """Parks a record whose outcome cannot be written, without deciding it."""
+        match read(record):
+            case Rejected() as item:
+                self._bury(batch, item)
+            case Readable(message=message):
+                if message.number is None:
+                    batch.seen[inlet_id(message)] = None
+                self._park(batch, _stuck(record, message, error))
+
+    async def _take_inlet(
+        self, batch: Batch, record: Record, message: Message[Payload], now: datetime
+    ) -> None:
+        id_ = inlet_id(message)
+        if id_ in self._state.seen or id_ in batch.seen:
+            METRICS.duplicates.labels(record.topic).inc()
+            return
+        batch.seen[id_] = None
+        await self._decide_or_park(batch, record, message, now)
+
+    async def _take_internal(
+        self, batch: Batch, record: Record, message: Message[Payload], now: datetime
+    ) -> None:
+        why = hold(message, self._state.marks, self._state.parked, self.reads_writer)
+        if why is None:
+            await self._decide_or_park(batch, record, message, now)
+        elif why is Hold.SEEN:
+            METRICS.duplicates.labels(record.topic).inc()
+        else:
+            after = [str(tuple(cause)) for cause in message.after]
+            detail = f"event {message.number} of {message.writer} follows from {after}"[:1000]
+            writer = message.writer or ""
+            self._park(batch, ParkedRow(record, writer, message.key, message.number, why, detail))
+
+    async def _decide_or_park(
+        self, batch: Batch, record: Record, message: Message[Payload], now: datetime
+    ) -> bool:
+        """Decides under each key that the event is for. If the core raises, the event and what follows it wait."""
+        origin = Origin(_place(record), causes_of(message), (message.id,))
+        try:
+            decisions = await self._deciding.decisions(message, self._core.keys(message), origin, now)
+        except RETRYABLE:
+            raise
+        except Exception as error:  # a bug of the core: it must not take the events of other keys with it
+            log.exception(
+                "decide raised; the key waits", key=message.key, type=message.body.type, topic=record.topic
+            )
+            self._park(batch, _stuck(record, message, repr(error)))
+            return False
+        if message.writer is not None and message.number is not None:
+            mark = (message.writer, message.key)
+            self._state.marks[mark] = batch.marks[mark] = message.number
+        self._deciding.record(batch, decisions, origin.causes)
+        return True
+
+    # --- what waits -----------------------------------------------------------------------------------------
+
+    async def release(self, batch: Batch, now: datetime) -> list[Record]:
+        """Takes back, in order, what waited for a cause that has come. Returns the records that wait no longer."""
+        released: list[Record] = []
+        progress = bool(self._state.parked)
+        while progress:
+            progress = False
+            heads = [
+                queue for queue in self._state.parked.values() if queue and queue[0].reason not in _STUCK
+            ]
+            items = [self._head(queue[0]) for queue in heads]
+            await self._need_marks([item.message for item in items if isinstance(item, Readable)])
+            for waiting, item in zip(heads, items, strict=True):
+                record = waiting[0].record
+                if await self._release_head(batch, waiting, item, now):
+                    progress = True
+                    released.append(record)
+        for name in [name for name, queue in self._state.parked.items() if not queue]:
+            del self._state.parked[name]
+        return released
+
+    async def _release_head(self, batch: Batch, waiting: deque[ParkedRow], item: Item, now: datetime) -> bool:
+        row = waiting[0]
+        if not isinstance(item, Readable):
+            waiting[0] = replace(row, reason=Hold.UNDECODABLE)
+            return False
+        why = hold(item.message, self._state.marks, {}, self.reads_writer)
+        if why not in {None, Hold.SEEN}:
+            return False
+        waiting.popleft()
+        place = _place_of(row.record)
+        if batch.park.pop(place, None) is None:
+            batch.unpark[place] = None
+        if why is None and not await self._decide_or_park(batch, row.record, item.message, now):
+            waiting.rotate(1)  # it was parked again, for another reason: it stays the first
+            batch.unpark.pop(place, None)
+            return False
+        self._heads.pop(place, None)
+        return True
+
+    def _head(self, row: ParkedRow) -> Item:
+        """What the first of a queue says; read once, since it is looked at with every batch."""
+        place = _place_of(row.record)
+        if place not in self._heads:
+            self._heads[place] = read(row.record)
+        return self._heads[place]
+
+    def _park(self, batch: Batch, row: ParkedRow) -> None:
+        log.warning(
+            "parked", writer=row.writer, key=row.key, number=row.number, reason=row.reason, detail=row.detail
+        )
+        batch.park[_place_of(row.record)] = row
+        self._state.parked[row.writer, row.key].append(row)
+
+    def _bury(self, batch: Batch, item: Rejected) -> None:
+        record = item.record
+        METRICS.dead.labels(item.reason).inc()
+        topic = DEAD_LETTERS[self._who.service].name
+        batch.out.append(
+            Out(record.partition, topic, record.key, *dead_letter(record, item.reason, item.detail))
+        )
+
+    async def _need_marks(self, messages: Sequence[Message[Payload]]) -> None:
+        internal = [message for message in messages if message.number is not None]
+        await self._state.need_marks({m.key for m in internal} | {c.key for m in internal for c in m.after})
+
+    def reads_writer(self, writer: str) -> bool:
+        """Whether this service reads what a writer writes; deployers carry their own names."""
+        return writer in self._writers_read or (self._deployers_read and writer not in self._services)
+
+    def count_parked(self) -> None:
+        counts = Counter(row.reason for queue in self._state.parked.values() for row in queue)
+        for reason in Hold:
+            METRICS.parked.labels(reason).set(counts[reason])
+
+
+def _stuck(record: Record, message: Message[Payload], error: str) -> ParkedRow:
+    writer = message.writer or f"inlet:{record.topic}"
+    return ParkedRow(record, writer, message.key, message.number, Hold.DECIDE, error[:1000])
+
+
+def _place_of(record: Record) -> Place:
+    return (record.topic, record.partition, record.offset)
+
+
+def _place(record: Record) -> dict[str, Any]:
+    sha256 = canonical.sha256(record.value or b"")
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset, "sha256": sha256}
