@@ -3,6 +3,7 @@
 Talks to PostgreSQL only. Every statement has a timeout; a lost connection is the caller's to retry.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,7 +17,9 @@ from lockgate.runtime import canonical
 from lockgate.runtime.batch import Batch, ParkedRow, TimerRow, WorkRow, pack, unpack, unpacked_causes
 from lockgate.runtime.checks import Record
 
-STATEMENT_SECONDS = 15.0
+STATEMENT_SECONDS = 10.0
+READY_AT_ONCE = 5_000
+ANSWER_SECONDS = 15.0  # the pool waits for a cancelled statement without a bound of its own
 
 DATABASE_ERRORS: tuple[type[Exception], ...] = (
     OSError,
@@ -31,8 +34,7 @@ RETRYABLE: tuple[type[Exception], ...] = (
     *DATABASE_ERRORS,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
+    asyncpg.TransactionRollbackError,  # deadlock, serialization, outcome unknown
     asyncpg.ReadOnlySQLTransactionError,
 )
 
@@ -75,7 +77,11 @@ class Store:
             },
         )
         store = cls(pool, schema)
-        await store.migrate()
+        try:
+            await store.migrate()
+        except BaseException:
+            pool.terminate()
+            raise
         return store
 
     async def close(self) -> None:
@@ -106,7 +112,7 @@ class Store:
         ConflictError if another replica was first; then nothing was written.
         """
         try:
-            rows = await self._pool.fetch(_APPLY, *_arguments(batch))
+            rows = await self._fetch(_APPLY, *_arguments(batch))
         except asyncpg.PostgresError as error:
             if error.sqlstate in _CONFLICTS:
                 raise ConflictError(str(error)) from None
@@ -114,11 +120,12 @@ class Store:
         return rows[0]["at"], {int(part): base for part, base in json.loads(rows[0]["bases"]).items()}
 
     async def now(self) -> datetime:
-        value: datetime = await self._pool.fetchval("select clock_timestamp()")
+        value: datetime = (await self._fetch("select clock_timestamp() as now"))[0]["now"]
         return value
 
     async def ping(self) -> None:
-        await self._pool.fetchval("select 1", timeout=2.0)
+        async with asyncio.timeout(2.0):
+            await self._pool.fetchval("select 1", timeout=2.0)
 
     async def load_offsets(self, parts: Sequence[int]) -> dict[tuple[str, int], int]:
         rows = await self._fetch(
@@ -128,9 +135,12 @@ class Store:
 
     async def begin_offsets(self, places: Iterable[tuple[str, int, int]]) -> None:
         """Creates the offset rows of partitions that were never read."""
-        await self._pool.executemany(
-            "insert into offsets values ($1, $2, $3) on conflict do nothing",
-            list(places),
+        topics, parts, offsets = zip(*places, strict=True)
+        await self._fetch(
+            "insert into offsets select * from unnest($1::text[], $2::int[], $3::bigint[]) on conflict do nothing",
+            topics,
+            parts,
+            offsets,
         )
 
     async def load_keys(self, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
@@ -200,8 +210,9 @@ class Store:
     async def ready_work(self, parts: Sequence[int]) -> list[tuple[WorkRow, int]]:
         """The work of these partitions that may run now, with the number of failed attempts."""
         rows = await self._fetch(
-            "select * from work where part = any($1::int[]) and not_before <= clock_timestamp() order by not_before limit 5000",
+            "select * from work where part = any($1::int[]) and not_before <= clock_timestamp() order by not_before limit $2",
             list(parts),
+            READY_AT_ONCE,
         )
         return [
             (
@@ -228,13 +239,11 @@ class Store:
 
     async def forget_seen(self, days: int) -> None:
         """Removes the ids of inlet events that are older than the inlets keep events."""
-        await self._pool.execute(
-            "delete from seen where at < clock_timestamp() - make_interval(days => $1)", days
-        )
+        await self._fetch("delete from seen where at < clock_timestamp() - make_interval(days => $1)", days)
 
     async def delay_work(self, row: WorkRow, seconds: float) -> None:
         """A piece of work raised: it is tried again after a while."""
-        await self._pool.execute(
+        await self._fetch(
             "update work set attempts = attempts + 1, not_before = clock_timestamp() + make_interval(secs => $4)"
             " where key = $1 and name = $2 and set_by = $3",
             row.key,
@@ -244,7 +253,8 @@ class Store:
         )
 
     async def _fetch(self, sql: str, *arguments: Any) -> list[Any]:
-        rows: list[Any] = await self._pool.fetch(sql, *arguments)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            rows: list[Any] = await self._pool.fetch(sql, *arguments)
         return rows
 
 
