@@ -5,20 +5,19 @@ Talks to the reader.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
-from lockgate.runtime.clock import Clock
 from lockgate.runtime.engine import Engine
 from lockgate.runtime.metrics import METRICS
-from lockgate.runtime.reader import KAFKA_ERRORS, Reader
+from lockgate.runtime.reader import Reader
+from lockgate.runtime.subscription import KAFKA_ERRORS
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
 GAP_SECONDS = 5.0  # so long without a look at the ends is a gap: broker away, process stopped, no partitions
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Ends = dict[tuple[str, int], int]
 
@@ -28,21 +27,35 @@ class StalledError(Exception):
 
 
 class Progress:
-    def __init__(self, reader: Reader, engine: Engine, clock: Clock, stall_seconds: float) -> None:
+    """`gaps` counts the times that reading began, or began again: after a start, an assignment, an outage."""
+
+    def __init__(self, reader: Reader, engine: Engine, stall_seconds: float) -> None:
         self._reader = reader
         self._engine = engine
-        self._clock = clock
         self._stall = stall_seconds
         self._looked: float | None = None
+        self._resumed = 0.0
         self._advanced = 0.0
+        self._owned: set[int] = set()
         self._seen: Ends = {}
-        self.resumed_at = LONG_AGO
+        self.gaps = 0
         self.stalled = False
+
+    @property
+    def continuous(self) -> bool:
+        """Whether reading has gone on without a gap until now."""
+        return not self._reader.stale and self._looked is not None and _now() - self._looked <= GAP_SECONDS
+
+    def own(self, parts: set[int]) -> None:
+        """Partitions that this replica did not have may have been read by nobody for a while."""
+        if parts - self._owned:
+            self._gap()
+        self._owned = set(parts)
 
     def caught_up(self, ends: Ends) -> bool:
         """Whether everything up to these ends is handled and committed. Only meaningful under the engine's lock."""
         return not self._reader.stale and all(
-            self._engine.next.get(place, 0) >= end for place, end in ends.items()
+            place in self._engine.next and self._engine.next[place] >= end for place, end in ends.items()
         )
 
     async def read_up_to(self, ends: Ends, seconds: float) -> bool:
@@ -57,40 +70,49 @@ class Progress:
 
     def had_gap_within(self, grace: timedelta) -> bool:
         """Whether our own reading resumed so lately that others have not had `grace` to be heard since."""
-        return self._looked is None or self._clock.now() < self.resumed_at + grace
+        return not self.continuous or _now() < self._resumed + grace.total_seconds()
 
     async def run(self) -> None:
         """Looks at the ends again and again. Raises once the consumer stopped advancing: a restart mends it."""
+        self._advanced = _now()
         while not self.stalled:
             await self._look()
             await asyncio.sleep(LOOK_SECONDS)
         raise StalledError(f"no record was handled for {self._stall:.0f} s while there is lag")
 
     async def _look(self) -> None:
-        now = asyncio.get_running_loop().time()
+        """The lag counts as soon as the broker answers, also while the reader fails to read from it."""
         parts = set(self._engine.owned)
-        if not parts or self._reader.stale:
-            self._advanced = now
+        if not parts or (self._reader.stale and not self._reader.failing):
+            self._advanced = _now()
             return
         try:
             ends = await self._reader.ends(parts)
         except KAFKA_ERRORS as error:
             log.warning("the ends of the topics cannot be read", error=repr(error))
-            self._advanced = now
+            self._advanced = _now()
             return
-        now = asyncio.get_running_loop().time()
-        if self._looked is None or now - self._looked > GAP_SECONDS:
-            self.resumed_at = self._clock.now()
-        self._looked = now
-        self._measure(ends, now)
+        if not self._reader.stale:
+            if self._looked is None or _now() - self._looked > GAP_SECONDS:
+                self._gap()
+            self._looked = _now()
+        self._measure(ends)
 
-    def _measure(self, ends: Ends, now: float) -> None:
+    def _gap(self) -> None:
+        self.gaps += 1
+        self._resumed = _now()
+
+    def _measure(self, ends: Ends) -> None:
         lag: dict[str, int] = {}
         for (topic, part), end in ends.items():
             lag[topic] = lag.get(topic, 0) + max(0, end - self._engine.next.get((topic, part), 0))
         for topic, records in lag.items():
             METRICS.lag.labels(topic).set(records)
         if not any(lag.values()) or self._engine.next != self._seen:
-            self._advanced = now
+            self._advanced = _now()
         self._seen = dict(self._engine.next)
-        self.stalled = now - self._advanced > self._stall
+        self.stalled = _now() - self._advanced > self._stall
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -6,6 +6,8 @@ Talks to the store, the reader (through progress) and the engine.
 """
 
 import asyncio
+import traceback
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -13,16 +15,28 @@ import structlog
 from lockgate.runtime.batch import TimerRow
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.engine import Engine
-from lockgate.runtime.progress import Progress
-from lockgate.runtime.reader import KAFKA_ERRORS, Reader
+from lockgate.runtime.progress import Ends, Progress
+from lockgate.runtime.reader import Reader
 from lockgate.runtime.store import RETRYABLE, STARTING_OVER, ConflictError, Store
+from lockgate.runtime.subscription import KAFKA_ERRORS
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.25
 AT_ONCE = 200
-READ_SECONDS = 10.0
+LOOK_AT = 5_000  # those that may not fire yet must not hide the others
+READ_SECONDS = 1.0
 BROKEN_SECONDS = 30.0
+
+Name = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Where a partition ended when these timers were seen due: they fire once it has been read up to there."""
+
+    names: frozenset[Name]
+    ends: Ends
 
 
 class Timers:
@@ -34,19 +48,19 @@ class Timers:
         self._engine = engine
         self._progress = progress
         self._clock = clock
-        self._broken: dict[tuple[str, str, int], float] = {}
+        self._broken: dict[Name, float] = {}
+        self._asked: dict[int, _Asked] = {}
 
     async def run(self) -> None:
         """Fires until it is cancelled. A timer whose decision raises is tried again later, alone."""
         while True:
             try:
                 fired = await self._round()
-            except ConflictError:
-                self._reader.mark_stale()
+            except ConflictError as conflict:
+                log.info("another replica was first; timers will be tried again", conflict=str(conflict))
                 fired = False
             except (*KAFKA_ERRORS, *RETRYABLE) as error:
                 log.warning("timers will be tried again", error=repr(error))
-                self._reader.mark_stale()
                 fired = False
             if not fired:
                 await self._sleep()
@@ -63,51 +77,79 @@ class Timers:
 
     async def _round(self) -> bool:
         parts = set(self._engine.owned)
-        seen = await self._wanted(parts) if parts and not self._reader.stale else []
-        if not seen:
+        self._asked = {part: asked for part, asked in self._asked.items() if part in parts}
+        due = await self._due(parts) if parts and not self._reader.stale else []
+        if not due:
             return False
-        ends = await self._reader.ends({timer.part for timer in seen})
-        if not await self._progress.read_up_to(ends, READ_SECONDS):
-            return False
-        names = {_name(timer) for timer in seen}
+        await self._ask({timer.part for timer in due} - self._asked.keys(), due)
+        ends = {place: end for asked in self._asked.values() for place, end in asked.ends.items()}
+        await self._progress.read_up_to(ends, READ_SECONDS)
         async with self._engine.lock:
-            if not self._progress.caught_up(ends):
-                return False
-            due = [timer for timer in await self._wanted(parts) if _name(timer) in names]
-            return await self._fire(due)
+            read = {
+                part
+                for part, asked in self._asked.items()
+                if part in self._engine.owned and self._progress.caught_up(asked.ends)
+            }
+            names = frozenset[Name]().union(*(self._asked.pop(part).names for part in read))
+            due = [timer for timer in await self._due(read) if _name(timer) in names] if read else []
+            return await self._fire(due[:AT_ONCE])
 
-    async def _wanted(self, parts: set[int]) -> list[TimerRow]:
+    async def _ask(self, parts: set[int], due: list[TimerRow]) -> None:
+        """A partition that lags keeps the ends that it was asked for, so that a steady stream cannot defer them."""
+        if parts:
+            ends = await self._reader.ends(parts)
+            for part in parts:
+                names = frozenset(_name(timer) for timer in due if timer.part == part)
+                self._asked[part] = _Asked(names, {p: end for p, end in ends.items() if p[1] == part})
+
+    async def _due(self, parts: set[int]) -> list[TimerRow]:
         now = asyncio.get_running_loop().time()
-        due = await self._store.due_timers(sorted(parts), AT_ONCE)
-        return [t for t in due if not self._is_graced(t) and self._broken.get(_name(t), 0.0) <= now]
+        due = await self._store.due_timers(sorted(parts), LOOK_AT)
+        self._broken = {name: until for name, until in self._broken.items() if until > now}
+        return [
+            timer
+            for timer in due
+            if _name(timer) not in self._broken
+            and not self._is_graced(timer)
+            and not self._engine.waits(timer)
+        ]
 
     def _is_graced(self, timer: TimerRow) -> bool:
         return timer.grace > 0 and self._progress.had_gap_within(timedelta(seconds=timer.grace))
 
     async def _fire(self, timers: list[TimerRow]) -> bool:
         """All at once; if a decision raises, the first alone, so that the broken one is known."""
+        if not timers:
+            return False
         try:
             await self._engine.take_timers(timers)
         except STARTING_OVER:
-            raise
-        except Exception:  # a bug of the core
             self._reader.mark_stale()
-            if len(timers) > 1:
-                return await self._retry_one(timers)
-            later = asyncio.get_running_loop().time() + BROKEN_SECONDS
-            self._broken[_name(timers[0])] = later
-            log.exception(
-                "a timer's decision raised; it is tried again", key=timers[0].key, timer=timers[0].name
+            raise
+        except Exception:  # noqa: BLE001  # a bug of the core; logged once it is known which timer's
+            self._reader.mark_stale()
+            self._set_aside(timers, traceback.format_exc())
+            return False
+        except BaseException:
+            self._reader.mark_stale()
+            raise
+        return True
+
+    def _set_aside(self, timers: list[TimerRow], error: str) -> None:
+        """All but the first for a moment: they fire one by one in the next rounds. One alone is the broken one."""
+        now = asyncio.get_running_loop().time()
+        for i, timer in enumerate(timers[1:], start=1):
+            self._broken[_name(timer)] = now + (i + 1) * POLL_SECONDS
+        if len(timers) == 1:
+            broken = timers[0]
+            self._broken[_name(broken)] = now + BROKEN_SECONDS
+            log.error(
+                "a timer's decision raised; it is tried again",
+                key=broken.key,
+                timer=broken.name,
+                exception=error,
             )
-        return bool(timers)
-
-    async def _retry_one(self, timers: list[TimerRow]) -> bool:
-        """Sets all but the first aside for a moment: they fire one by one in the next rounds."""
-        soon = asyncio.get_running_loop().time() + POLL_SECONDS
-        for offset, timer in enumerate(timers[1:], start=1):
-            self._broken[_name(timer)] = soon + offset * POLL_SECONDS
-        return False
 
 
-def _name(timer: TimerRow) -> tuple[str, str, int]:
+def _name(timer: TimerRow) -> Name:
     return (timer.key, timer.name, timer.set_by)
