@@ -7,6 +7,7 @@ that is already written is never overtaken. Talks to the store and the engine.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -16,8 +17,9 @@ from lockgate.runtime.batch import WorkRow
 from lockgate.runtime.engine import Engine
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.progress import Progress
-from lockgate.runtime.reader import KAFKA_ERRORS, Reader
-from lockgate.runtime.store import RETRYABLE, STARTING_OVER, Store
+from lockgate.runtime.reader import Reader
+from lockgate.runtime.store import READY_AT_ONCE, RETRYABLE, STARTING_OVER, Store
+from lockgate.runtime.subscription import KAFKA_ERRORS
 
 log = structlog.get_logger()
 
@@ -37,6 +39,14 @@ class _Replaced(Exception):  # noqa: N818  # no error: the work is not wanted an
     pass
 
 
+@dataclass(slots=True)
+class _Run:
+    """One run of one piece of work. It is current while it is in the table of runs under its name."""
+
+    row: WorkRow
+    task: "asyncio.Task[None] | None" = None
+
+
 class Workers:
     def __init__(
         self,
@@ -51,28 +61,25 @@ class Workers:
         self._reader = reader
         self._engine = engine
         self._progress = progress
-        self._running: dict[Name, tuple[int, asyncio.Task[None]]] = {}
+        self._runs: dict[Name, _Run] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._live: set[int] = set()
-        self._resumed_at = progress.resumed_at
+        self._gaps = progress.gaps
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def own(self, parts: set[int]) -> None:
+    def own(self, parts: set[int]) -> None:
         """Other partitions now: their work stops here; what is new begins once it has caught up."""
         self._live = set()
-        for name, (_, task) in list(self._running.items()):
-            if not parts:
-                task.cancel()
-                self._running.pop(name, None)
+        for run in [run for run in self._runs.values() if run.row.part not in parts]:
+            self._end(run)
 
     def committed(self, changes: Mapping[Name, WorkRow | None]) -> None:
         """What a transaction set or cancelled: replaced work stops at once, new work starts at once."""
         for name, row in changes.items():
-            running = self._running.get(name)
-            if running is not None and (row is None or row.set_by != running[0]):
-                self._running.pop(name)
-                if running[1] is not asyncio.current_task():
-                    running[1].cancel()
-            if row is not None and row.part in self._live:
+            run = self._runs.get(name)
+            if run is not None and (row is None or row.set_by != run.row.set_by):
+                self._end(run)
+            if row is not None and row.part in self._live and self._is_continuous():
                 self._start(row, 0)
 
     async def run(self) -> None:
@@ -84,80 +91,117 @@ class Workers:
                 log.warning("work will be looked for again", error=repr(error))
             await asyncio.sleep(POLL_SECONDS if self._live or not self._engine.owned else 0.05)
 
-    async def close(self) -> None:
-        tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def close(self, seconds: float) -> None:
+        """Cancels what runs. Bounded: what does not end in time is left to the end of the process."""
+        for run in list(self._runs.values()):
+            self._end(run)
+        if self._ending:
+            _, left = await asyncio.wait(self._ending, timeout=seconds)
+            for task in left:
+                log.warning("work did not stop in time", work=task.get_name())
+
+    def _is_continuous(self) -> bool:
+        """Whether nothing can have been written long ago that is not read yet; else it has to catch up first."""
+        if self._progress.gaps != self._gaps or not self._progress.continuous:
+            self._live = set()
+        return bool(self._live)
 
     async def _round(self) -> None:
-        if self._progress.resumed_at != self._resumed_at:
-            self._resumed_at = self._progress.resumed_at
-            self._live = set()
         owned = set(self._engine.owned)
-        if not owned or self._reader.stale:
+        if not owned or self._reader.stale or not self._progress.continuous:
             return
-        if self._live != owned:
-            ends = await self._reader.ends(owned)
-            if not await self._progress.read_up_to(ends, READ_SECONDS) or self._engine.owned != owned:
+        if self._live != owned or not self._is_continuous():
+            await self._catch_up(owned)
+        if self._live:
+            await self._look()
+
+    async def _catch_up(self, owned: set[int]) -> None:
+        gaps = self._progress.gaps
+        ends = await self._reader.ends(owned)
+        if not await self._progress.read_up_to(ends, READ_SECONDS):
+            return
+        async with self._engine.lock:
+            if self._engine.owned == owned and self._progress.caught_up(ends):
+                self._live, self._gaps = owned, gaps
+
+    async def _look(self) -> None:
+        """Starts what is ready and stops what is gone. Under the lock, so that no commit comes in between."""
+        async with self._engine.lock:
+            ready = await self._store.ready_work(sorted(self._live))
+            if self._reader.stale:
                 return
-            self._live = owned
-        for row, attempts in await self._store.ready_work(sorted(self._live)):
-            self._start(row, attempts)
+            wanted = {(row.key, row.name): row.set_by for row, _ in ready}
+            if len(ready) < READY_AT_ONCE:
+                for run in list(self._runs.values()):
+                    if wanted.get((run.row.key, run.row.name)) != run.row.set_by:
+                        self._end(run)
+            for row, attempts in ready:
+                self._start(row, attempts)
 
     def _start(self, row: WorkRow, attempts: int) -> None:
         name = (row.key, row.name)
-        if name not in self._running:
-            task = asyncio.create_task(self._do(row, attempts), name=f"{row.kind} {row.key} {row.name}")
-            self._running[name] = (row.set_by, task)
+        if name not in self._runs:
+            run = self._runs[name] = _Run(row)
+            run.task = asyncio.create_task(self._do(run, attempts), name=f"{row.kind} {row.key} {row.name}")
 
-    async def _do(self, row: WorkRow, attempts: int) -> None:
-        name = (row.key, row.name)
+    def _end(self, run: _Run) -> None:
+        """Takes a run out of the table, and stops it unless it is the one that speaks."""
+        self._runs.pop((run.row.key, run.row.name), None)
+        task = run.task
+        if task is not None and task is not asyncio.current_task() and not task.done():
+            task.cancel()
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    def _is_current(self, run: _Run) -> bool:
+        return self._runs.get((run.row.key, run.row.name)) is run
+
+    async def _do(self, run: _Run, attempts: int) -> None:
+        row = run.row
 
         async def report(body: dict[str, Any]) -> None:
-            await self._deliver(row, body, final=False)
+            await self._deliver(run, body, final=False)
 
         try:
             async with self._slots:
-                METRICS.working.inc()
-                try:
+                with METRICS.working.track_inprogress():
                     result = await self._functions[row.kind](row.body, report)
-                finally:
-                    METRICS.working.dec()
-            await self._deliver(row, result, final=True)
+            await self._deliver(run, result, final=True)
         except _Replaced:
             log.info("work was replaced", key=row.key, work=row.name)
         except Exception:  # whatever a client library raises: the work is tried again
-            delay = min(FIRST_RETRY_SECONDS * 2**attempts, LONGEST_RETRY_SECONDS)
+            delay = min(FIRST_RETRY_SECONDS * 2 ** min(attempts, 10), LONGEST_RETRY_SECONDS)
             METRICS.work_errors.labels(row.kind).inc()
             log.exception("work raised; it is tried again", key=row.key, work=row.name, delay=delay)
             await self._delay(row, delay)
         finally:
-            if self._running.get(name, (None,))[0] == row.set_by:
-                self._running.pop(name, None)
+            if self._is_current(run):
+                self._end(run)
 
-    async def _deliver(self, row: WorkRow, body: dict[str, Any], *, final: bool) -> None:
+    async def _deliver(self, run: _Run, body: dict[str, Any], *, final: bool) -> None:
         """Hands a report to the engine, for as long as it takes. _Replaced if the work is not wanted any more."""
         backoff = Backoff(0.05, 5.0)
-        while not await self._delivered(row, body, final=final):
+        while not await self._delivered(run.row, body, final=final):
             await backoff.wait()
+        if not final and not self._is_current(run):
+            raise _Replaced  # by what was decided from this very report
 
     async def _delivered(self, row: WorkRow, body: dict[str, Any], *, final: bool) -> bool:
         await self._reader.fresh.wait()
-        try:
-            async with self._engine.lock:
-                if self._reader.stale:
-                    return False
+        async with self._engine.lock:
+            if self._reader.stale:
+                return False
+            try:
                 wanted = row.part in self._engine.owned and await self._store.has_work(row)
                 if wanted:
                     await self._engine.take_report(row, body, final=final)
-        except STARTING_OVER as error:
-            self._reader.mark_stale()
-            log.info("a report will be delivered again", key=row.key, work=row.name, error=repr(error))
-            return False
-        except Exception:
-            self._reader.mark_stale()  # the core raised: what the engine remembers is not to be trusted
-            raise
+            except STARTING_OVER as error:
+                self._reader.mark_stale()
+                log.info("a report will be delivered again", key=row.key, work=row.name, error=repr(error))
+                return False
+            except BaseException:
+                self._reader.mark_stale()  # what the engine remembers is not to be trusted
+                raise
         if not wanted:
             raise _Replaced
         return True
