@@ -1,125 +1,196 @@
 """Reads the topics and hands records to the engine; takes partitions over and gives them back.
 
-FastStream's broker makes and owns the consumer; the records are taken from it raw, since its parser trips over
-hostile headers and its batches wait when they need not (docs/decisions/0002). Kafka's committed offset is only a
-hint: on assignment the consumer seeks to the offsets in PostgreSQL.
+Kafka's committed offset is only a hint: on assignment the consumer seeks to the offsets in PostgreSQL. Whatever
+cannot be read or written is found and put aside, so that it blocks nothing else.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
 
 from lockgate.messages.topics import Topic
 from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.checks import Record
 from lockgate.runtime.engine import Engine
+from lockgate.runtime.kafka_topics import TopicError
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.settings import RuntimeSettings
-from lockgate.runtime.store import RETRYABLE, ConflictError
+from lockgate.runtime.store import RETRYABLE, STARTING_OVER, ConflictError
+from lockgate.runtime.subscription import KAFKA_ERRORS, Subscription
 
 log = structlog.get_logger()
 
 MAX_RECORDS = 500
 HINT_SECONDS = 1.0
+SETTLE_SECONDS = 0.5
 ANSWER_SECONDS = 5.0
-
-KAFKA_ERRORS: tuple[type[Exception], ...] = (KafkaError, TimeoutError, OSError)
 
 
 class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """`stale` means that what the engine remembers must be dropped before anything else is handled."""
+    """`stale` means that what the engine remembers must be dropped before anything else is handled.
+
+    `failing` means that Kafka could not be read from the last time that it was tried.
+    """
 
     def __init__(
         self, settings: RuntimeSettings, group: str, reads: tuple[Topic, ...], engine: Engine
     ) -> None:
         self._prefix = settings.topic_prefix
         self._engine = engine
+        self._topics = [topic.name for topic in reads]
         self._assigned: set[int] = set()
+        self._careful = (
+            0  # so many records are handled one by one, since a batch with them could not be written
+        )
+        self._settled = self._hinted = 0.0
         self._backoff = Backoff(0.05, 5.0)
         self._listeners: list[Callable[[set[int]], Awaitable[None]]] = []
         self.stale = True
+        self.failing = False
         self.fresh = asyncio.Event()
-        self._broker = KafkaBroker(
-            settings.kafka,
-            client_id=group,
-            allow_auto_create_topics=False,
-            logger=None,
-            request_timeout_ms=10_000,
-        )
-        self._subscriber = self._broker.subscriber(
-            *(self._prefix + topic.name for topic in reads),
-            group_id=group,
-            auto_offset_reset="earliest",
-            ack_policy=AckPolicy.MANUAL,
-            no_reply=True,
-            listener=self,
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            # Handlers are short; a long outage of PostgreSQL must not cost the membership (aiokafka#1187).
-            max_poll_interval_ms=3_600_000,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=1_000,
+        self._subscription = Subscription(
+            settings, group, tuple(self._prefix + topic for topic in self._topics), self
         )
 
     @property
     def consumer(self) -> Any:
         """The aiokafka consumer; there once started."""
-        return self._subscriber.consumer
+        return self._subscription.consumer
 
     def on_owned(self, listener: Callable[[set[int]], Awaitable[None]]) -> None:
         """Calls back with the partitions each time that the engine has taken them over, and with none before."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        await self._broker.start()
+        """One of KAFKA_ERRORS if the broker is away; then it can be tried again."""
+        await self._subscription.start()
 
     async def close(self, seconds: float) -> None:
         """Leaves the group. Bounded, since a broker that is away would let it hang."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds / 2):
                 await self._hint()
-                await self._broker.stop()
-        except KAFKA_ERRORS as error:
-            log.warning("the consumer did not leave its group in time", error=repr(error))
+        except TimeoutError:
+            log.debug("the offset hint was not committed in time")
+        await self._subscription.stop(seconds / 2)
 
     def mark_stale(self) -> None:
         self.stale = True
         self.fresh.clear()
 
     async def run(self) -> None:
-        """Reads until it is cancelled. Errors of Kafka and PostgreSQL are retried for ever, with capped backoff."""
-        hinted = asyncio.get_running_loop().time()
+        """Reads until it is cancelled. Errors of Kafka and PostgreSQL are retried for ever, with capped backoff.
+
+        TopicError if a topic does not have what was handled from it already: it is not the same topic any more.
+        """
         while True:
             try:
-                if self.stale:
-                    await self._restore()
-                found = await self.consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)
-                if found and not self.stale:
-                    await self._handle([self._record(r) for records in found.values() for r in records])
-                if asyncio.get_running_loop().time() - hinted > HINT_SECONDS:
-                    await self._hint()
-                    hinted = asyncio.get_running_loop().time()
+                await self._round()
                 self._backoff.reset()
+                self.failing = False
             except ConflictError as conflict:
                 METRICS.conflicts.inc()
                 log.info("another replica was first; starting over", conflict=str(conflict))
                 self.mark_stale()
+                await self._backoff.wait()
             except (*KAFKA_ERRORS, *RETRYABLE) as error:
                 log.warning("reading will be tried again", error=repr(error), delay=self._backoff.peek)
+                self.failing = isinstance(error, KafkaError)
                 self.mark_stale()
                 await self._backoff.wait()
 
+    async def _round(self) -> None:
+        if self.stale:
+            await self._restore()
+        try:
+            found = await self.consumer.getmany(
+                timeout_ms=500, max_records=1 if self._careful else MAX_RECORDS
+            )
+        except UnicodeDecodeError:  # a header's name: the client gives up on the whole partition
+            await self._bury_unreadable()
+            return
+        now = asyncio.get_running_loop().time()
+        records = [self._record(r) for records in found.values() for r in records]
+        if records or self._engine.has_parked:
+            await self._handle(records)
+        if now - self._settled > SETTLE_SECONDS:
+            await self._settle()
+            self._settled = now
+        if now - self._hinted > HINT_SECONDS:
+            await self._hint()
+            self._hinted = now
+
     async def _handle(self, records: list[Record]) -> None:
         async with self._engine.lock:
-            if not self.stale:
+            if self.stale:
+                return
+            try:
+                await self._engine.take_records(records, release=not self._careful)
+                self._careful = max(0, self._careful - len(records))
+            except STARTING_OVER:
+                self.mark_stale()
+                raise
+            except Exception as error:
+                self.mark_stale()
+                log.exception("a batch cannot be written; its records are handled one by one")
+                await self._isolate(records, error)
+            except BaseException:
+                self.mark_stale()
+                raise
+
+    async def _isolate(self, records: list[Record], error: Exception) -> None:
+        """A batch that cannot be written is read again, one record at a time; the one that is to blame is parked."""
+        if not records:
+            raise error
+        if self._careful:
+            await self._engine.restore(set(self._assigned))
+            await self._engine.set_aside(records[0], f"cannot be written: {error!r}")
+            self._careful -= 1
+        else:
+            self._careful = len(records)
+
+    async def _bury_unreadable(self) -> None:
+        """Finds the record that the client cannot decode, and puts it aside as a dead letter without its bytes."""
+        self.mark_stale()
+        await self._restore()
+        for topic, part in list(self._engine.next):
+            at = TopicPartition(self._prefix + topic, part)
+            try:
+                while not self.stale and (
+                    found := await self.consumer.getmany(at, timeout_ms=200, max_records=1)
+                ):
+                    await self._handle([self._record(r) for records in found.values() for r in records])
+            except UnicodeDecodeError as error:
+                offset = await self.consumer.position(at)
+                place = f"{topic}/{part}@{offset}"
+                log.warning("a record cannot be decoded", place=place, error=repr(error))
+                await self._handle([Record(topic, part, offset, None, (("undecodable", None),), None)])
+                self.mark_stale()
+                return
+
+    async def _settle(self) -> None:
+        """Moves over what is no record (markers of transactions), and finds topics that lost what was read."""
+        async with self._engine.lock:
+            if self.stale:
+                return
+            over = {}
+            for (topic, part), next_ in self._engine.next.items():
+                at = TopicPartition(self._prefix + topic, part)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    position = await self.consumer.position(at)
+                if position < next_:
+                    raise TopicError(_lost(self._prefix + topic, part, position, next_))
+                if position > next_:
+                    over[topic, part] = position
+            if over:
+                log.info("offsets without records are passed over", places=[[*k, v] for k, v in over.items()])
                 try:
-                    await self._engine.take_records(records)
+                    await self._engine.pass_over(over)
                 except BaseException:
                     self.mark_stale()
                     raise
@@ -127,38 +198,48 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def _restore(self) -> None:
         """Drops what is remembered and takes the assigned partitions over from the database."""
         async with self._engine.lock:
-            parts = set(self._assigned)
-            offsets = await self._engine.restore(parts)
-            for (topic, part), offset in offsets.items():
-                self.consumer.seek(TopicPartition(self._prefix + topic, part), offset)
-            self.stale = self._assigned != parts
-        if not self.stale and parts:
+            self.stale = False  # whatever happens from here on marks it again
+            try:
+                parts = set(self._assigned)
+                offsets = await self._engine.restore(parts)
+                for (topic, part), offset in offsets.items():
+                    self.consumer.seek(TopicPartition(self._prefix + topic, part), offset)
+            except BaseException:
+                self.mark_stale()
+                raise
+        if parts and not self.stale:
             for listener in self._listeners:
                 await listener(parts)
-            self.fresh.set()
+            if not self.stale:
+                self.fresh.set()
         if not parts:
             await asyncio.sleep(0.05)  # no partitions yet: nothing to read
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         del revoked  # the eager protocol takes all of them
         self.mark_stale()
+        self._assigned = set()
         async with self._engine.lock:
-            self._assigned = set()
             self._engine.owned = set()
         METRICS.partitions.set(0)
         for listener in self._listeners:
             await listener(set())
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Takes what is assigned of every topic: while replicas read different topics, some is only of a few."""
         self.mark_stale()
-        self._assigned = {tp.partition for tp in assigned}
+        counts = Counter(tp.partition for tp in assigned)
+        self._assigned = {part for part, count in counts.items() if count == len(self._topics)}
         METRICS.partitions.set(len(self._assigned))
         log.info("partitions assigned", partitions=sorted(self._assigned))
 
     async def ends(self, parts: set[int]) -> dict[tuple[str, int], int]:
         """Where the topics of some partitions end now. One of KAFKA_ERRORS if that cannot be said in time."""
-        places = [place for place in self._engine.next if place[1] in parts]
-        wanted = {TopicPartition(self._prefix + topic, part): (topic, part) for topic, part in places}
+        wanted = {
+            TopicPartition(self._prefix + topic, part): (topic, part)
+            for topic in self._topics
+            for part in parts
+        }
         found = await asyncio.wait_for(self.consumer.end_offsets(list(wanted)), ANSWER_SECONDS)
         return {wanted[tp]: end for tp, end in found.items()}
 
@@ -173,3 +254,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def _record(self, raw: Any) -> Record:
         topic = raw.topic.removeprefix(self._prefix)
         return Record(topic, raw.partition, raw.offset, raw.key, tuple(raw.headers), raw.value)
+
+
+def _lost(topic: str, part: int, position: int, handled: int) -> str:
+    return (
+        f"the topic {topic} (partition {part}) goes on at offset {position}, but it was handled up to {handled}"
+        " already: it was deleted and made again, or the broker lost records. Restore the topic, or set the"
+        " offsets in the service's database by hand"
+    )

@@ -33,6 +33,9 @@ class RuntimeSettings(BaseSettings):
         default=0, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 = any free port"
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    session_seconds: float = Field(
+        default=10.0, ge=1, le=300, description="a replica that is silent for so long loses its partitions"
+    )
     stop_seconds: float = Field(default=10.0, gt=0, description="the longest that a graceful stop may take")
     stall_seconds: float = Field(
         default=60.0, gt=0, description="no progress for so long while there is lag: exit"

@@ -1,0 +1,87 @@
+"""The consumer of a service's topics: made, started, and stopped within a bound.
+
+FastStream's broker makes and owns the consumer; the records are taken from it raw, since its parser trips over
+hostile headers and its batches wait when they need not (docs/decisions/0002). Talks to Kafka.
+"""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from lockgate.runtime.settings import RuntimeSettings
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 5.0
+
+KAFKA_ERRORS: tuple[type[Exception], ...] = (KafkaError, TimeoutError, OSError)
+
+
+class Subscription:
+    """One member of a service's consumer group, on all its topics (full names)."""
+
+    def __init__(
+        self,
+        settings: RuntimeSettings,
+        group: str,
+        topics: tuple[str, ...],
+        listener: ConsumerRebalanceListener,
+    ) -> None:
+        self._broker = KafkaBroker(
+            settings.kafka,
+            client_id=group,
+            allow_auto_create_topics=False,
+            logger=None,
+            request_timeout_ms=10_000,
+        )
+        self._subscriber = self._broker.subscriber(
+            *topics,
+            group_id=group,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            no_reply=True,
+            listener=listener,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            # Handlers are short; a long outage of PostgreSQL must not cost the membership (aiokafka#1187).
+            max_poll_interval_ms=3_600_000,
+            session_timeout_ms=int(settings.session_seconds * 1000),
+            heartbeat_interval_ms=int(settings.session_seconds * 100),
+        )
+
+    @property
+    def consumer(self) -> Any:
+        """The aiokafka consumer; there once started."""
+        return self._subscriber.consumer
+
+    async def start(self) -> None:
+        """One of KAFKA_ERRORS if the broker is away; then it can be tried again."""
+        try:
+            await self._broker.start()
+        except BaseException:
+            await self.stop(STOP_SECONDS)
+            raise
+
+    async def stop(self, seconds: float) -> None:
+        """Leaves the group, or ends without: leaving hangs while the broker is away."""
+        consumer = self.consumer
+        try:
+            await asyncio.wait_for(self._broker.stop(), seconds)
+        except KAFKA_ERRORS as error:
+            log.warning("the consumer did not leave its group in time", error=repr(error))
+            if consumer is not None:
+                await _abandon(consumer)
+
+
+async def _abandon(consumer: Any) -> None:
+    """Ends the tasks of a consumer whose broker does not answer."""
+    for part in (consumer._fetcher, consumer._client):  # noqa: SLF001  # aiokafka has no way to stop without an answer
+        if part is not None:
+            with contextlib.suppress(*KAFKA_ERRORS):
+                await asyncio.wait_for(part.close(), 1.0)
