@@ -20,7 +20,7 @@ class HealthServer:
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/healthz", _checked(alive))
         application.router.add_get("/readyz", _checked(ready))
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
 
     async def start(self) -> int:
         """Returns the port."""

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from lockgate.messages.topics import Kind, Topic
+from lockgate.messages.topics import Topic
 from lockgate.runtime.settings import RuntimeSettings
 
 ADMIN_SECONDS = 20.0
@@ -70,11 +70,15 @@ async def _check(admin: AIOKafkaAdminClient, settings: RuntimeSettings, topics: 
     names = {settings.topic_prefix + topic.name: topic for topic in topics}
     described = await _described(admin, names)
     counts = {names[t["topic"]].name: len(t["partitions"]) for t in described}
-    wanted = {c for name, c in counts.items() if names[settings.topic_prefix + name].kind is not Kind.INLET}
-    if len(wanted) > 1 or len(set(counts.values())) > 1:
+    if len(set(counts.values())) > 1:
         raise TopicError(
             f"the topics have different partition counts: {counts}. They must be equal, so that one replica reads"
             " the same applications on all of them: recreate the odd ones"
+        )
+    if (count := next(iter(counts.values()), settings.partitions)) != settings.partitions:
+        raise TopicError(
+            f"the topics have {count} partitions, and the service was told {settings.partitions}: it would look"
+            f" for an application on the wrong one. Set LOCKGATE_PARTITIONS={count}"
         )
     await _check_configs(admin, names)
 
@@ -94,17 +98,22 @@ async def _check_configs(admin: AIOKafkaAdminClient, names: dict[str, Topic]) ->
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     for response in await admin.describe_configs(resources):
         for _code, _message, _type, name, entries in response.resources:
-            found = {entry[0]: entry[1] for entry in entries}
-            topic = names[name]
-            if found.get("cleanup.policy") != "delete":
-                raise TopicError(
-                    f"the topic {name} has cleanup.policy={found.get('cleanup.policy')}: compaction destroys history; set it to delete"
-                )
-            if found.get("message.timestamp.type") != "LogAppendTime":
-                raise TopicError(
-                    f"the topic {name} has message.timestamp.type={found.get('message.timestamp.type')}: set it to LogAppendTime, so that no producer's clock decides what is kept"
-                )
-            if int(found.get("max.message.bytes", 0)) < topic.max_message_bytes:
-                raise TopicError(
-                    f"the topic {name} has max.message.bytes={found.get('max.message.bytes')}: at least {topic.max_message_bytes} are needed"
-                )
+            if problem := _problem(names[name], {entry[0]: entry[1] for entry in entries}):
+                raise TopicError(f"the topic {name} has {problem}")
+
+
+def _problem(topic: Topic, found: dict[str, str]) -> str | None:
+    """What is wrong with the settings of a topic, and what to do."""
+    policy, stamped = found.get("cleanup.policy"), found.get("message.timestamp.type")
+    if policy != "delete":
+        return f"cleanup.policy={policy}: compaction destroys history; set it to delete"
+    if stamped != "LogAppendTime":
+        return (
+            f"message.timestamp.type={stamped}: set it to LogAppendTime, so that no producer's clock decides"
+            " what is kept"
+        )
+    if int(found.get("max.message.bytes", 0)) < topic.max_message_bytes:
+        return f"max.message.bytes={found.get('max.message.bytes')}: at least {topic.max_message_bytes} are needed"
+    if 0 <= int(found.get("retention.ms", -1)) < topic.retention_ms:
+        return f"retention.ms={found.get('retention.ms')}: at least {topic.retention_ms} are needed, or -1"
+    return None

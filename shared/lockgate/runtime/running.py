@@ -1,7 +1,9 @@
 """Runs one replica of a service: wires the mechanism together, and stops it gracefully, within a bound."""
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -18,11 +20,12 @@ from lockgate.runtime.health import HealthServer
 from lockgate.runtime.kafka_topics import ensure_topics
 from lockgate.runtime.producer import Producer
 from lockgate.runtime.progress import Progress
-from lockgate.runtime.reader import KAFKA_ERRORS, Reader
+from lockgate.runtime.reader import Reader
 from lockgate.runtime.relay import Relay
 from lockgate.runtime.service import Service, partition_of
 from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.store import RETRYABLE, Store
+from lockgate.runtime.subscription import KAFKA_ERRORS
 from lockgate.runtime.timers import Timers
 from lockgate.runtime.workers import Workers, WorkFunction
 
@@ -32,6 +35,9 @@ T = TypeVar("T")
 
 SEEN_DAYS = 31  # a day longer than the inlets keep events
 HOUSEKEEPING_SECONDS = 3600.0
+LAST_SECONDS = (
+    2.0  # after this the process ends even if something swallows its cancellation; nothing is lost by it
+)
 
 
 def run(service: Service, settings: RuntimeSettings) -> int:
@@ -47,6 +53,9 @@ async def _until_signal(service: Service, settings: RuntimeSettings) -> int:
     running = asyncio.create_task(Running(service, settings).run(stop))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    last = threading.Timer(settings.stop_seconds + LAST_SECONDS, os._exit, (1,))
+    last.daemon = True
+    last.start()
     if not running.done():
         await asyncio.wait({running}, timeout=settings.stop_seconds)
     stopping.cancel()
@@ -72,9 +81,7 @@ class Running:
     async def run(self, stop: asyncio.Event) -> None:
         """Starts, serves until `stop` is set, and stops gracefully. Whatever cannot be retried comes out."""
         settings, who = self._settings, self._who
-        schema = "_".join((who.service,) if who.writer == who.service else (who.service, who.writer)).replace(
-            "-", "_"
-        )
+        schema = self._service.schema
         dsn = settings.postgres.get_secret_value()
         topics = {*who.reads, who.writes, JOURNALS[who.service], DEAD_LETTERS[who.service]}
         await patiently(
@@ -96,7 +103,10 @@ class Running:
     ) -> None:
         settings, who = self._settings, self._who
         clock = Clock()
-        clock.learn(await store.now())
+        now = await patiently("the database", store.now, stop)
+        if now is None:
+            return
+        clock.learn(now)
 
         def committed(what: Committed) -> None:
             relay.hand_over(dict(what.bases), what.out)
@@ -107,11 +117,11 @@ class Running:
             who, self._service.core, Wiring(store, clock, lambda k: partition_of(k, partitions), committed)
         )
         reader = Reader(settings, settings.topic_prefix + who.writer, who.reads, engine)
-        progress = Progress(reader, engine, clock, settings.stall_seconds)
+        progress = Progress(reader, engine, settings.stall_seconds)
         workers = Workers(functions, store, reader, engine, progress)
         timers = Timers(store, reader, engine, progress, clock)
         health = self._health(store, reader, progress)
-        self._take_over(reader, engine, relay, workers)
+        self._take_over(reader, engine, relay, workers, progress)
         self.port = await health.start()
         log.info("serving", port=self.port, core=who.version, reads=[t.name for t in who.reads])
         try:
@@ -119,23 +129,28 @@ class Running:
             loops = (reader, relay, progress, workers, timers)
             await _until(stop, [*(loop.run() for loop in loops), _housekeep(store)])
         finally:
-            await workers.close()
-            await reader.close(settings.stop_seconds / 3)
-            if not await relay.drain(settings.stop_seconds / 3):
+            await workers.close(settings.stop_seconds / 5)
+            await reader.close(settings.stop_seconds / 5)
+            if not await relay.drain(settings.stop_seconds / 5):
                 log.warning("not everything was published; the next start publishes it")
             await health.close()
 
-    def _take_over(self, reader: Reader, engine: Engine, relay: Relay, workers: Workers) -> None:
+    def _take_over(
+        self, reader: Reader, engine: Engine, relay: Relay, workers: Workers, progress: Progress
+    ) -> None:
         every = partition_of(EVERY, self._settings.partitions)
         started = False
 
         async def own(parts: set[int]) -> None:
             nonlocal started
+            progress.own(parts)
             relay.own(parts)
-            await workers.own(parts)
+            workers.own(parts)
             started = started and every in parts
             if self._service.at_start is not None and every in parts and not started:
                 async with engine.lock:
+                    if reader.stale:
+                        return
                     await engine.take_start(self._service.at_start)
                 started = True
 
@@ -159,14 +174,25 @@ class Running:
 
 async def patiently(what: str, action: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
     """Tries until it works or the service is to stop. Misconfiguration is not retried: it comes out."""
+    stopping = asyncio.create_task(stop.wait())
+    trying = asyncio.create_task(_again_and_again(what, action))
+    try:
+        await asyncio.wait({trying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return trying.result() if trying.done() else None
+    finally:
+        for task in (trying, stopping):
+            task.cancel()
+        await asyncio.gather(trying, stopping, return_exceptions=True)
+
+
+async def _again_and_again(what: str, action: Callable[[], Awaitable[T]]) -> T:
     backoff = Backoff(0.2, 5.0)
-    while not stop.is_set():
+    while True:
         try:
             return await action()
         except (*KAFKA_ERRORS, *RETRYABLE) as error:
             log.warning("waiting", what=what, error=repr(error), delay=backoff.peek)
             await backoff.wait()
-    return None
 
 
 async def _until(stop: asyncio.Event, loops: list[Coroutine[Any, Any, None]]) -> None:

@@ -2,9 +2,11 @@
 
 import contextlib
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from lockgate.runtime.workers import WorkFunction
 
 OpenWork = Callable[[], AbstractAsyncContextManager[Mapping[str, WorkFunction]]]
 
+MAX_SCHEMA = 63  # PostgreSQL cuts longer identifiers off without a word
 _OWN = {t.name for t in (*JOURNALS.values(), *DEAD_LETTERS.values())}
 
 
@@ -45,6 +48,15 @@ class Service:
         return next(t for t in TOPICS.values() if t.writer == self.name and t.name not in _OWN)
 
     @property
+    def schema(self) -> str:
+        """The name of its PostgreSQL schema: that of the service, with a deployer's own name."""
+        name = "_".join(dict.fromkeys((self.name, self.writer or self.name)))
+        plain = re.sub(r"[^a-z0-9]", "_", name)
+        if len(plain) <= MAX_SCHEMA and re.fullmatch(r"[a-z0-9_-]+", name):
+            return plain
+        return f"{plain[: MAX_SCHEMA - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+    @property
     def identity(self) -> Identity:
         return Identity(
             self.name, self.writer or self.name, core_version(self.modules), self.reads, self.writes
@@ -64,6 +76,7 @@ def core_version(modules: tuple[str, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
+@lru_cache(maxsize=65_536)
 def partition_of(key: str, partitions: int) -> int:
     """Kafka's default partitioner: murmur2 of the key."""
     return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
