@@ -1,9 +1,10 @@
 """Several releases one after another: grades, histories, debts, and what is forgotten."""
 
 from lockgate.messages.decision import RowKey
-from lockgate.messages.deployments import RefusalCode
+from lockgate.messages.deployments import DeploymentStarted, RefusalCode, RegionDeployed
 from lockgate.messages.rollbacks import Grade, ReleaseSettled, RollbackOrdered, VersionMarked
 from lockgate.messages.values import Fence
+from lockgate.messages.verdicts import Action
 from lockgate.rollback.core.rows import Bad, History, Limits, Release, Version
 from tests.support.rollback_journey import (
     APP,
@@ -81,6 +82,20 @@ def test_what_is_found_later_than_at_first_contact_changes_nothing() -> None:
     way.start("b")
     way.contact("pre", "c")
     assert way.desk.row(History, APP, "pre").running == digest("a")
+
+
+def test_what_another_deployer_says_of_a_region_is_no_part_of_its_history() -> None:
+    way = Journey()
+    way.start("b")
+    way.enter()
+    rival = {"deployer": "deployer-rival"}
+    found = DeploymentStarted(**way._step("west", Action.DEPLOY), found=digest("e"))
+    before = dict(way.desk.rows)
+    assert way.desk.give(found.model_copy(update=rival)) == []
+    assert way.desk.give(RegionDeployed(**way._step("west", Action.DEPLOY)).model_copy(update=rival)) == []
+    assert way.desk.rows == before
+    way.contact("west", "a")
+    assert orders(way.fail("rest"))["west"].digest == digest("a")
 
 
 def test_a_version_that_was_taken_back_is_never_gone_back_to() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.messages.decision import RowKey
-from lockgate.messages.deployments import RefusalCode, RegionDeployed
+from lockgate.messages.deployments import DeploymentStarted, RefusalCode, RegionDeployed
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseOutcome
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
 from lockgate.messages.verdicts import (
@@ -73,6 +73,16 @@ def test_a_wave_grants_as_many_regions_at_once_as_the_plan_allows_and_the_next_w
     said = release.deployed("us-east")
     assert names(said) == ["StagePassed", "WatchStarted", "StageWaiting"]
     assert only(said, StagePassed).kind == "wave"
+
+
+def test_what_another_deployer_says_of_a_region_is_no_answer_of_it() -> None:
+    release = wave()
+    claimed = release.answer(RegionDeployed, "eu-west").model_copy(update={"deployer": "deployer-rival"})
+    begun = release.answer(DeploymentStarted, "eu-west", found=None)
+    assert release.give(claimed) == []
+    assert release.give(begun.model_copy(update={"deployer": "deployer-rival"})) == []
+    assert release.incident(region="eu-west") == []
+    assert only(release.deployed("eu-west"), Granted).region == "us-east"
 
 
 def test_a_grant_of_a_wave_says_where_it_is_for_and_how_long_it_holds() -> None:

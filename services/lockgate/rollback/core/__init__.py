@@ -25,7 +25,7 @@ def _release(_given: Any) -> Needs:
 
 
 def _history(given: Any) -> Needs:
-    return ((Release, ""), (History, given.body.region))
+    return ((Release, ""), (Way, given.body.release), (History, given.body.region))
 
 
 def _order(given: Any) -> Needs:

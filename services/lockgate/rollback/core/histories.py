@@ -8,14 +8,14 @@ from lockgate.messages.decision import NOTHING, Rows, Step, put
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
 from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade
-from lockgate.rollback.core.rows import History, Phase, Release, Version
+from lockgate.rollback.core.rows import History, Phase, Release, Version, Way
 
 
 def deployment_started(rows: Rows, given: Message[DeploymentStarted], now: datetime) -> Step:
     """At first contact, what was found is the first version of the history, which may stay empty."""
     del now
     body = given.body
-    if not _of_newest(rows, body.release) or rows.get(History, body.region) is not None:
+    if not _of_newest(rows, body) or rows.get(History, body.region) is not None:
         return NOTHING
     adopted = (Version(digest=body.found, grade=Grade.ADOPTED),) if body.found else ()
     return put(History(versions=adopted), body.region)
@@ -24,15 +24,20 @@ def deployment_started(rows: Rows, given: Message[DeploymentStarted], now: datet
 def region_deployed(rows: Rows, given: Message[RegionDeployed], now: datetime) -> Step:
     del now
     body = given.body
-    if not _of_newest(rows, body.release):
+    if not _of_newest(rows, body):
         return NOTHING
     history = rows.get(History, body.region) or History()
     return put(history.now_running(body.artifact.digest), body.region)
 
 
-def _of_newest(rows: Rows, release: str) -> bool:
+def _of_newest(rows: Rows, body: DeploymentStarted | RegionDeployed) -> bool:
+    """Whether it is about the newest release, by the deployer that this one was given for the region."""
     newest = rows.get(Release)
-    return newest is not None and newest.release == release and newest.phase is not Phase.ENDED
+    if newest is None or newest.release != body.release or newest.phase is Phase.ENDED:
+        return False
+    way = rows.get(Way, newest.release)
+    place = None if way is None else way.places.get(body.region)
+    return place is not None and place.deployer == body.deployer
 
 
 def way_back(

@@ -87,11 +87,16 @@ Needs = tuple[tuple[type[Row], str], ...]
 
 
 def _on(change: Callable[[Scene, Any], Scene], *, region: bool = False) -> On:
-    """A line for an event about a release: it changes nothing unless that release is the current one."""
+    """A line for an event about a release: it changes nothing unless that release is the current one.
+
+    With `region` it is a deployer's, and changes nothing unless the release was given that deployer for it.
+    """
 
     def decide(rows: Rows, given: Message[Any], now: datetime) -> Step:
         scene = Scene.of(rows, given.body.release, now)
-        return NOTHING if scene is None else stages.finish(change(scene, given.body))
+        if scene is None or (region and not scene.serves(given.body.deployer, given.body.region)):
+            return NOTHING
+        return stages.finish(change(scene, given.body))
 
     def touches(given: Message[Any]) -> Needs:
         needs: Needs = ((ReleaseRow, ""), (PlanRow, given.body.release))

@@ -74,6 +74,11 @@ class Scene:
     def place(self, region: str) -> Place:
         return self.plan.places[region]
 
+    def serves(self, deployer: str, region: str) -> bool:
+        """Whether it is the one that the release grants to there; another one that claims the region is not."""
+        place = self.plan.places.get(region)
+        return place is not None and place.deployer == deployer
+
     def region(self, name: str) -> RegionRow:
         """The region's row of this release; a fresh one if there is none yet."""
         return self.regions((name,))[name]
