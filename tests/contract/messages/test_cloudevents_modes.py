@@ -8,7 +8,7 @@ import pytest
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.message import encode
 from lockgate.messages.releases import ReleaseEntered
-from lockgate.messages.schemas.golden import message_of
+from lockgate.messages.schemas.golden import expectation_of, message_of
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import Reason
 from lockgate.runtime.reading import Item, Readable, Rejected, read
@@ -89,13 +89,13 @@ def test_an_envelope_of_structured_mode_under_another_content_type_is_a_dead_let
 
 
 def test_our_events_are_written_in_binary_mode() -> None:
-    expected = load(SCHEMAS / "golden" / "releases" / "release.entered.0.1.0.expected.json")
+    expected = load(SCHEMAS / expectation_of(ReleaseEntered.type))
     headers, value = encode(message_of(expected, ReleaseEntered))
     assert dict(headers) == {
         "ce_specversion": b"1.0",
         "ce_id": expected["id"].encode(),
         "ce_source": b"/lockgate/intake",
-        "ce_type": b"dev.cdeventsx.lockgate-release.entered.0.1.0",
+        "ce_type": ReleaseEntered.type.encode(),
         "ce_time": b"2026-11-24T10:05:00.200Z",
         "ce_subject": b"payments/5d0c2f9a-7e31-5b64-8a9d-1c3e5f708192",
         "content-type": b"application/json",

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from lockgate.messages.releases import ReleaseEntered
 from lockgate.messages.schemas.__main__ import main
 from lockgate.messages.schemas.files import differences, generated, write
+from lockgate.messages.schemas.golden import expectation_of, path_of
 from tests.support.cdevents import SCHEMAS
 
 
@@ -33,10 +35,10 @@ def test_a_changed_a_missing_and_a_stale_file_are_found_and_put_right(tmp_path: 
 
 def test_a_golden_event_is_made_from_its_expectation_once(tmp_path: Path) -> None:
     copy = _copied(tmp_path)
-    golden = copy / "golden" / "releases" / "release.entered.0.1.0.json"
+    golden = copy / path_of(ReleaseEntered.type)
     original = golden.read_bytes()
     golden.unlink()
-    assert write(copy) == ("golden/releases/release.entered.0.1.0.json",)
+    assert write(copy) == (str(path_of(ReleaseEntered.type)),)
     assert golden.read_bytes() == original
     golden.write_bytes(original.replace(b'"number":8', b'"number":9'))
     assert write(copy) == ("releases/release.entered.example.json",)
@@ -57,7 +59,7 @@ def test_the_command_says_which_expectation_is_missing(
     for file in copy.glob("golden/releases/release.entered.*"):
         file.unlink()
     assert main([str(copy)]) == 2
-    expected = copy / "golden" / "releases" / "release.entered.0.1.0.expected.json"
+    expected = copy / expectation_of(ReleaseEntered.type)
     assert f"write {expected} by hand" in capsys.readouterr().err
 
 
