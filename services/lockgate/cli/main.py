@@ -9,6 +9,7 @@ from lockgate.cli.announce import announce
 from lockgate.cli.demo.command import demo
 from lockgate.cli.ledger import app as ledger
 from lockgate.cli.plan import app as plan
+from lockgate.cli.replay import replay
 from lockgate.cli.run import SERVICES, run_service
 from lockgate.cli.up import up
 from lockgate.cli.watch import watch
@@ -23,6 +24,7 @@ app.command()(demo)
 app.command()(up)
 app.command()(watch)
 app.command("publish")(announce)
+app.command()(replay)
 app.add_typer(plan, name="plan")
 app.add_typer(ledger, name="ledger")
 
