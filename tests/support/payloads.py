@@ -6,6 +6,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -14,6 +15,11 @@ from lockgate.messages.message import Message, cause_ids, event_id
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan, Request
 from lockgate.messages.values import Cause, Digest, Duration, Name, ObjectName, Sentence, Share
+
+QUICK = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+"""For properties that run with every `make test`: the same examples each time, however slow the machine is."""
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 JSON = st.recursive(

@@ -16,7 +16,7 @@ from lockgate.messages.plans import PlanPublished
 from lockgate.messages.registry import OTHERS, payloads_of
 from lockgate.messages.schemas.names import DESCRIBED
 from lockgate.messages.upcast import UPCASTERS
-from tests.support.payloads import JSON, TEXT
+from tests.support.payloads import JSON, QUICK, TEXT
 
 INLETS = {"artifacts", "anomalies", "plans"}
 TYPES = sorted(UPCASTERS) + [name for name, payload in DESCRIBED.items() if payload.topic in INLETS]
@@ -59,11 +59,13 @@ def is_answered(raw: Any) -> None:
             assert isinstance(reading(topic, raw).body.subject_id(), str)
 
 
+@QUICK
 @given(st.sampled_from(TYPES), CONTENT)
 def test_any_content_is_read_or_refused(event_type: str, content: dict[str, Any]) -> None:
     is_answered(event(event_type, content))
 
 
+@QUICK
 @given(st.sampled_from(TYPES), JSON, JSON)
 @example("dev.cdevents.artifact.published.0.2.0", [], None)
 @example("dev.cdevents.artifact.published.0.2.0", None, [])
@@ -71,6 +73,7 @@ def test_any_subject_and_custom_data_are_read_or_refused(event_type: str, subjec
     is_answered(event(event_type, {}, subject=subject, customData=custom))
 
 
+@QUICK
 @given(
     st.sampled_from(TYPES),
     st.dictionaries(st.sampled_from(["specversion", "version", "id", "links", "chainId"]), JSON),
@@ -80,6 +83,7 @@ def test_any_context_is_read_or_refused(event_type: str, changes: dict[str, Any]
     is_answered(raw | {"context": raw["context"] | changes})
 
 
+@QUICK
 @given(TEXT)
 def test_any_other_event_on_artifacts_is_answered_by_its_type(name: str) -> None:
     event_type = f"x.{name}"
@@ -116,6 +120,7 @@ def test_a_package_url_has_a_package_a_version_and_a_tag(
     assert (artifact.package, artifact.version, artifact.tag) == (package, version, tag)
 
 
+@QUICK
 @given(TEXT)
 def test_any_text_can_be_asked_for_its_package(purl: str) -> None:
     artifact = ArtifactPublished(purl=purl)

@@ -12,7 +12,7 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.registry import payloads_of
 from lockgate.messages.releases import ReleaseEntered
 from lockgate.messages.values import Artifact
-from tests.support.payloads import JSON
+from tests.support.payloads import JSON, QUICK
 
 BODY = ReleaseEntered(
     application="payments",
@@ -47,6 +47,7 @@ def refusal(raw: Any) -> tuple[str, str]:
     return refused.value.code, str(refused.value)
 
 
+@QUICK
 @given(NEWER_FIELDS, NEWER_FIELDS, NEWER_FIELDS)
 def test_fields_that_a_newer_minor_version_adds_are_ignored(
     in_payload: dict[str, Any], in_part: dict[str, Any], in_origin: dict[str, Any]
@@ -141,11 +142,13 @@ def test_a_time_without_a_zone_is_refused(timestamp: Any) -> None:
     assert (code, text.split(": ")[0]) == ("invalid", "context.timestamp")
 
 
+@QUICK
 @given(JSON)
 def test_whatever_json_lies_on_a_topic_is_refused_and_never_raises_anything_else(raw: Any) -> None:
     assert refusal(raw)[0] in {"invalid", "unknown-type"}
 
 
+@QUICK
 @given(st.sampled_from(["context", "subject", "customData"]), JSON)
 def test_an_event_with_any_part_replaced_is_refused(part: str, value: Any) -> None:
     assert refusal(event() | {part: value})[0] in {"invalid", "unknown-type"}

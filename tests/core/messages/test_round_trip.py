@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -15,14 +15,14 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.registry import payloads_of
 from lockgate.messages.schemas.events import event_schema
 from lockgate.messages.schemas.names import DESCRIBED
-from tests.support.payloads import messages
+from tests.support.payloads import QUICK, messages
 
 WRITTEN = [payload for payload in DESCRIBED.values() if not issubclass(payload, Inlet)]
-QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+FEW = settings(QUICK, max_examples=12)  # of each of some forty types
 
 
 @pytest.mark.parametrize("payload", WRITTEN, ids=lambda payload: payload.__name__)
-@QUICK
+@FEW
 @given(data=st.data())
 def test_an_event_is_read_as_it_was_written(payload: type[Payload], data: st.DataObject) -> None:
     message = data.draw(messages(payload))
@@ -33,7 +33,7 @@ def test_an_event_is_read_as_it_was_written(payload: type[Payload], data: st.Dat
 
 
 @pytest.mark.parametrize("payload", WRITTEN, ids=lambda payload: payload.__name__)
-@QUICK
+@FEW
 @given(data=st.data())
 def test_an_event_follows_its_published_schema(payload: type[Payload], data: st.DataObject) -> None:
     event = json.loads(encode(data.draw(messages(payload)))[1])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from lockgate.messages.values import Digest, Duration, Fence, Name, ObjectName, Share
+from tests.support.payloads import QUICK
 
 NUMBERS = st.integers(0, 2**63)
 FENCES = st.builds(Fence, number=NUMBERS, turn=NUMBERS, grant=NUMBERS)
@@ -26,11 +27,13 @@ def sample(**fields: Any) -> Sample:
     return Sample.model_validate(fields)
 
 
+@QUICK
 @given(FENCES)
 def test_a_fence_is_read_from_its_own_text(fence: Fence) -> None:
     assert Fence.parse(str(fence)) == fence
 
 
+@QUICK
 @given(FENCES, FENCES)
 def test_fences_are_ordered_by_number_then_turn_then_grant(a: Fence, b: Fence) -> None:
     if a.number != b.number:
@@ -80,6 +83,7 @@ def test_what_is_no_duration_is_refused(written: Any) -> None:
         Sample.model_validate_json(json.dumps({"duration": written}), strict=True)
 
 
+@QUICK
 @given(st.floats(0, 90 * 86400))
 def test_a_duration_is_written_in_seconds_and_read_again(seconds: float) -> None:
     written = sample(duration=seconds).model_dump_json()
