@@ -1,0 +1,127 @@
+"""Slow work runs at least once, and what is not wanted any more changes nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from lockgate.runtime.service import OpenWork
+from lockgate.runtime.workers import Report, WorkFunction
+from tests.support.eventually import eventually
+from tests.support.toy import toy
+from tests.support.toy_world import World, said
+
+
+class Hands:
+    """A work function that waits for the test; by argument: what began, what was cancelled, what may end."""
+
+    def __init__(self, *, stubborn: bool = False) -> None:
+        self.began: list[str] = []
+        self.cancelled: list[str] = []
+        self.refused: list[str] = []
+        self.free: set[str] = set()
+        self.failures = 0
+        self._stubborn = stubborn
+
+    async def __call__(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        argument = body["argument"]
+        self.began.append(argument)
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the cluster is away")
+        try:
+            await eventually(lambda: argument in self.free)
+        except asyncio.CancelledError:
+            self.cancelled.append(argument)
+            if not self._stubborn:
+                raise
+            await eventually(lambda: argument in self.free)
+            try:
+                await report({"said": f"still {argument}"})
+            except Exception:
+                self.refused.append(argument)
+                raise
+        return {"said": argument}
+
+    @property
+    def opened(self) -> OpenWork:
+        @asynccontextmanager
+        async def open_work() -> AsyncIterator[Mapping[str, WorkFunction]]:
+            yield {"toy": self}
+
+        return open_work
+
+
+async def test_the_result_of_work_comes_back_as_an_input_and_ends_it(world: World) -> None:
+    hands = Hands()
+    await world.serving(toy(open_work=hands.opened))
+    await world.send(said(1, "work w done"))
+    await eventually(lambda: hands.began == ["done"])
+    await world.send(said(2))
+    await world.hears("verifier 1", "verifier 2")
+    hands.free.add("done")
+    await world.hears("verifier 1", "verifier 2", "result w done")
+    assert await world.number("select count(*) from work") == 0
+    assert hands.began == ["done"]
+
+
+async def test_work_that_was_killed_runs_again(world: World) -> None:
+    process = await world.process(fault="work")
+    await eventually(lambda: world.query("select 1 from offsets"))
+    await world.send(said(1, "work w again"))
+    await world.hears("verifier 1", "report w begun")
+    process.kill()
+    assert await process.wait() == -9
+    assert (world.marks / "runs").read_text().split() == [str(process.pid)]
+    await world.process()
+    await world.hears("verifier 1", "report w begun", "report w begun", "result w again")
+    assert len((world.marks / "runs").read_text().split()) == 2
+
+
+async def test_replaced_work_is_stopped_and_its_late_report_changes_nothing(world: World) -> None:
+    hands = Hands(stubborn=True)
+    await world.serving(toy(open_work=hands.opened))
+    await world.send(said(1, "work w old"))
+    await eventually(lambda: hands.began == ["old"])
+    await world.send(said(2, "work w new"))
+    await eventually(lambda: hands.began == ["old", "new"])
+    assert hands.cancelled == ["old"]
+    hands.free.add("old")
+    await eventually(lambda: hands.refused == ["old"])
+    hands.free.add("new")
+    await world.hears("verifier 1", "verifier 2", "result w new")
+
+
+async def test_cancelled_work_is_stopped(world: World) -> None:
+    hands = Hands()
+    await world.serving(toy(open_work=hands.opened))
+    await world.send(said(1, "work w lost"))
+    await eventually(lambda: hands.began == ["lost"])
+    await world.send(said(2, "unwork w"))
+    await eventually(lambda: hands.cancelled == ["lost"])
+    assert await world.number("select count(*) from work") == 0
+
+
+async def test_work_that_raises_is_tried_again(world: World) -> None:
+    hands = Hands()
+    hands.failures = 1
+    hands.free.add("done")
+    await world.serving(toy(open_work=hands.opened))
+    await world.send(said(1, "work w done"))
+    await world.hears("verifier 1", "result w done")
+    assert hands.began == ["done", "done"]
+
+
+async def test_work_is_not_begun_before_the_backlog_that_cancels_it_is_read(world: World) -> None:
+    hands = Hands()
+    first = await world.serving(toy(open_work=hands.opened))
+    await world.send(said(1, "work w stopped"))
+    await eventually(lambda: hands.began == ["stopped"])
+    await first.leave()
+    assert await world.number("select count(*) from work") == 1
+    await world.send(*(said(n) for n in range(2, 200)), said(200, "unwork w"), said(201, "work v next"))
+    later = Hands()
+    later.free.add("next")
+    await world.serving(toy(open_work=later.opened))
+    await world.hears(*(f"verifier {n}" for n in range(1, 202)), "result v next")
+    assert later.began == ["next"]
