@@ -7,18 +7,15 @@ difference does not hide the next.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lockgate.messages.decision import Core, NotLoaded, RowKey
-from lockgate.messages.message import Message, encode
-from lockgate.messages.topics import TOPICS
+from lockgate.messages.message import encode
 from lockgate.messages.values import EVERY
-from lockgate.runtime import canonical
 from lockgate.runtime.batch import Place
-from lockgate.runtime.decider import Case, Decision, Loaded, decide
+from lockgate.runtime.decider import Decision
 from lockgate.runtime.replay_compare import differing
+from lockgate.runtime.replay_deciding import Key, Replayable, Writer, restored, tried
 from lockgate.runtime.replay_events import Events
 from lockgate.runtime.replay_findings import (
     CoreUnknown,
@@ -31,34 +28,18 @@ from lockgate.runtime.replay_findings import (
     JournalMoved,
     Where,
 )
-from lockgate.runtime.replay_inputs import Given, Handled, Inputs, addressed
+from lockgate.runtime.replay_inputs import Given, Inputs
 from lockgate.runtime.replay_journal import Chain, index, parsed
 from lockgate.runtime.replay_records import Records, begins_late
 from lockgate.runtime.replay_report import Report, WriterReport
-from lockgate.runtime.replay_rows import KeyState, SharedRows, Unavailable
+from lockgate.runtime.replay_rows import KeyState, Unavailable
 
 Progress = Callable[[int, int], None]
 """Decisions done, and decisions in all. Called now and then."""
 
 _TELL_EVERY = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Replayable:
-    """A service to be replayed. `version` is today's core's.
-
-    `core` makes the core from the settings of its newest start (None: it was never told any); it gives None if it
-    cannot be made without them.
-    """
-
-    service: str
-    version: str
-    core: Callable[[Mapping[str, Any] | None], Core | None]
-
-    @property
-    def topic(self) -> str:
-        """What the service writes, besides its journal and dead letters."""
-        return next(t.name for t in TOPICS.values() if t.writer == self.service and t.name.count(".") == 0)
+UNKNOWN = 1 << 62
+"""Above every number."""
 
 
 def replay(
@@ -82,29 +63,6 @@ def replay(
     writers = [report for each in replays for report in each.finish()]
     repeats = sum(each.journal.repeats + each.events.repeats for each in replays)
     return Report(sorted(writers, key=lambda report: report.writer), findings, repeats)
-
-
-@dataclass(slots=True)
-class _Writer:
-    """What is known of one writer across its keys."""
-
-    report: WriterReport
-    shared: SharedRows = field(default_factory=SharedRows)
-    settings: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    cores: dict[bytes, Core | None] = field(default_factory=dict)
-    forwards: dict[bytes, set[str]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Key:
-    """One key of one writer, while its decisions are replayed."""
-
-    writer: _Writer
-    state: KeyState
-    handled: Handled
-    where: Where
-    partition: int = 0
-    offset: int = -1
 
 
 class _Service:
@@ -142,7 +100,7 @@ class _Service:
         for number in numbers:
             self._pass_gap(this, number)
             place = (self.journal.topic, chain.partition, chain.offsets[number])
-            this.where, this.offset = Where(writer, key, number, place), place[2]
+            this.where, this.place = Where(writer, key, number, place), place[1:]
             if place[2] < offset:
                 detail = f"its predecessor lies behind it, at {offset}"
                 self._findings.add(JournalMoved(this.where, detail))
@@ -157,13 +115,13 @@ class _Service:
 
     # --- one key ------------------------------------------------------------------------------------------
 
-    def _writer(self, name: str) -> _Writer:
-        writer = _Writer(WriterReport(self._service.service, name))
+    def _writer(self, name: str) -> Writer:
+        writer = Writer(self._service, WriterReport(self._service.service, name))
         chain = self.journal.chains.get((name, EVERY))
         if chain is None:
             parts = self._records.partitions(self.journal.topic)
             if any(begins_late(self._records, self.journal.topic, part) for part in parts):
-                writer.shared.unknown = 1 << 62
+                writer.shared.unknown = UNKNOWN
             return writer
         for number in sorted(chain.offsets):
             body = self._body(chain, number)
@@ -178,19 +136,25 @@ class _Service:
         record = self._records.get(self.journal.topic, chain.partition, chain.offsets[number])
         return parsed(record.value) if record else None
 
-    def _begin(self, writer: _Writer, key: str, first: int, chain: Chain) -> _Key:
+    def _begin(self, writer: Writer, key: str, first: int, chain: Chain) -> Key:
         state = KeyState(key, writer.shared)
         where = Where(writer.report.writer, key, None, None)
         if first > 1 and begins_late(self._records, self.journal.topic, chain.partition):
             state.pass_over(first - 1)
-        bodies = {number: self._body(chain, number) or {} for number in {first, max(chain.offsets)}}
-        begin, last = bodies[first].get("first"), bodies[max(bodies)]
-        end = last.get("first")
-        if isinstance(begin, int) and isinstance(end, int):
-            self.events.known((where.writer, key), begin, end - 1 + len(last.get("events", ())))
-        return _Key(writer, state, Handled(), where, chain.partition)
+        self.events.known((where.writer, key), *self._events_of(chain, first, max(chain.offsets)))
+        return Key(writer, state, where)
 
-    def _pass_gap(self, this: _Key, number: int) -> None:
+    def _events_of(self, chain: Chain, first: int, last: int) -> tuple[int, int]:
+        """The first and last event that the journal of a key tells of. A damaged record may tell of any."""
+        begin, end = self._body(chain, first), self._body(chain, last)
+        match begin, end:
+            case {"first": int(low)}, {"first": int(high), "events": list(events)}:
+                some = 1 if first in chain.damaged else low
+                return some, UNKNOWN if last in chain.damaged else high - 1 + len(events)
+            case _:
+                return 1, UNKNOWN
+
+    def _pass_gap(self, this: Key, number: int) -> None:
         expected = this.state.decisions + 1
         if number > expected:
             range_ = f"{expected} to {number - 1}" if number - 1 > expected else str(expected)
@@ -200,13 +164,13 @@ class _Service:
 
     # --- one decision -------------------------------------------------------------------------------------
 
-    def _record(self, this: _Key, number: int, place: Place, *, damaged: bool) -> None:
+    def _record(self, this: Key, number: int, place: Place, *, damaged: bool) -> None:
         record = self._records.get(*place)
         value = record.value if record is not None else None
         body = parsed(value)
         this.writer.report.decisions += 1
         if damaged or body is None or value is None:
-            self._damaged(this, number, body)
+            self._damaged(this, number, body, record.key if record else None)
             return
         try:
             self._sound(this, body, value)
@@ -215,12 +179,13 @@ class _Service:
             self._findings.add(JournalDamaged(this.where, detail))
             this.state.pass_over(number)
 
-    def _sound(self, this: _Key, body: dict[str, Any], value: bytes) -> None:
+    def _sound(self, this: Key, body: dict[str, Any], value: bytes) -> None:
         state, report = this.state, this.writer.report
+        this.now = datetime.fromisoformat(body["now"])
         report.cores[body["core"]] += 1
         if state.events is None:
             state.events = body["first"] - 1
-        forwarded = self._is_forwarded(this, body)
+        forwarded = this.is_forwarded(body)
         given = self._inputs.given(body, state, forwarded, this.where)
         decision = None
         if isinstance(given, Given):
@@ -229,26 +194,26 @@ class _Service:
             self._findings.add(given)
         self._expect(this, body, decision)
         state.apply(body, forwarded=forwarded)
-        self._remember_forwards(this, body)
+        this.remember_forwards(body)
 
-    def _compared(self, this: _Key, body: dict[str, Any], value: bytes, given: Given) -> Decision | None:
+    def _compared(self, this: Key, body: dict[str, Any], value: bytes, given: Given) -> Decision | None:
         """The decision, if it came out the same; otherwise what is wrong has been said."""
         report = this.writer.report
-        if not given.forwarded and _is_repeated(this, given):
+        if not given.forwarded and this.repeats(given):
             self._findings.add(InputForeign(this.where, "this event was decided on before, under this key"))
             return None
-        cores = self._cores(this, body)
+        cores = this.writer.cores_for(body)
         if not cores:
             self._findings.add(CoreUnknown(this.where, "no start of this writer is on the journal"))
             return None
         try:
-            decision, detail = self._tried(this, body, value, given, cores)
+            decision, detail = tried(cores, this, body, value, given)
         except Unavailable:
             report.unreachable += 1
             return None
         if decision is not None:
             report.equal += 1
-        elif not any(addressed(core, this.where.key, given) for core in cores):
+        elif not any(this.concerns(core, given) for core in cores):
             self._findings.add(InputForeign(this.where, "the event is not for this key"))
         elif body["core"] == self._service.version:
             self._findings.add(DecisionDiffers(this.where, detail))
@@ -257,131 +222,24 @@ class _Service:
             self._findings.add(DecidesOtherwise(this.where, named))
         return decision
 
-    def _tried(
-        self, this: _Key, body: dict[str, Any], value: bytes, given: Given, cores: Sequence[Core]
-    ) -> tuple[Decision | None, str]:
-        """The first core whose decision is the same; else what differs from the likeliest one's."""
-        first = ""
-        for core in cores:
-            if not addressed(core, this.where.key, given):
-                continue
-            try:
-                decision = _decided(core, this, body, given)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001  # whatever a core raises is what differs
-                first = first or f"today's core raises {error!r}"
-                continue
-            if decision.journal == value:
-                return decision, ""
-            first = first or _differing(body, decision, value)
-        return None, first
-
-    def _damaged(self, this: _Key, number: int, body: dict[str, Any] | None) -> None:
+    def _damaged(self, this: Key, number: int, body: dict[str, Any] | None, raw_key: bytes | None) -> None:
         """A record whose hash does not match: if only its outcome was changed, what it was is known for sure."""
-        expected, decision = self._restored(this, body) if body else (None, None)
+        expected, decision = restored(this, self._inputs, body) if body else (None, None)
         if expected is None or body is None:
             unknown = "it is no JSON object any more" if body is None else "what was changed cannot be told"
             self._findings.add(JournalDamaged(this.where, unknown))
             this.state.pass_over(number)
             return
-        detail = differing(body, expected) or "its content is the same, its bytes are not canonical"
+        key = {"key": (raw_key or b"").decode(errors="replace")}
+        detail = differing({"record": key, **body}, {"record": {"key": this.where.key}, **expected})
+        detail = detail or "its content is the same, its bytes are not canonical"
         self._findings.add(JournalDamaged(this.where, detail))
         self._expect(this, expected, decision)
-        this.state.apply(expected, forwarded=self._is_forwarded(this, expected))
-        self._remember_forwards(this, expected)
+        this.state.apply(expected, forwarded=this.is_forwarded(expected))
+        this.remember_forwards(expected)
 
-    def _restored(self, this: _Key, body: dict[str, Any]) -> tuple[dict[str, Any] | None, Decision | None]:
-        """What the record was, if its inputs still lead to the hash, or to all the rest of it."""
-        try:
-            if this.state.events is None:
-                this.state.events = body["first"] - 1
-            given = self._inputs.given(body, this.state, self._is_forwarded(this, body), this.where)
-            if not isinstance(given, Given):
-                return None, None
-            for core in self._cores(this, body):
-                decision = _decided(core, this, body, given)
-                expected = canonical.loads(decision.journal)
-                if expected["sha256"] == body.get("sha256") or _rest(expected) == _rest(body):
-                    _is_repeated(this, given)
-                    return expected, decision
-        except Exception:  # noqa: BLE001  # a damaged record can be anything, and lead to anything
-            return None, None
-        return None, None
-
-    # --- what a decision is made with, and what follows -----------------------------------------------------
-
-    def _cores(self, this: _Key, body: Mapping[str, Any]) -> list[Core]:
-        """The core with the settings of the newest start by then; then those of other starts, newest first.
-
-        Other replicas of a writer may have been started with other settings already, or still.
-        """
-        starts = this.writer.settings
-        match body["input"]:
-            case {"kind": "started", "settings": dict(settings)}:
-                ordered: list[Mapping[str, Any] | None] = [settings]
-            case _:
-                before = [s for now, s in starts if now <= body["now"]]
-                after = [s for now, s in starts if now > body["now"]]
-                ordered = [*reversed(before), *after] or [None]
-        unique = {canonical.dumps(settings): settings for settings in ordered}
-        return [core for name, s in unique.items() if (core := self._core(this.writer, name, s)) is not None]
-
-    def _core(self, writer: _Writer, name: bytes, settings: Mapping[str, Any] | None) -> Core | None:
-        if name not in writer.cores:
-            writer.cores[name] = self._service.core(settings)
-        return writer.cores[name]
-
-    def _expect(self, this: _Key, body: Mapping[str, Any], decision: Decision | None) -> None:
+    def _expect(self, this: Key, body: Mapping[str, Any], decision: Decision | None) -> None:
         same = body["core"] == self._service.version
-        journal = (this.partition, this.offset)
         for i in range(len(body["events"])):
             encoded = encode(decision.messages[i]) if decision else None
-            self.events.expect(this.where, journal, body["first"] + i, encoded, same_core=same)
-
-    def _is_forwarded(self, this: _Key, body: Mapping[str, Any]) -> bool:
-        if this.where.key == EVERY or not this.writer.forwards:
-            return False
-        return this.where.key in this.writer.forwards.get(canonical.dumps(body["input"]), ())
-
-    def _remember_forwards(self, this: _Key, body: Mapping[str, Any]) -> None:
-        if this.where.key == EVERY and body["forward"]:
-            this.writer.forwards[canonical.dumps(body["input"])] = set(body["forward"])
-
-
-def _is_repeated(this: _Key, given: Given) -> bool:
-    return isinstance(given.input, Message) and this.handled.again(given.input)
-
-
-def _decided(core: Core, this: _Key, body: Mapping[str, Any], given: Given) -> Decision:
-    """The decision made again. Unavailable, or whatever the core raises."""
-    case = Case(
-        writer=this.where.writer,
-        key=this.where.key,
-        given=given.input,
-        place=given.place,
-        causes=given.causes,
-        links=given.links,
-        now=datetime.fromisoformat(body["now"]),
-        decisions=this.state.decisions,
-        events=this.state.events or 0,
-    )
-    rows: dict[RowKey, Loaded] = {}
-    for key, kind, id_, version in body["read"]:
-        name = RowKey(key, kind, id_)
-        rows[name] = this.state.named(name, version, core.rows[kind])
-    while True:
-        try:
-            return decide(core, body["core"], case, rows)
-        except NotLoaded as more:
-            for name in more.keys:
-                rows[name] = this.state.current(name, body["now"], core.rows[name.kind])
-
-
-def _differing(body: Mapping[str, Any], decision: Decision, value: bytes) -> str:
-    detail = differing(_rest(body), _rest(canonical.loads(decision.journal)))
-    return detail or f"the same content in other bytes ({len(value)} instead of {len(decision.journal)})"
-
-
-def _rest(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in body.items() if name != "sha256"}
+            self.events.expect(this.where, this.place, body["first"] + i, encoded, same_core=same)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lockgate.messages.decision import Core, Input, ServiceStarted, TimerDue, WorkReported
+from lockgate.messages.decision import Input, ServiceStarted, TimerDue, WorkReported
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.topics import TOPICS
@@ -82,12 +82,12 @@ class Inputs:
             case "timer":
                 due = datetime.fromisoformat(named["due"])
                 timer = TimerDue(named["name"], named["body"], due)
-                return _alone(timer, state.timers.get(named["name"]), body, state, forwarded, where)
+                return _alone(timer, state.timers.get(named["name"]), body, state, where, forwarded=forwarded)
             case "work":
                 report = WorkReported(
                     named["name"], named["work"], named["body"], named["report"], named["final"]
                 )
-                return _alone(report, state.work.get(named["name"]), body, state, forwarded, where)
+                return _alone(report, state.work.get(named["name"]), body, state, where, forwarded=forwarded)
             case "started" if state.key == EVERY or forwarded:
                 return Given(ServiceStarted(named["settings"]), {}, (), forwarded=forwarded)
             case other:
@@ -135,8 +135,9 @@ def _alone(
     pending: Pending | None,
     body: Mapping[str, Any],
     state: KeyState,
-    forwarded: bool,
     where: Where,
+    *,
+    forwarded: bool,
 ) -> Given | Finding:
     """A timer or a report: an earlier decision of this key must have set or started it, just so."""
     what = f"the {'timer' if isinstance(given, TimerDue) else 'work'} {given.name!r}"
@@ -151,9 +152,3 @@ def _alone(
             return Given(given, {}, causes)
         return InputForeign(where, f"{what} is not the one that an earlier decision made")
     return Given(given, {}, tuple(Cause(*cause) for cause in pending.causes))
-
-
-def addressed(core: Core, key: str, given: Given) -> bool:
-    """Whether this core decides on the input under this key."""
-    message = given.input
-    return given.forwarded or not isinstance(message, Message) or key in core.keys(message)

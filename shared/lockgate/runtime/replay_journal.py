@@ -90,7 +90,7 @@ def index(records: Records, service: str, keys: Collection[str] | None, findings
     damaged: list[_Damaged] = []
     for partition in records.partitions(journal.topic):
         for record in records.scan(journal.topic, partition):
-            _take(records, journal, record, keys, damaged, findings)
+            _take(records, journal, record, keys=keys, damaged=damaged, findings=findings)
     for each in damaged:
         _settle(journal, each, service, keys, findings)
     return journal
@@ -100,6 +100,7 @@ def _take(
     records: Records,
     journal: Journal,
     record: Record,
+    *,
     keys: Collection[str] | None,
     damaged: list[_Damaged],
     findings: Findings,

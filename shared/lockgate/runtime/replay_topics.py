@@ -111,6 +111,7 @@ async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         auto_offset_reset="earliest",
         isolation_level="read_uncommitted",
         request_timeout_ms=int(CALL_SECONDS * 1000),
+        fetch_max_wait_ms=10,  # the next topic's assignment waits for the fetches of the one before
     )
     try:
         async with asyncio.timeout(CALL_SECONDS):
