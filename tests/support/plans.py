@@ -11,6 +11,9 @@ APART = "sa-east"
 
 DEPLOYERS = {"deployer-eu": (PREPROD, PILOTED, "eu-north"), "deployer-world": ("us-east", APART)}
 
+CONTESTED, RIVAL = "eu-north", "deployer-rival"
+"""A region that a second deployer claims as well."""
+
 
 def preprod(**changes: Any) -> Stage:
     return {

@@ -49,9 +49,11 @@ class Story:
         self.before = self.generations()
 
     async def plans(self, *stages: Stage, **changes: Any) -> None:
+        """A plan is published, and accepted as the next version."""
         self.stages = stages
+        version = len(self.heard(PlanAccepted)) + 1
         await self.publishes(plan_of(self.application, *stages, **changes))
-        await self.hears(PlanAccepted)
+        await self.hears(PlanAccepted, version=version)
 
     async def publishes(self, plan: Mapping[str, Any]) -> None:
         await self.send("plans", PlanPublished.type, self.application, {"plan": plan})
@@ -59,8 +61,7 @@ class Story:
     async def announces(self, version: str) -> str:
         """CI announces the artifact; returns the id of its release."""
         await self.says_published(version)
-        queued = await self.hears(ReleaseQueued, digest=self.digest(version))
-        return queued.release
+        return await self.hears_queued(version)
 
     async def says_published(self, version: str) -> str:
         """CI announces the artifact, whatever is answered; returns the event's id."""
@@ -89,6 +90,10 @@ class Story:
             raise AssertionError(f"{wanted} was not said within {within:.0f} s.\n{self.so_far()}") from None
         assert isinstance(told.body, kind)
         return told.body
+
+    async def hears_queued(self, version: str) -> str:
+        """The id of the release of a version."""
+        return (await self.hears(ReleaseQueued, digest=self.digest(version))).release
 
     async def completes(self, release: str, within: float = PATIENCE) -> None:
         await self.hears(ReleaseCompleted, release=release, within=within)

@@ -80,6 +80,17 @@ class Telling:
             self._listening.result()  # raises what ended the listening
         return found[0]
 
+    async def catch_up(self, seconds: float = 20.0) -> None:
+        """Until everything that is on the topics now has been heard."""
+        places = self._consumer.assignment()
+        ends = await self._consumer.end_offsets(list(places))
+        async with asyncio.timeout(seconds):
+            for place, end in ends.items():
+                while await self._consumer.position(place) < end:  # noqa: ASYNC110  # the consumer tells nobody
+                    await asyncio.sleep(0.01)
+        async with self._news:  # what was fetched is taken before this turn
+            return
+
     def of(self, application: str) -> Iterator[Told]:
         return (told for told in self.all if told.message.key == application)
 

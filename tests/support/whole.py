@@ -51,13 +51,17 @@ class Whole:
     def service(self, name: str) -> Child:
         return self.local.children[name]
 
-    def kill(self, name: str) -> None:
-        """SIGKILL to a service that is alive and ready; proves that this is what ended it."""
+    async def kill(self, name: str) -> None:
+        """SIGKILL to a service that is alive and ready; proves that this is what ended it.
+
+        What it had said until then is heard when this returns.
+        """
         child = self.service(name)
         assert child.running, f"{name} had ended before it was to be killed: {child.log}"
         assert child.ready(), f"{name} was not at work when it was to be killed: {child.log}"
         child.kill()
         assert child.exit_status == KILLED, f"{name} ended by itself, with status {child.exit_status}"
+        await self.telling.catch_up()
 
     async def restart(self, name: str) -> None:
         child = self.service(name)

@@ -1,0 +1,61 @@
+"""Outages of our own, longer than every deadline of the release: no region is blamed for them."""
+
+import time
+
+import psutil
+
+from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
+from lockgate.messages.verdicts import RegionFailed, StagePassed
+from tests.support.plans import REST, watch, wave
+from tests.support.servers import unavailable
+from tests.support.story import holds
+from tests.support.whole import Whole
+
+BUDGET, AWAY = 4.0, 9.0
+"""Seconds. A grant's deadline is the wave's budget; the outage is longer by far."""
+
+
+async def away() -> None:
+    """The time of the outage itself, which is what these tests are about."""
+    until = time.monotonic() + AWAY
+    await holds(lambda: time.monotonic() > until)
+
+
+async def test_no_region_is_unreachable_because_the_verifier_was_away(whole: Whole) -> None:
+    story = whole.story("verifier-away")
+    story.image("v2", start_seconds=1.0)
+    await story.begins(wave("rest", *REST, budget=f"{BUDGET}s", **{"max-parallel": 2}), watch())
+    release = await story.announces("v2")
+    for region in REST:
+        await story.hears(DeploymentStarted, region=region)
+    await whole.kill("verifier")
+    assert story.heard(RegionDeployed) == []
+    await away()
+    assert {event.region for event in story.heard(RegionDeployed)} == set(REST)
+    assert story.heard(StagePassed) == []
+    await whole.restart("verifier")
+    await story.completes(release)
+    assert story.heard(RegionFailed) == []
+    assert story.changes() == dict.fromkeys(REST, 1)
+
+
+async def test_no_region_is_unreachable_because_kafka_was_silent(whole: Whole) -> None:
+    if whole.kafka.server is None:
+        unavailable("An outside broker cannot be paused.", "leave out LOCKGATE_KAFKA and --containers.")
+    story = whole.story("kafka-silent")
+    story.image("v2", start_seconds=1.0)
+    await story.begins(wave("rest", *REST, budget=f"{BUDGET}s", **{"max-parallel": 2}), watch())
+    release = await story.announces("v2")
+    for region in REST:
+        await story.hears(DeploymentStarted, region=region)
+    whole.kafka.server.pause()
+    try:
+        assert psutil.Process(whole.kafka.server.pid).status() == psutil.STATUS_STOPPED
+        await holds(lambda: story.digests() == story.everywhere("v2"))
+        await away()
+        assert story.heard(RegionDeployed) == []
+    finally:
+        whole.kafka.server.resume()
+    await story.completes(release)
+    assert story.heard(RegionFailed) == []
+    assert story.changes() == dict.fromkeys(REST, 1)
