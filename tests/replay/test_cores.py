@@ -65,5 +65,10 @@ def test_a_core_that_raises_today_is_a_difference_too() -> None:
     blind = type(blind)(kinds=blind.kinds, events=blind.events, shared=blind.shared, started=blind.started)
     report = replay(HISTORY.shelf, [replayable(blind)])
     found = [f for f in report.findings.kept if isinstance(f, DecisionDiffers)]
-    assert [(f.where.key, f.where.number) for f in found] == [("desk", 3), ("shop", 3), ("shop", 5), ("shop", 6)]
+    assert [(f.where.key, f.where.number) for f in found] == [
+        ("desk", 3),
+        ("shop", 3),
+        ("shop", 5),
+        ("shop", 6),
+    ]
     assert all("raises KeyError" in f.detail for f in found)

@@ -17,8 +17,8 @@ from rich.table import Table as Columns
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
 from lockgate.messages.decision import Core
 from lockgate.messages.topics import DECIDING_SERVICES
-from lockgate.runtime.replay import Replayable
 from lockgate.runtime.replay import replay as recompute
+from lockgate.runtime.replay_deciding import Replayable
 from lockgate.runtime.replay_findings import Severity
 from lockgate.runtime.replay_records import Spool
 from lockgate.runtime.replay_report import EXIT_DIFFERS, EXIT_OTHERWISE, Report, WriterReport
@@ -104,7 +104,7 @@ def replay_command(
     if as_json:
         sys.stdout.write(orjson.dumps(as_data(report), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        _show(report, Console())
+        show(report, Console())
     return report.exit_code
 
 
@@ -181,7 +181,7 @@ class _Shown:
         self._progress.update(self._tasks[what], completed=done, total=total)
 
 
-def _show(report: Report, console: Console) -> None:
+def show(report: Report, console: Console) -> None:
     table = Columns("writer", "decisions", "recomputed", "events", "state", "verdict", box=None)
     for writer in report.writers:
         verdict = _verdict(report, writer)

@@ -38,6 +38,7 @@ Progress = Callable[[int, int], None]
 """Decisions done, and decisions in all. Called now and then."""
 
 _TELL_EVERY = 500
+_NOT_FOR = "the event is not for this key"
 UNKNOWN = 1 << 62
 """Above every number."""
 
@@ -213,13 +214,13 @@ class _Service:
             return None
         if decision is not None:
             report.equal += 1
-        elif not any(this.concerns(core, given) for core in cores):
-            self._findings.add(InputForeign(this.where, "the event is not for this key"))
-        elif body["core"] == self._service.version:
+        elif body["core"] != self._service.version:
+            named = f"core {body['core']} then, {self._service.version} now: {detail or _NOT_FOR}"
+            self._findings.add(DecidesOtherwise(this.where, named))
+        elif detail:
             self._findings.add(DecisionDiffers(this.where, detail))
         else:
-            named = f"core {body['core']} then, {self._service.version} now: {detail}"
-            self._findings.add(DecidesOtherwise(this.where, named))
+            self._findings.add(InputForeign(this.where, _NOT_FOR))
         return decision
 
     def _damaged(self, this: Key, number: int, body: dict[str, Any] | None, raw_key: bytes | None) -> None:

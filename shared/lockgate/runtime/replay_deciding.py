@@ -137,7 +137,10 @@ def decided(core: Core, this: Key, body: Body, given: Given) -> Decision:
 def tried(
     cores: Sequence[Core], this: Key, body: Body, value: bytes, given: Given
 ) -> tuple[Decision | None, str]:
-    """The first core whose decision is the same to the byte; else what differs from the likeliest one's."""
+    """The first core whose decision is the same to the byte; else what differs from the likeliest one's.
+
+    Nothing differs if the input is for none of them.
+    """
     first = ""
     for core in cores:
         if not this.concerns(core, given):

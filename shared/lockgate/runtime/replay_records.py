@@ -4,8 +4,8 @@ Each topic is read once from Kafka into the spool (`replay_topics`); the replay 
 through the keys one after another. Talks to a temporary file only.
 """
 
+import marshal
 import os
-import struct
 import tempfile
 from array import array
 from bisect import bisect_left
@@ -14,11 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Protocol, Self
 
-from lockgate.runtime.batch import pack, unpack
 from lockgate.runtime.checks import Record
-
-_SIZES = struct.Struct(">iii")
-_NONE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +92,7 @@ class Spool:
     def add(self, record: Record) -> None:
         """Keeps a record of an opened partition; the offsets of a partition rise."""
         places = self._parts[record.topic, record.partition]
-        data = _encoded(record)
+        data = marshal.dumps((record.key, record.headers, record.value))
         self._file.write(data)
         places.offsets.append(record.offset)
         places.positions.append(self._end)
@@ -130,27 +126,4 @@ class Spool:
             self._file.flush()
             self._flushed = True
         data = os.pread(self._file.fileno(), places.sizes[index], places.positions[index])
-        return _decoded(topic, partition, places.offsets[index], data)
-
-
-def _encoded(record: Record) -> bytes:
-    headers = pack(record.headers)
-    key, value = record.key, record.value
-    sizes = _SIZES.pack(
-        _NONE if key is None else len(key), len(headers), _NONE if value is None else len(value)
-    )
-    return b"".join((sizes, key or b"", headers, value or b""))
-
-
-def _decoded(topic: str, partition: int, offset: int, data: bytes) -> Record:
-    key_size, header_size, value_size = _SIZES.unpack_from(data)
-    headers_at = _SIZES.size + max(key_size, 0)
-    value_at = headers_at + header_size
-    return Record(
-        topic,
-        partition,
-        offset,
-        None if key_size == _NONE else data[_SIZES.size : headers_at],
-        unpack(data[headers_at:value_at]),
-        None if value_size == _NONE else data[value_at:],
-    )
+        return Record(topic, partition, places.offsets[index], *marshal.loads(data))  # noqa: S302  # written above
