@@ -1,5 +1,7 @@
 """kill -9 of each service in the middle of a release: it ends right, and nothing happens twice."""
 
+import asyncio
+
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed, RegionRolledBack
 from lockgate.messages.releases import ReleaseCompleted, ReleaseEntered, ReleaseOutcome, ReleaseStarted
 from lockgate.messages.rollbacks import ReleaseSettled, RollbackOrdered, VersionMarked
@@ -13,7 +15,7 @@ from lockgate.messages.verdicts import (
     WatchStarted,
 )
 from tests.support.evidence import contradictions, gaps, ledger_report, records_and_offsets
-from tests.support.plans import APART, PILOTED, REST, WHOLE, pilot, preprod, watch, wave
+from tests.support.plans import APART, DEPLOYERS, PILOTED, REST, WHOLE, pilot, preprod, watch, wave
 from tests.support.story import Story
 from tests.support.whole import Whole
 
@@ -126,3 +128,21 @@ async def test_a_ledger_killed_during_a_release_has_every_record_once_after_its_
     assert report.sound, report.sentence
     recorded, written = await records_and_offsets(whole)
     assert recorded == written > 0
+
+
+async def test_everything_killed_at_once_goes_on_where_it_was(whole: Whole) -> None:
+    story = whole.story("all-killed")
+    story.image("v2", start_seconds=1.0)
+    await story.begins(preprod(), wave("rest", *REST, **{"max-parallel": 2}), watch())
+    release = await story.announces("v2")
+    await story.hears(DeploymentStarted, stage="rest")
+    services = ("intake", "verifier", "rollback", "ledger", *DEPLOYERS)
+    await asyncio.gather(*(whole.kill(name) for name in services))
+    assert story.heard(StagePassed, stage="rest") == []
+    await asyncio.gather(*(whole.restart(name) for name in services))
+    await story.completes(release)
+    assert story.heard(RegionFailed) == []
+    assert story.digests() == story.everywhere("v2")
+    assert_nothing_twice(story)
+    report = await ledger_report(whole)
+    assert report.sound, report.sentence

@@ -2,7 +2,7 @@
 
 import time
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # psutil ships no types
 
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
 from lockgate.messages.verdicts import RegionFailed, StagePassed
