@@ -41,7 +41,10 @@ class _Lane:
 
 
 class Relay:
-    def __init__(self, dsn: str, schema: str, producer: Producer) -> None:
+    """`silent_seconds`: a relay that says nothing for so long (paused, cut off) loses its lock to another."""
+
+    def __init__(self, dsn: str, schema: str, producer: Producer, *, silent_seconds: float = 10.0) -> None:
+        self._silent_ms = str(int(silent_seconds * 1000))
         self._dsn = dsn
         self._schema = schema
         self._producer = producer
@@ -203,7 +206,11 @@ class Relay:
     async def _connected(self) -> "asyncpg.Connection[Any]":
         if self._connection is None or self._connection.is_closed():
             self._lanes.clear()
-            settings = {"search_path": self._schema, "application_name": f"lockgate-{self._schema}-relay"}
+            settings = {
+                "search_path": self._schema,
+                "application_name": f"lockgate-{self._schema}-relay",
+                "idle_session_timeout": self._silent_ms,
+            }
             self._connection = await asyncpg.connect(
                 self._dsn, timeout=5.0, command_timeout=10.0, server_settings=settings
             )

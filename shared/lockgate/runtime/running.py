@@ -90,7 +90,12 @@ class Running:
         store = await patiently("the database", lambda: Store.open(dsn, schema), stop)
         if store is None:
             return
-        relay = Relay(dsn, schema, Producer(settings.kafka, settings.topic_prefix, f"lockgate-{who.writer}"))
+        relay = Relay(
+            dsn,
+            schema,
+            Producer(settings.kafka, settings.topic_prefix, f"lockgate-{who.writer}"),
+            silent_seconds=settings.session_seconds,
+        )
         try:
             async with self._service.open_work() as functions:
                 await self._serve(stop, store, relay, functions)

@@ -38,6 +38,7 @@ class Subscription:
             settings.kafka,
             client_id=group,
             allow_auto_create_topics=False,
+            consumer_only=True,  # else it starts a producer and an admin client that nobody uses
             logger=None,
             request_timeout_ms=10_000,
         )
