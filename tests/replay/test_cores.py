@@ -1,7 +1,7 @@
 """A changed line of a core shows at the first decision that it changes, and at no other."""
 
 from lockgate.runtime.replay import replay
-from lockgate.runtime.replay_findings import DecidesOtherwise, DecisionDiffers, EventOtherwise
+from lockgate.runtime.replay_findings import DecidesOtherwise, DecisionDiffers, EventDiffers, EventOtherwise
 from lockgate.runtime.replay_report import EXIT_DIFFERS, EXIT_EQUAL, EXIT_OTHERWISE
 from tests.support.replays import a_history, replayable, toy
 
@@ -58,6 +58,13 @@ def test_an_event_that_only_todays_core_words_otherwise_is_found_although_the_jo
     report = replay(shelf, [replayable(version="v2")])
     assert {type(found) for found in report.findings.kept} == {EventOtherwise}
     assert report.exit_code == EXIT_OTHERWISE
+
+
+def test_an_event_whose_ids_disagree_was_changed_whatever_version_emitted_it() -> None:
+    place = HISTORY.events[-1]
+    value = (HISTORY.shelf.at(place).value or b"").replace(b'"number":', b'"number":1')
+    report = replay(HISTORY.shelf.changed(place, value=value), [replayable(version="v2")])
+    assert [(type(f), f.where.place) for f in report.findings.kept] == [(EventDiffers, place)]
 
 
 def test_a_core_that_raises_today_is_a_difference_too() -> None:

@@ -128,7 +128,7 @@ class _Service:
             body = self._body(chain, number)
             match body:
                 case {"input": {"kind": "started", "settings": dict(settings)}, "now": str(now)}:
-                    writer.settings.append((now, settings))
+                    writer.started(now, settings)
                 case _:
                     pass
         return writer
@@ -203,17 +203,15 @@ class _Service:
         if not given.forwarded and this.repeats(given):
             self._findings.add(InputForeign(this.where, "this event was decided on before, under this key"))
             return None
-        cores = this.writer.cores_for(body)
-        if not cores:
-            self._findings.add(CoreUnknown(this.where, "no start of this writer is on the journal"))
-            return None
         try:
-            decision, detail = tried(cores, this, body, value, given)
+            decision, detail = tried(this, body, value, given)
         except Unavailable:
             report.unreachable += 1
             return None
         if decision is not None:
             report.equal += 1
+        elif detail is None:
+            self._findings.add(CoreUnknown(this.where, "no start of this writer is on the journal"))
         elif body["core"] != self._service.version:
             named = f"core {body['core']} then, {self._service.version} now: {detail or _NOT_FOR}"
             self._findings.add(DecidesOtherwise(this.where, named))

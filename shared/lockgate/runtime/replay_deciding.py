@@ -3,9 +3,11 @@
 `decider.decide` decides, as it did in the service. What it is given is rebuilt from the journal and the topics.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from lockgate.messages.decision import Core, NotLoaded, RowKey
@@ -46,34 +48,45 @@ class Replayable:
 
 @dataclass(slots=True)
 class Writer:
-    """What is known of one writer across its keys. `settings` are those of its starts, with their times."""
+    """What is known of one writer across its keys."""
 
     service: Replayable
     report: WriterReport
     shared: SharedRows = field(default_factory=SharedRows)
-    settings: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     forwards: dict[bytes, set[str]] = field(default_factory=dict)
+    _times: list[str] = field(default_factory=list)
+    _starts: list[bytes] = field(default_factory=list)
     _cores: dict[bytes, Core | None] = field(default_factory=dict)
 
-    def cores_for(self, body: Body) -> list[Core]:
+    def started(self, now: str, settings: Mapping[str, Any]) -> None:
+        """The writer was started with these settings; starts are told in the order of their numbers."""
+        self._times.append(max(now, *self._times[-1:]))
+        self._starts.append(self._made(settings))
+
+    def cores_for(self, body: Body) -> Iterator[Core]:
         """The core with the settings of the newest start by then; then those of other starts, newest first.
 
         Other replicas of a writer may have been started with other settings already, or still.
         """
         match body["input"]:
             case {"kind": "started", "settings": dict(settings)}:
-                ordered: list[Mapping[str, Any] | None] = [settings]
+                names: Iterable[bytes] = (self._made(settings),)
             case _:
-                before = [s for now, s in self.settings if now <= body["now"]]
-                after = [s for now, s in self.settings if now > body["now"]]
-                ordered = [*reversed(before), *after] or [None]
-        unique = {canonical.dumps(settings): settings for settings in ordered}
-        return [core for name, s in unique.items() if (core := self._core(name, s)) is not None]
+                by_then = bisect_right(self._times, body["now"])
+                order = chain(range(by_then - 1, -1, -1), range(by_then, len(self._starts)))
+                names = (self._starts[at] for at in order) if self._starts else (self._made(None),)
+        tried: set[bytes] = set()
+        for name in names:
+            core = self._cores[name]
+            if core is not None and name not in tried:
+                tried.add(name)
+                yield core
 
-    def _core(self, name: bytes, settings: Mapping[str, Any] | None) -> Core | None:
+    def _made(self, settings: Mapping[str, Any] | None) -> bytes:
+        name = canonical.dumps(settings)
         if name not in self._cores:
             self._cores[name] = self.service.core(settings)
-        return self._cores[name]
+        return name
 
 
 @dataclass(slots=True)
@@ -134,15 +147,14 @@ def decided(core: Core, this: Key, body: Body, given: Given) -> Decision:
                 rows[name] = this.state.current(name, body["now"], core.rows[name.kind])
 
 
-def tried(
-    cores: Sequence[Core], this: Key, body: Body, value: bytes, given: Given
-) -> tuple[Decision | None, str]:
-    """The first core whose decision is the same to the byte; else what differs from the likeliest one's.
+def tried(this: Key, body: Body, value: bytes, given: Given) -> tuple[Decision | None, str | None]:
+    """The decision of the first core with which it is the same to the byte; else what differs with the likeliest.
 
-    Nothing differs if the input is for none of them.
+    Nothing differs if the input is for none of the cores; it is None if there is no core at all.
     """
-    first = ""
-    for core in cores:
+    first: str | None = None
+    for core in this.writer.cores_for(body):
+        first = first or ""
         if not this.concerns(core, given):
             continue
         try:

@@ -139,7 +139,14 @@ class Events:
         place = (record.topic, record.partition, record.offset)
         detail = differing_records(record, key, headers, value, f"event {number}")
         at = Where(where.writer, where.key, where.number, place)
-        self.findings.add(EventDiffers(at, detail) if same_core else EventOtherwise(at, detail))
+        forged = same_core or not self._lies_right(where, number, record)
+        self.findings.add(EventDiffers(at, detail) if forged else EventOtherwise(at, detail))
+
+    def _lies_right(self, where: Where, number: int, record: Record) -> bool:
+        """Whether its key and its ids agree, as they do whatever version of a core emitted it."""
+        emitted = self._emitted.get((where.writer, where.key))
+        agreeing = emitted is not None and emitted.offsets.get(number) == record.offset
+        return agreeing and record.key == where.key.encode()
 
     def _find(self, where: Where, number: int) -> Record | None:
         emitted = self._emitted.get((where.writer, where.key))
