@@ -14,8 +14,9 @@ from lockgate.intake.service import SERVICE as INTAKE
 from lockgate.runtime.replay import replay
 from lockgate.runtime.replay_records import Spool
 from lockgate.runtime.replay_topics import ReadError, read_topics
+from tests.support.replay_core import replayable
 from tests.support.replay_kafka import publish
-from tests.support.replays import History, Shelf, a_history, replayable
+from tests.support.replays import History, Shelf, a_history
 from tests.support.servers import KafkaUnderTest
 
 

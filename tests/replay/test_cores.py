@@ -3,7 +3,8 @@
 from lockgate.runtime.replay import replay
 from lockgate.runtime.replay_findings import DecidesOtherwise, DecisionDiffers, EventDiffers, EventOtherwise
 from lockgate.runtime.replay_report import EXIT_DIFFERS, EXIT_EQUAL, EXIT_OTHERWISE
-from tests.support.replays import a_history, replayable, toy
+from tests.support.replay_core import replayable, toy
+from tests.support.replays import a_history
 
 HISTORY = a_history()
 CHANGED = toy(halted="stopped")

@@ -10,7 +10,8 @@ from lockgate.runtime.replay import replay
 from lockgate.runtime.replay_deciding import Replayable
 from lockgate.runtime.replay_findings import CoreUnknown, EventForeign, InputExpired
 from lockgate.runtime.replay_report import Report
-from tests.support.replays import History, Shelf, a_history, replayable, toy
+from tests.support.replay_core import replayable, toy
+from tests.support.replays import History, Shelf, a_history
 
 
 def sentences(report: Report) -> list[str]:

@@ -1,7 +1,4 @@
-"""A history to replay: a small core decides, and what a service would publish lies on a shelf in memory.
-
-The core routes artifacts under `*` to applications, which answer them, set a timer and start work.
-"""
+"""A history to replay: a small core decides, and what a service would publish lies on a shelf in memory."""
 
 import json
 from collections import deque
@@ -10,28 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import (
     Core,
     Input,
     NotLoaded,
-    On,
-    Row,
     RowKey,
-    Rows,
     ServiceStarted,
     SetTimer,
     StartWork,
-    Step,
-    Table,
     TimerDue,
     WorkReported,
-    emit,
-    put,
-    remove,
 )
 from lockgate.messages.message import Message, encode, event_id
-from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused
 from lockgate.messages.rollbacks import ReleaseHalted
 from lockgate.messages.values import EVERY, Cause
 from lockgate.runtime import canonical
@@ -39,92 +26,12 @@ from lockgate.runtime.batch import Place
 from lockgate.runtime.checks import Record
 from lockgate.runtime.decider import ABSENT, Case, Decision, Loaded, causes_of, decide
 from lockgate.runtime.reading import Readable, read
-from lockgate.runtime.replay_deciding import Replayable
 from lockgate.runtime.replay_records import Span
 from lockgate.runtime.service import partition_of
+from tests.support.replay_core import toy
 
 PARTS = 2
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-
-
-# --- the core -----------------------------------------------------------------------------------------------
-
-
-class Tally(Row):
-    """Under `*`: how many artifacts came in all."""
-
-    kind = "tally"
-    count: int = 0
-
-
-class Box(Row):
-    kind = "box"
-    words: tuple[str, ...] = ()
-
-
-class Note(Row):
-    kind = "note"
-    text: str
-
-
-def said(key: str, text: str) -> ArtifactRefused:
-    code = ArtifactRefusal.UNKNOWN_PACKAGE
-    return ArtifactRefused(application=key, purl="pkg:oci/a", event="e", code=code, reason=text)
-
-
-def toy(word: str = "number", *, halted: str = "halted") -> Table:
-    """The core. Another `word` or `halted` is a changed line of its source."""
-
-    def announced(rows: Rows, given: Message[ArtifactPublished], now: datetime) -> Step:
-        del now
-        tally = rows.get(Tally) or Tally()
-        application = given.body.package.rsplit("/", 1)[1]
-        return put(Tally(count=tally.count + 1)) + Step(forward=(application,))
-
-    def arrived(rows: Rows, given: Message[ArtifactPublished], now: datetime) -> Step:
-        del given
-        tally = rows.shared(Tally) or Tally()
-        box = rows.get(Box) or Box()
-        words = (*box.words, f"{word} {tally.count}")
-        timer = SetTimer("nudge", now + timedelta(seconds=5), {"about": tally.count})
-        work = StartWork("look", "look", {"at": tally.count})
-        both = emit(said(rows.key, words[-1]), said(rows.key, f"{len(words)} so far"))
-        return put(Box(words=words)) + both + Step(timers=(timer,), work=(work,))
-
-    def halt(rows: Rows, given: Message[ReleaseHalted], now: datetime) -> Step:
-        del now
-        box = rows.get(Box) or Box()
-        text = f"{halted} at turn {given.body.turn} with {len(box.words)}"
-        return put(Note(text=text), "halt") + emit(said(rows.key, text))
-
-    def nudge(rows: Rows, given: TimerDue, now: datetime) -> Step:
-        note = rows.get(Note, "halt")
-        text = (
-            f"nudged about {given.body['about']} at {now:%H:%M:%S} after {note.text if note else 'nothing'}"
-        )
-        return remove(Note, "halt") + emit(said(rows.key, text))
-
-    def look(rows: Rows, given: WorkReported, now: datetime) -> Step:
-        del now
-        return put(Note(text=str(given.report["seen"])), "seen") + emit(said(rows.key, "looked"))
-
-    def started(rows: Rows, given: ServiceStarted, now: datetime) -> Step:
-        del rows, now
-        return put(Note(text=str(given.settings.get("deployer", "")))) + emit(said(EVERY, "started"))
-
-    return Table(
-        kinds=(Tally, Box, Note),
-        shared={ArtifactPublished: On(announced)},
-        events={ArtifactPublished: On(arrived), ReleaseHalted: On(halt)},
-        timers={"nudge": On(nudge)},
-        work={"look": On(look)},
-        started=On(started),
-    )
-
-
-def replayable(core: Core | None = None, version: str = "v1", service: str = "intake") -> Replayable:
-    chosen = core or toy()
-    return Replayable(service, version, lambda _settings: chosen)
 
 
 # --- the topics ---------------------------------------------------------------------------------------------
