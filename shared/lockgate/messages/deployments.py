@@ -149,3 +149,14 @@ class RollbackFailed(_Step, topic="deployments", custom="rollback.failed"):
     """The order could not be carried out in the region; the coordinator decides what follows."""
 
     reason: Sentence
+
+
+def speaker(body: Payload) -> str | None:
+    """The deployer that an event of this topic names, which alone may write it; None for other topics' events."""
+    match body:
+        case RegionRegistered(place=place):
+            return place.deployer
+        case _Step(deployer=deployer):
+            return deployer
+        case _:
+            return None

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from lockgate.messages.deployments import speaker
 from lockgate.messages.message import Message, UnreadableError, decode, event_id
 from lockgate.messages.payload import Payload
 from lockgate.messages.registry import OTHERS, payloads_of
@@ -56,6 +57,9 @@ def _judged(record: Record, key: str | None, message: Message[Payload]) -> Item:
         return Readable(record, message)
     if not may_write(topic.writer, message.writer or ""):
         detail = f"the writer {message.writer!r} may not write to {topic.name!r}; {topic.writer} does"
+        return Rejected(record, Reason.WRONG_WRITER, detail)
+    if (deployer := speaker(message.body)) not in {None, message.writer}:
+        detail = f"the writer {message.writer!r} may not speak for the deployer {deployer!r}"
         return Rejected(record, Reason.WRONG_WRITER, detail)
     if key != message.key:
         return Rejected(record, Reason.KEY, f"the record's key {key!r} is not the event's {message.key!r}")
