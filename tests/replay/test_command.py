@@ -54,6 +54,19 @@ async def test_topics_are_read_as_they_lie_there(kafka: KafkaUnderTest) -> None:
     assert (report.equal, report.decisions, report.exit_code) == (14, 14, 0)
 
 
+async def test_records_larger_than_one_fetch_are_read_and_what_follows_them_too(
+    kafka: KafkaUnderTest,
+) -> None:
+    shelf = refused_artifacts()
+    for letter in (b"a", b"b"):
+        shelf.append("plans", 0, b"shop", (), letter * 900_000)
+        shelf.append("plans", 0, b"shop", (), letter)
+    prefix = await publish(kafka.bootstrap, shelf)
+    with Spool() as spool:
+        await read_topics(kafka.bootstrap, prefix, spool)
+        assert list(spool.scan("plans", 0)) == list(shelf.scan("plans", 0))
+
+
 async def test_a_sound_history_ends_with_zero_and_a_sentence(kafka: KafkaUnderTest) -> None:
     prefix = await publish(kafka.bootstrap, refused_artifacts())
     code, out, err = await run("--kafka", kafka.bootstrap, "--prefix", prefix)

@@ -21,6 +21,7 @@ CALL_SECONDS = 15.0
 STALL_SECONDS = 30.0
 CLOSE_SECONDS = 5.0
 AT_ONCE = 2000
+FETCH_BYTES = 256 * 1024
 
 KAFKA_ERRORS = (KafkaError, TimeoutError, OSError)
 Ends = Mapping[TopicPartition, int]
@@ -65,16 +66,14 @@ async def _read(
         settled |= await consumer.end_offsets(wanted)
         ends = {**settled, **await consumer.end_offsets(events)}
         read, total = 0, sum(ends[p] - begins[p] for p in ends)
-        for topic in dict.fromkeys(p.topic for p in ends):
-            parts = [p for p in ends if p.topic == topic]
-            for p in parts:
-                span = Span(begins[p], settled[p], ends[p])
-                spool.open_partition(topic.removeprefix(prefix), p.partition, span)
-            async for records in _to_the_end(consumer, prefix, {p: begins[p] for p in parts}, ends):
-                for record in records:
-                    spool.add(record)
-                read += len(records)
-                progress(read, total)
+        for p, end in ends.items():
+            span = Span(begins[p], settled[p], end)
+            spool.open_partition(p.topic.removeprefix(prefix), p.partition, span)
+        async for records in _to_the_ends(consumer, prefix, begins, ends):
+            for record in records:
+                spool.add(record)
+            read += len(records)
+            progress(read, total)
         now = await consumer.beginning_offsets(list(ends))
         for p, begin in now.items():
             spool.begin_later(p.topic.removeprefix(prefix), p.partition, begin)
@@ -111,7 +110,8 @@ async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         auto_offset_reset="earliest",
         isolation_level="read_uncommitted",
         request_timeout_ms=int(CALL_SECONDS * 1000),
-        fetch_max_wait_ms=10,  # the next topic's assignment waits for the fetches of the one before
+        max_partition_fetch_bytes=FETCH_BYTES,  # of each of many partitions; a larger record comes all the same
+        fetch_max_wait_ms=10,  # nothing is waited for: everything is there already
     )
     try:
         async with asyncio.timeout(CALL_SECONDS):
@@ -125,10 +125,10 @@ async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
                 await consumer.stop()
 
 
-async def _to_the_end(
+async def _to_the_ends(
     consumer: AIOKafkaConsumer, prefix: str, begins: Ends, ends: Ends
 ) -> AsyncIterator[Sequence[Record]]:
-    """The records of one topic's partitions, in batches, up to the ends that were looked up."""
+    """The records of all partitions, in batches, up to the ends that were looked up."""
     left = {p: begin for p, begin in begins.items() if begin < ends[p]}
     consumer.assign(list(left))
     for p, begin in left.items():
