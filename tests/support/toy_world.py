@@ -32,7 +32,9 @@ PATIENCE = 30.0
 SESSION = 2.0  # seconds until a killed replica's partitions go to another
 
 
-def said(number: int, script: str = "note", *, key: str = "shop", after: Sequence[Cause] = ()) -> Message[Payload]:
+def said(
+    number: int, script: str = "note", *, key: str = "shop", after: Sequence[Cause] = ()
+) -> Message[Payload]:
     """An event of the verifier, with a script for the toy."""
     body = StageWaiting(
         application=key, release="r1", stage="pilot", waiting_for=WaitingFor.BAKE, reason=script
@@ -217,7 +219,9 @@ class World:
 
     async def query(self, sql: str, *arguments: Any) -> list[Any]:
         """Rows of the toy's schema."""
-        connection = await asyncpg.connect(self.database, timeout=5.0, server_settings={"search_path": "rollback"})
+        connection = await asyncpg.connect(
+            self.database, timeout=5.0, server_settings={"search_path": "rollback"}
+        )
         try:
             rows: list[Any] = await connection.fetch(sql, *arguments, timeout=10.0)
             return rows
