@@ -98,6 +98,13 @@ async def test_what_another_core_decided_ends_with_three(kafka: KafkaUnderTest) 
     assert {found["severity"] for found in data["findings"]} == {"otherwise"}
 
 
+async def test_an_application_that_nobody_decided_for_ends_with_two(kafka: KafkaUnderTest) -> None:
+    prefix = await publish(kafka.bootstrap, refused_artifacts())
+    code, out, err = await run("--kafka", kafka.bootstrap, "--prefix", prefix, "--application", "shpo")
+    assert (code, out) == (2, "")
+    assert "no service has decided anything for the application 'shpo'" in err
+
+
 async def test_topics_that_are_not_there_end_with_two_and_what_to_check(kafka: KafkaUnderTest) -> None:
     code, out, err = await run("--kafka", kafka.bootstrap, "--prefix", "nothing-here.")
     assert (code, out) == (2, "")

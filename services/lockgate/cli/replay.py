@@ -101,6 +101,11 @@ def replay_command(
     except ReadError as error:
         sys.stderr.write(f"nothing was replayed: {error}\n")
         return EXIT_UNREADABLE
+    if application is not None and not any(application in writer.states for writer in report.writers):
+        sys.stderr.write(
+            f"no service has decided anything for the application {application!r}: check its name\n"
+        )
+        return EXIT_UNREADABLE
     if as_json:
         sys.stdout.write(orjson.dumps(as_data(report), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
