@@ -5,8 +5,9 @@ batch is forgotten after each one. Talks to the store.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -15,6 +16,8 @@ from lockgate.runtime.batch import ParkedRow
 from lockgate.runtime.decider import ABSENT, Loaded
 from lockgate.runtime.parking import Hold
 from lockgate.runtime.store import Store
+
+K = TypeVar("K", str, RowKey)
 
 MAX_ROWS = 100_000
 MAX_KEYS = 100_000
@@ -55,20 +58,20 @@ class State:
             foreign.clear()
 
     async def need_keys(self, keys: Iterable[str]) -> None:
-        if missing := sorted(set(keys) - self.keys.keys()):
+        if missing := _missing(keys, self.keys):
             found = await self._store.load_keys(missing)
             self.keys.update({key: found.get(key, (0, 0)) for key in missing})
             self._note_foreign(missing)
 
     async def need_marks(self, keys: Iterable[str]) -> None:
-        if missing := sorted(set(keys) - self._marked.keys()):
+        if missing := _missing(keys, self._marked):
             self.marks.update(await self._store.load_marks(missing))
             self._marked.update(dict.fromkeys(missing))
             self._note_foreign(missing)
 
     async def need_rows(self, keys: Collection[RowKey], *, if_valid: bool = False) -> None:
         """Loads rows. `if_valid` leaves those out that today's core cannot read; else they raise."""
-        if missing := sorted(set(keys) - self.rows.keys()):
+        if missing := _missing(keys, self.rows):
             found = await self._store.load_rows(missing)
             self._note_foreign({key.key for key in missing})
             for key in missing:
@@ -99,3 +102,8 @@ class State:
         version, body = found
         row = self._core.rows[key.kind]
         return Loaded(version, row.model_validate(row.upcast(body), strict=False))
+
+
+def _missing(wanted: Iterable[K], cached: Container[K]) -> list[K]:
+    """What is not cached, sorted. Set arithmetic with a dict's keys would look at all that is cached."""
+    return sorted({key for key in wanted if key not in cached})
