@@ -2,16 +2,14 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-T = TypeVar("T")
+from collections.abc import Callable
+from typing import Any
 
 _LOOK = 0.02  # seconds between two looks
 
 
-async def eventually(condition: Callable[[], Awaitable[T] | T], *, within: float = 20.0) -> T:
-    """What the condition returns once that is true. Whatever it raises meanwhile counts as not yet.
+async def eventually(condition: Callable[[], Any], *, within: float = 20.0) -> Any:
+    """What the condition, a function or a coroutine, returns once that is true. What it raises counts as not yet.
 
     AssertionError after `within` seconds, with what it returned or raised last.
     """
@@ -20,7 +18,7 @@ async def eventually(condition: Callable[[], Awaitable[T] | T], *, within: float
     while asyncio.get_running_loop().time() < deadline:
         try:
             found = condition()
-            value: T = await found if inspect.isawaitable(found) else found
+            value = await found if inspect.isawaitable(found) else found
             if value:
                 return value
             last = value

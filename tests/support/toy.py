@@ -65,6 +65,10 @@ def _note(rows: Rows, what: str) -> Step:
     return put(Tally(handled=handled)) + emit(answer)
 
 
+def _tally(_given: Any) -> tuple[tuple[type[Row], str], ...]:
+    return ((Tally, ""),)
+
+
 def _scripted(script: str, now: datetime) -> Step:
     match script.split():
         case ["timer", name, seconds, *grace]:
@@ -107,12 +111,15 @@ def core(*, broken: bool = False) -> Table:
     def started(rows: Rows, given: ServiceStarted, _now: datetime) -> Step:
         return _note(rows, f"started {given.settings['as']}")
 
-    timers = On(due)
     return Table(
         kinds=(Tally,),
-        events={StageWaiting: On(waiting), ReleaseCompleted: On(completed), IncidentDetected: On(incident)},
+        events={
+            StageWaiting: On(waiting, _tally),
+            ReleaseCompleted: On(completed, _tally),
+            IncidentDetected: On(incident),
+        },
         shared={IncidentDetected: On(incident)},
-        timers={name: timers for name in ("a", "b", "boom", "deadline")},
+        timers=dict.fromkeys(("a", "b", "boom", "deadline"), On(due)),
         work={"toy": On(reported)},
         started=On(started),
     )
@@ -153,8 +160,8 @@ def main() -> int:
         yield {"toy": work}
 
     if fault == "publish":
-        Producer.send = never  # type: ignore[method-assign]  # the fault: what is committed is not published
-    return run(toy(open_work=open_work), RuntimeSettings())  # type: ignore[call-arg]  # from the environment
+        Producer.send = never  # type: ignore[assignment,method-assign]  # the fault: what is committed is not published
+    return run(toy(open_work=open_work), RuntimeSettings())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from tests.support.eventually import eventually
 from tests.support.toy_world import World, completed, said
 
 
-async def test_events_of_a_key_are_handled_in_order_and_answered_with_contiguous_numbers(world: World) -> None:
+async def test_events_of_a_key_are_handled_in_order_and_answered_with_contiguous_numbers(
+    world: World,
+) -> None:
     await world.serving()
     await world.send(*(said(n) for n in range(1, 6)))
     await world.hears(*(f"verifier {n}" for n in range(1, 6)))

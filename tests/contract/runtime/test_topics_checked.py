@@ -10,11 +10,13 @@ from lockgate.runtime.kafka_topics import TopicError, ensure_topics
 from tests.support.toy_world import PARTITIONS, World, said
 
 
-async def make(world: World, topic: Topic, partitions: int = PARTITIONS, **config: str) -> None:
+async def make(
+    world: World, topic: Topic, config: dict[str, str] | None = None, *, partitions: int = PARTITIONS
+) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=world.kafka.bootstrap)
     await admin.start()
     try:
-        wanted = {**topic.config, **{name.replace("_", "."): value for name, value in config.items()}}
+        wanted = {**topic.config, **(config or {})}
         await admin.create_topics([NewTopic(world.prefix + topic.name, partitions, 1, topic_configs=wanted)])
     finally:
         await admin.close()
@@ -23,20 +25,26 @@ async def make(world: World, topic: Topic, partitions: int = PARTITIONS, **confi
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        ({"cleanup_policy": "compact"}, "cleanup.policy=compact: compaction destroys history; set it to delete"),
-        ({"message_timestamp_type": "CreateTime"}, "message.timestamp.type=CreateTime: set it to LogAppendTime"),
-        ({"max_message_bytes": "1000"}, "max.message.bytes=1000: at least 1048576 are needed"),
-        ({"retention_ms": "1000"}, "retention.ms=1000: at least 7776000000 are needed, or -1"),
+        (
+            {"cleanup.policy": "compact"},
+            "cleanup.policy=compact: compaction destroys history; set it to delete",
+        ),
+        (
+            {"message.timestamp.type": "CreateTime"},
+            "message.timestamp.type=CreateTime: set it to LogAppendTime",
+        ),
+        ({"max.message.bytes": "1000"}, "max.message.bytes=1000: at least 1048576 are needed"),
+        ({"retention.ms": "1000"}, "retention.ms=1000: at least 7776000000 are needed, or -1"),
     ],
 )
 async def test_a_topic_with_other_settings(world: World, config: dict[str, str], sentence: str) -> None:
-    await make(world, RELEASES, **config)
+    await make(world, RELEASES, config)
     with pytest.raises(TopicError, match=f"the topic {world.prefix}releases has {sentence}"):
         await ensure_topics(world.settings(), [RELEASES, ANOMALIES])
 
 
 async def test_a_topic_that_is_kept_for_ever_is_right(world: World) -> None:
-    await make(world, RELEASES, retention_ms="-1")
+    await make(world, RELEASES, {"retention.ms": "-1"})
     await ensure_topics(world.settings(), [RELEASES])
 
 
@@ -48,17 +56,19 @@ async def test_topics_of_different_partition_counts(world: World) -> None:
 
 async def test_a_partition_count_that_is_not_the_settings(world: World) -> None:
     await make(world, RELEASES, partitions=3)
-    with pytest.raises(TopicError, match="have 3 partitions, .* was told 2.* Set LOCKGATE_PARTITIONS=3"):
+    with pytest.raises(TopicError, match=r"have 3 partitions, .* was told 2.* Set LOCKGATE_PARTITIONS=3"):
         await ensure_topics(world.settings(), [RELEASES])
 
 
 async def test_topics_that_are_missing_and_may_not_be_made(world: World) -> None:
-    with pytest.raises(TopicError, match=f"these topics are missing: {world.prefix}releases. Create them, or set"):
+    with pytest.raises(
+        TopicError, match=f"these topics are missing: {world.prefix}releases. Create them, or set"
+    ):
         await ensure_topics(world.settings(create_topics=False), [RELEASES])
 
 
 async def test_a_service_ends_with_that_error(world: World) -> None:
-    await make(world, RELEASES, cleanup_policy="compact")
+    await make(world, RELEASES, {"cleanup.policy": "compact"})
     with pytest.raises(TopicError, match=r"cleanup\.policy"):
         await world.serving()
 
@@ -75,5 +85,7 @@ async def test_a_topic_that_was_made_anew_is_noticed_and_not_passed_over(world: 
     finally:
         await admin.close()
     second = world.start()
-    with pytest.raises(TopicError, match="verdicts .* it was handled up to 3 already: it was deleted and made again"):
+    with pytest.raises(
+        TopicError, match=r"verdicts .* it was handled up to 3 already: it was deleted and made again"
+    ):
         await asyncio.wait_for(second.task, 30.0)

@@ -1,0 +1,24 @@
+"""`python -m tests.bench [--profile] [NAME...]` runs all benches, or those named, and writes their figures."""
+
+import sys
+
+from tests.bench import runtime
+from tests.bench.figures import write
+
+BENCHES = {"runtime": runtime.measure}
+
+
+def main(arguments: list[str]) -> int:
+    profile = "--profile" in arguments
+    names = [argument for argument in arguments if argument != "--profile"] or list(BENCHES)
+    if unknown := set(names) - BENCHES.keys():
+        sys.stderr.write(f"no such bench: {', '.join(sorted(unknown))}. There are: {', '.join(BENCHES)}\n")
+        return 2
+    for name in names:
+        for figure in BENCHES[name](profile=profile):
+            write(figure)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

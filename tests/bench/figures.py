@@ -1,0 +1,33 @@
+"""Figures as files: one JSON per figure under build/bench/, so that runs of two commits can be compared."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FOLDER = Path("build/bench")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number. `name` has no blanks: it is the file's name."""
+
+    name: str
+    value: float
+    unit: str
+
+
+def write(figure: Figure) -> Path:
+    """Writes it with the commit that it was measured on, and says so on standard output."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = FOLDER / f"{figure.name}.json"
+    file.write_text(json.dumps({**asdict(figure), "commit": _commit()}) + "\n")
+    sys.stdout.write(f"{figure.name}: {figure.value:.1f} {figure.unit}\n")
+    return file
+
+
+def _commit() -> str:
+    git = ("git", "rev-parse", "--short", "HEAD")
+    found = subprocess.run(git, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
