@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 import typer
 
-from lockgate.cli.kafka import UnreachableError, cdevent, follow, publish
+from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
+from lockgate.cli.problems import unreachable_is_2
+from lockgate.cli.view.plain import plain
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.releases import ArtifactRefused, ReleaseQueued
-
-ANSWER_SECONDS = 30.0
 
 
 def announce(
@@ -24,20 +24,19 @@ def announce(
     prefix: PrefixOption = DEFAULT_PREFIX,
 ) -> None:
     """Announces an artifact as CI would, and says what intake makes of it."""
-    try:
+    with unreachable_is_2():
         answer = asyncio.run(announced(kafka, prefix, purl(package, digest, tag)))
-    except UnreachableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
     match answer:
         case ReleaseQueued(release=release, reason=reason, application=application):
-            typer.echo(f"{reason}\nrelease {release}; follow it with: lockgate watch {application}")
+            typer.echo(plain(reason))
+            typer.echo(f"release {release}; follow it with: lockgate watch {application}")
         case ArtifactRefused(reason=reason, code=code):
-            typer.echo(f"refused ({code}): {reason}", err=True)
+            typer.echo(f"refused ({code}): {plain(reason)}", err=True)
             raise typer.Exit(1)
         case None:
             typer.echo(
-                f"announced, but intake did not answer within {ANSWER_SECONDS:.0f} s; it will when it runs",
+                f"announced, but intake did not answer within {ANSWER_SECONDS:.0f} s. It will when it runs: look at its"
+                " log, and with `lockgate watch`",
                 err=True,
             )
             raise typer.Exit(3)
@@ -51,14 +50,5 @@ def purl(package: str, digest: str, tag: str | None = None) -> str:
 
 async def announced(kafka: str, prefix: str, name: str) -> ReleaseQueued | ArtifactRefused | None:
     """Announces an artifact by its package URL and waits for the answer; None if none came in time."""
-    id_ = await publish(
-        kafka, prefix, "artifacts", cdevent(ArtifactPublished.type, name, {}, source="/lockgate/cli/ci")
-    )
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            async for message in follow(kafka, prefix, ("releases",)):
-                if isinstance(message.body, ReleaseQueued | ArtifactRefused) and id_ in message.links:
-                    return message.body
-    except TimeoutError:
-        pass
-    return None
+    event = cdevent(ArtifactPublished.type, name, {}, source="/lockgate/cli/ci")
+    return await ask(kafka, prefix, "artifacts", event, ReleaseQueued, ArtifactRefused)

@@ -1,64 +1,57 @@
-"""The command line as a Kafka client: follows topics, and publishes what operators and CI would."""
+"""The command line as a Kafka client: publishes what operators, CI and monitoring would, and waits for intake's answer.
+
+`following` reads the topics. Every call to Kafka is bounded; one that fails is an UnreachableError with a sentence.
+"""
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from lockgate.cli.view.order import moment
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.runtime.checks import Record
 from lockgate.runtime.reading import Readable, read
 
-KAFKA_ERRORS = (KafkaError, TimeoutError, OSError)
-ANSWER_SECONDS = 15.0
-WATCHED = ("releases", "verdicts", "deployments", "rollbacks")
+KAFKA_ERRORS = (KafkaError, TimeoutError, OSError, ValueError)  # ValueError: an address that is none
+CALL_SECONDS = 10.0
+ANSWER_SECONDS = 30.0
+
+T = TypeVar("T")
+Yes = TypeVar("Yes", bound=Payload)
+No = TypeVar("No", bound=Payload)
 
 
 class UnreachableError(Exception):
-    """Kafka does not answer. The message names the address and says what to do."""
+    """Kafka does not answer, or not as it must. The message names the address and says what to do."""
 
 
-async def follow(
-    kafka: str, prefix: str, topics: Iterable[str] = WATCHED, *, from_start: bool = True
-) -> AsyncIterator[Message[Payload]]:
-    """The events of some topics, as they come; those that cannot be read are passed over. Ends when it is closed."""
-    names = [prefix + topic for topic in topics]
-    consumer = AIOKafkaConsumer(
-        *names,
-        bootstrap_servers=kafka,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest" if from_start else "latest",
-        metadata_max_age_ms=5_000,
-    )
-    await _started(consumer, kafka)
-    try:
-        async for raw in consumer:
-            record = Record(
-                raw.topic.removeprefix(prefix),
-                raw.partition,
-                raw.offset,
-                raw.key,
-                tuple(raw.headers),
-                raw.value,
-            )
-            item = read(record)
-            if isinstance(item, Readable):
-                yield item.message
-    finally:
-        await asyncio.wait_for(consumer.stop(), ANSWER_SECONDS)
+async def ask(  # noqa: PLR0917  # where, what, and the two answers
+    kafka: str, prefix: str, topic: str, event: Mapping[str, Any], yes: type[Yes], no: type[No]
+) -> Yes | No | None:
+    """Publishes an event to an inlet and waits for intake's answer to it; None if none came in ANSWER_SECONDS."""
+    async with reading(kafka, prefix, ("releases",)) as consumer:
+        await called(kafka, consumer.seek_to_end())  # the answer lies behind what is there now
+        id_ = await publish(kafka, prefix, topic, event)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                while True:
+                    for message in await fetched(kafka, prefix, consumer):
+                        if isinstance(message.body, yes | no) and id_ in message.links:
+                            return message.body
+    return None
 
 
 async def publish(kafka: str, prefix: str, topic: str, event: Mapping[str, Any]) -> str:
     """Writes one CDEvent to an inlet, in binary mode, and waits for the acknowledgement. Returns its id."""
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
-    await _started(producer, kafka)
     context = event["context"]
     headers = {
         "ce_specversion": "1.0",
@@ -67,18 +60,17 @@ async def publish(kafka: str, prefix: str, topic: str, event: Mapping[str, Any])
         "ce_type": context["type"],
         "content-type": "application/json",
     }
-    try:
+    async with _started(kafka, AIOKafkaProducer(bootstrap_servers=kafka, acks="all")) as producer:
         sent = producer.send_and_wait(
             prefix + topic, json.dumps(event).encode(), headers=[(k, v.encode()) for k, v in headers.items()]
         )
-        await asyncio.wait_for(sent, ANSWER_SECONDS)
-    except KAFKA_ERRORS as error:
-        raise UnreachableError(
-            f"the topic {prefix + topic} on {kafka} did not take the event: {error!r}. See that Lockgate's services"
-            " have been started there once, since they create the topics"
-        ) from None
-    finally:
-        await asyncio.wait_for(producer.stop(), ANSWER_SECONDS)
+        try:
+            await asyncio.wait_for(sent, CALL_SECONDS)
+        except KAFKA_ERRORS as error:
+            raise UnreachableError(
+                f"the topic {prefix + topic} on {kafka} did not take the event ({named(error)}): see that"
+                " Lockgate's services have been started there once, since they create the topics"
+            ) from None
     return str(context["id"])
 
 
@@ -86,24 +78,80 @@ def cdevent(
     type_: str, subject: str, content: Mapping[str, Any], source: str = "/lockgate/cli"
 ) -> dict[str, Any]:
     """A CDEvent of our own making, as CI, monitoring or an operator would write it."""
+    now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
     context = {
         "specversion": "0.5.1",
         "id": str(uuid.uuid4()),
         "source": source,
         "type": type_,
-        "timestamp": datetime.fromtimestamp(time.time(), UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z"),
+        "timestamp": now.replace("+00:00", "Z"),
     }
     return {"context": context, "subject": {"id": subject, "content": dict(content)}}
 
 
-async def _started(client: Any, kafka: str) -> None:
-    try:
-        await asyncio.wait_for(client.start(), ANSWER_SECONDS)
-    except KAFKA_ERRORS as error:
-        await asyncio.wait_for(client.stop(), ANSWER_SECONDS)
+@contextlib.asynccontextmanager
+async def reading(kafka: str, prefix: str, topics: Iterable[str]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of all partitions of some topics, at their beginning. UnreachableError if a topic is missing."""
+    names = [prefix + topic for topic in topics]
+    async with _started(kafka, AIOKafkaConsumer(bootstrap_servers=kafka)) as anyone:
+        known: set[str] = await called(kafka, anyone.topics())
+    if missing := [name for name in names if name not in known]:
         raise UnreachableError(
-            f"no Kafka broker answers at {kafka} ({type(error).__name__}): start one with `lockgate up`, or name"
-            " yours with --kafka or LOCKGATE_KAFKA"
+            f"Kafka at {kafka} has no topic {', '.join(missing)}: start Lockgate's services there once, since they"
+            " create the topics, or name another prefix with --prefix or LOCKGATE_TOPIC_PREFIX"
+        )
+    consumer = AIOKafkaConsumer(
+        *names,
+        bootstrap_servers=kafka,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        metadata_max_age_ms=5_000,
+    )
+    async with _started(kafka, consumer):
+        yield consumer
+
+
+async def fetched(kafka: str, prefix: str, consumer: AIOKafkaConsumer) -> list[Message[Payload]]:
+    """The next events by their time, after half a second at most; what cannot be read is passed over."""
+    try:
+        found = await consumer.getmany(timeout_ms=500)
+    except KAFKA_ERRORS as error:
+        raise UnreachableError(f"reading from Kafka at {kafka} failed: {named(error)}") from None
+    messages = (message for raws in found.values() for raw in raws for message in _readable(raw, prefix))
+    return sorted(messages, key=moment)
+
+
+async def called(kafka: str, call: Awaitable[T]) -> T:
+    """The answer to a call. UnreachableError if it fails, or takes longer than CALL_SECONDS."""
+    try:
+        return await asyncio.wait_for(call, CALL_SECONDS)
+    except KAFKA_ERRORS as error:
+        raise UnreachableError(
+            f"no Kafka broker answers at {kafka} ({named(error)}): start one with `lockgate up`, or name yours"
+            " with --kafka or LOCKGATE_KAFKA"
         ) from None
+
+
+@contextlib.asynccontextmanager
+async def _started(kafka: str, client: T) -> AsyncIterator[T]:
+    """A client that is connected, and stopped afterwards; a broker that is gone does not keep it from that."""
+    some: Any = client
+    try:
+        await called(kafka, some.start())
+        yield client
+    finally:
+        with contextlib.suppress(*KAFKA_ERRORS):
+            await asyncio.wait_for(some.stop(), CALL_SECONDS)
+
+
+def _readable(raw: Any, prefix: str) -> Iterator[Message[Payload]]:
+    topic = raw.topic.removeprefix(prefix)
+    item = read(Record(topic, raw.partition, raw.offset, raw.key, tuple(raw.headers), raw.value))
+    if isinstance(item, Readable):
+        yield item.message
+
+
+def named(error: BaseException) -> str:
+    """The kind of an error, and what it says, if anything."""
+    kind, says = type(error).__name__, str(error)
+    return says if says.startswith(kind) else f"{kind}: {says}" if says else kind

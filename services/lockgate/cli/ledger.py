@@ -6,11 +6,13 @@ from typing import Annotated
 
 import asyncpg
 import typer
-from aiokafka.errors import KafkaError
 
+from lockgate.cli.kafka import KAFKA_ERRORS, named
 from lockgate.cli.options import DEFAULT_PREFIX, PrefixOption
+from lockgate.cli.problems import EXIT_UNREACHABLE
+from lockgate.cli.view.plain import plain
 from lockgate.ledger.signing import KeyFileError, trusted
-from lockgate.ledger.verify import Report, verify
+from lockgate.ledger.verify import verify
 
 app = typer.Typer(no_args_is_help=True, help="Check the tamper-evident record of every event.")
 
@@ -36,22 +38,18 @@ def verify_ledger(
     """Finds any record that was changed, removed, added or swapped, and names the first."""
     try:
         report = asyncio.run(verify(postgres, kafka=kafka, prefix=prefix, trusted=trusted(key)))
-    except (
-        KeyFileError,
-        OSError,
-        TimeoutError,
-        KafkaError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-    ) as error:
-        typer.echo(
-            f"the ledger could not be read, so nothing is known about it: {type(error).__name__}: {error}",
-            err=True,
-        )
-        raise typer.Exit(2) from None
-    show(report)
+    except KeyFileError as error:
+        raise _unknown(str(error)) from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _unknown(f"its database answers {named(error)}; see --postgres") from None
+    except KAFKA_ERRORS as error:
+        where = f"PostgreSQL (--postgres) or Kafka at {kafka}" if kafka else "PostgreSQL (--postgres)"
+        raise _unknown(f"{where} does not answer ({named(error)})") from None
+    typer.echo(plain(report.sentence))
     raise typer.Exit(0 if report.sound else 1)
 
 
-def show(report: Report) -> None:
-    typer.echo(report.sentence)
+def _unknown(why: str) -> typer.Exit:
+    """Says why nothing was verified; that is no finding."""
+    typer.echo(f"the ledger could not be read, so nothing is known about it: {plain(why)}", err=True)
+    return typer.Exit(EXIT_UNREACHABLE)

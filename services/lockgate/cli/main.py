@@ -1,6 +1,7 @@
 """The command `lockgate`: one line for each thing that an operator can do."""
 
-import sys
+import logging
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -29,7 +30,24 @@ app.add_typer(plan, name="plan")
 app.add_typer(ledger, name="ledger")
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lockgate {version('lockgate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _lockgate(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version, and end."),
+    ] = False,
+) -> None:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # commands say in their own words what is wrong
+
+
 @app.command()
 def run(service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]) -> None:
     """Runs one service in this process, by the settings of the environment."""
-    sys.exit(run_service(service))
+    logging.getLogger("aiokafka").setLevel(logging.NOTSET)  # a service has a log
+    raise typer.Exit(run_service(service))

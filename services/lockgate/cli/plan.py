@@ -2,21 +2,22 @@
 
 import asyncio
 import getpass
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lockgate.cli.kafka import UnreachableError, cdevent, follow, publish
+from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
+from lockgate.cli.problems import unreachable_is_2
+from lockgate.cli.view.plain import plain
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
 from lockgate.messages.plan import Plan, WatchStage
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
 
 app = typer.Typer(no_args_is_help=True, help="Check and publish plans.")
-
-ANSWER_SECONDS = 30.0
 
 FileArgument = Annotated[
     Path, typer.Argument(help="The plan, YAML or JSON.", exists=True, dir_okay=False, readable=True)
@@ -38,18 +39,15 @@ def publish_plan(
 ) -> None:
     """Checks a plan, publishes it, and waits for intake's answer."""
     good = _checked(file)
-    try:
+    with unreachable_is_2():
         answer = asyncio.run(published(kafka, prefix, good))
-    except UnreachableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
     match answer:
         case PlanAccepted(application=application, version=version):
             typer.echo(
                 f"accepted: version {version} of the plan of {application}. Releases that start from now on use it."
             )
         case PlanRefused(problems=problems):
-            typer.echo("refused:\n" + "\n".join(f"  {problem}" for problem in problems), err=True)
+            typer.echo("refused:\n" + "\n".join(f"  {plain(problem)}" for problem in problems), err=True)
             raise typer.Exit(1)
         case None:
             typer.echo(
@@ -62,18 +60,17 @@ def publish_plan(
 
 async def published(kafka: str, prefix: str, good: GoodPlan) -> PlanAccepted | PlanRefused | None:
     """Publishes a plan and waits for the answer; None if none came in time."""
-    event = cdevent(
-        PlanPublished.type, good.plan.application, {"plan": good.written, "author": getpass.getuser()}
-    )
-    id_ = await publish(kafka, prefix, "plans", event)
+    content = {"plan": good.written, "author": author()}
+    event = cdevent(PlanPublished.type, good.plan.application, content)
+    return await ask(kafka, prefix, "plans", event, PlanAccepted, PlanRefused)
+
+
+def author() -> str:
+    """Who runs the command; a container's user may have no name."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            async for message in follow(kafka, prefix, ("releases",)):
-                if isinstance(message.body, PlanAccepted | PlanRefused) and id_ in message.links:
-                    return message.body
-    except TimeoutError:
-        pass
-    return None
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _checked(file: Path) -> GoodPlan:
@@ -82,7 +79,7 @@ def _checked(file: Path) -> GoodPlan:
             return good
         case BadPlan(problems=problems):
             for problem in problems:
-                typer.echo(f"{file}: {problem}", err=True)
+                typer.echo(f"{file}: {plain(str(problem))}", err=True)
             typer.echo(
                 f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; nothing was published.", err=True
             )

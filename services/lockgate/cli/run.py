@@ -4,8 +4,10 @@ import sys
 from importlib import import_module
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from lockgate.cli.problems import settings_problem
+from lockgate.runtime.settings import RuntimeSettings
 
 SERVICES = ("intake", "verifier", "deployer", "rollback", "ledger")
 
@@ -17,9 +19,23 @@ def run_service(name: str) -> int:
         return 2
     try:
         return int(import_module(f"lockgate.{name}.service").main())
-    except ValidationError as error:
-        sys.stderr.write(settings_problem(name, error) + "\n")
+    except (ValidationError, SettingsError) as error:
+        others = _common_problems() if _title(error) != RuntimeSettings.__name__ else ()
+        sys.stderr.write(settings_problem(name, error, *others) + "\n")
         return 2
+
+
+def _title(error: ValidationError | SettingsError) -> str:
+    return error.title if isinstance(error, ValidationError) else ""
+
+
+def _common_problems() -> tuple[ValidationError | SettingsError, ...]:
+    """What is wrong with the settings that all services share: everything is said at once."""
+    try:
+        RuntimeSettings()
+    except (ValidationError, SettingsError) as error:
+        return (error,)
+    return ()
 
 
 if __name__ == "__main__":

@@ -1,54 +1,70 @@
 """`lockgate up`: the whole system on this machine, until Ctrl-C."""
 
+import contextlib
+import sys
 import time
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from lockgate.cli.demo.scenes import SHAPE
+from lockgate.cli.demo.scenes import APPLICATION, RATE, REPLICAS, SHAPE, digest_of
 from lockgate.cli.local.child import ChildError
 from lockgate.cli.local.interrupt import terminated_like_interrupted
-from lockgate.cli.local.system import LocalSystem
-from lockgate.embedded import EmbeddedError
+from lockgate.cli.local.running import Kept, keep_up
+from lockgate.cli.local.system import LocalSystem, Say
+from lockgate.embedded import EmbeddedError, prepare
+from lockgate.embedded.__main__ import Printer
 
-RESTART_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 
 
 def up(
     state: Annotated[
-        Path | None, typer.Option(help="Keep all state in this folder; without it, it is thrown away.")
+        Path | None,
+        typer.Option(help="Keep all state in this folder; without it, it is thrown away.", file_okay=False),
     ] = None,
-    digest: Annotated[str, typer.Option(help="What `payments` runs in each region at first.")] = "sha256:"
-    + "01" * 32,
+    digest: Annotated[
+        str, typer.Option(help=f"What `{APPLICATION}` runs in each region at first.")
+    ] = digest_of(1),
 ) -> None:
     """Starts Kafka, PostgreSQL, five sandbox regions and all services, and keeps them running until Ctrl-C."""
     console = Console()
+
+    def say(text: str) -> None:
+        console.print(Text(text), soft_wrap=True)
+
     try:
-        with terminated_like_interrupted(), LocalSystem(SHAPE, home=state, say=console.print) as system:
-            system.sandbox.put("workloads/payments", {"digest": digest, "replicas": 4})
-            console.print(_where(system), soft_wrap=True)
-            _keep_up(system, console)
+        with terminated_like_interrupted():
+            prepare(Printer(sys.stderr))
+            _run(state, digest, say)
     except KeyboardInterrupt:
-        console.print("stopped" if state is None else f"stopped; the state is kept in {state}")
-    except (EmbeddedError, ChildError) as error:
+        say("stopped" if state is None else f"stopped; the state is kept in {state}")
+    except (EmbeddedError, ChildError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 
 
-def _keep_up(system: LocalSystem, console: Console) -> None:
-    """Starts again what ends by itself, as a cluster would."""
-    while True:
-        time.sleep(RESTART_SECONDS)
-        for child in system.ended():
-            console.print(
-                f"{child.name} ended with status {child.exit_status}; it is started again. Its log: {child.log}"
-            )
-            child.start()
+def _run(state: Path | None, digest: str, say: Say) -> None:
+    with LocalSystem(SHAPE, home=state, say=say) as system:
+        kept = Kept(system.home / "regions.json", APPLICATION)
+        for region, runs in {**dict.fromkeys(SHAPE.regions, digest), **kept.read()}.items():
+            body = {"digest": runs, "replicas": REPLICAS, "rate": RATE, "regions": [region]}
+            system.sandbox.put(f"workloads/{APPLICATION}", body)
+        plan = system.home / f"{APPLICATION}.yaml"
+        plan.write_text(resources.files("lockgate.cli.demo").joinpath("plan.yaml").read_text())
+        say(_where(system, plan))
+        while True:
+            time.sleep(LOOK_SECONDS)
+            keep_up(system, say)
+            with contextlib.suppress(OSError):  # a sandbox that is slow just now: it is asked again
+                kept.write(system.sandbox.digests(APPLICATION))
 
 
-def _where(system: LocalSystem) -> str:
+def _where(system: LocalSystem, plan: Path) -> str:
     lines = [
         "",
         f"  export LOCKGATE_KAFKA={system.servers.kafka}",
@@ -56,9 +72,11 @@ def _where(system: LocalSystem) -> str:
         f"  export LOCKGATE_LEDGER_PUBLIC_KEY={system.home / 'ledger.pem.pub'}",
         "",
         "In another terminal, after these exports:",
-        "  lockgate plan publish docs/plans/payments.yaml",
-        f"  lockgate publish pkg:oci/payments sha256:{'02' * 32} --tag v2",
-        "  lockgate watch payments",
+        f"  lockgate plan publish {plan}",
+        f"  lockgate publish pkg:oci/{APPLICATION} {digest_of(2)} --tag v2",
+        f"  lockgate watch {APPLICATION}",
+        "  lockgate replay",
+        "  lockgate ledger verify",
         "",
         f"Prometheus API: {system.sandbox.prometheus}   sandbox control: {system.sandbox.control}",
         *(

@@ -9,54 +9,74 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from lockgate.cli.kafka import UnreachableError, follow
+from lockgate.cli.following import follow
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
+from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view.fold import View
 from lockgate.cli.view.lines import line
+from lockgate.cli.view.plain import plain
 from lockgate.cli.view.tree import release_tree
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
+from lockgate.messages.values import parse_duration
 
 DRAWN_A_SECOND = 8
 
 
+def _seconds(text: str) -> float:
+    try:
+        return float(parse_duration(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def watch(
     application: Annotated[str | None, typer.Argument(help="Only this application.")] = None,
+    since: Annotated[
+        float,
+        typer.Option(parser=_seconds, metavar="DURATION", help="How far to look back, such as 2h or 7d."),
+    ] = "7d",  # type: ignore[assignment]  # typer gives the text to the parser
     kafka: KafkaOption = DEFAULT_KAFKA,
     prefix: PrefixOption = DEFAULT_PREFIX,
 ) -> None:
     """Shows releases as they happen: stages, regions, share, verdicts, and why one waits. Ends with Ctrl-C."""
     console = Console()
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(
-                _tree(console, application, kafka, prefix)
-                if console.is_terminal
-                else _lines(console, application, kafka, prefix)
-            )
-    except UnreachableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    shown = _tree if console.is_terminal else _lines
+    with unreachable_is_2(), contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(shown(console, application, kafka, prefix, since))
 
 
-async def _tree(console: Console, application: str | None, kafka: str, prefix: str) -> None:
+async def _tree(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
     view = View()
-    with Live(_drawn(view, application), console=console, refresh_per_second=DRAWN_A_SECOND) as live:
-        async for message in follow(kafka, prefix):
-            view.see(message.body)
-            live.update(_drawn(view, application))
+    with Live(console=console, refresh_per_second=DRAWN_A_SECOND) as live:
+        async for messages in follow(kafka, prefix, since=since):
+            for message in messages:
+                view.see(message)
+            live.update(drawn(view, application))
 
 
-async def _lines(console: Console, application: str | None, kafka: str, prefix: str) -> None:
+async def _lines(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
     view = View()
-    async for message in follow(kafka, prefix):
-        view.see(message.body)
-        if application in {None, message.key} and (says := line(message.body)):
-            console.print(Text(f"{message.at}  {message.key:<16} {view.named(says)}"), soft_wrap=True)
+    async for messages in follow(kafka, prefix, since=since):
+        for message in messages:
+            view.see(message)
+            if application in {None, message.key} and (says := told(message, view)):
+                console.print(Text(says), soft_wrap=True)
 
 
-def _drawn(view: View, application: str | None) -> Group:
+def told(message: Message[Payload], view: View) -> str | None:
+    """An event as a line with its time and application, if it says anything new to a person."""
+    says = line(message.body)
+    return None if says is None else f"{plain(f'{message.at}  {message.key:<16}')} {view.named(says)}"
+
+
+def drawn(view: View, application: str | None) -> Group:
+    """What is under way, then what ended last: a terminal that is too low cuts off at its end."""
     releases = view.of(application)
     if not releases:
-        return Group(Text("no release yet; announce an artifact with `lockgate publish`", style="dim"))
+        whose = f" of {application}" if application else ""
+        text = f"no release{whose} yet; announce an artifact with `lockgate publish`"
+        return Group(Text(text, style="dim"))
     running = [release for release in releases if not release.over]
-    ended = [release for release in releases if release.over]
-    return Group(*(release_tree(release) for release in (*ended[-1:], *running)))
+    ended = sorted((release for release in releases if release.over), key=lambda release: release.ended or "")
+    return Group(*(release_tree(release) for release in (*running, *ended[-1:])))

@@ -10,11 +10,12 @@ from rich.live import Live
 from rich.text import Text
 
 from lockgate.cli.demo.scenes import FOUND, digest_of
-from lockgate.cli.kafka import WATCHED, follow
+from lockgate.cli.following import WATCHED, follow
 from lockgate.cli.view.fold import View
 from lockgate.cli.view.lines import line
 from lockgate.cli.view.model import ReleaseView
 from lockgate.cli.view.tree import release_tree
+from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 
 
@@ -36,11 +37,10 @@ class Audience:
 
     async def look(self, kafka: str, prefix: str) -> None:
         """Follows the topics until it is cancelled."""
-        async for message in follow(kafka, prefix, (*WATCHED, "anomalies")):
+        async for messages in follow(kafka, prefix, (*WATCHED, "anomalies")):
             async with self._changed:
-                self._seen.append(message.body)
-                view = self.view.see(message.body)
-                self._show(message.body, view)
+                for message in messages:
+                    self._take(message)
                 self._changed.notify_all()
 
     async def until(self, what: str, condition: Callable[[list[Payload]], bool], seconds: float) -> None:
@@ -68,6 +68,10 @@ class Audience:
             yield
             self._live.update(release_tree(self.view.releases[release]))
         self._live = None
+
+    def _take(self, message: Message[Payload]) -> None:
+        self._seen.append(message.body)
+        self._show(message.body, self.view.see(message))
 
     def _show(self, body: Payload, view: ReleaseView | None) -> None:
         if self.console.is_terminal:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 
+import asyncpg
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -12,12 +13,19 @@ from lockgate.cli.demo.audience import DemoError
 from lockgate.cli.demo.play import Demo
 from lockgate.cli.demo.proof import prove
 from lockgate.cli.demo.scenes import SHAPE, Scene
-from lockgate.cli.kafka import UnreachableError
+from lockgate.cli.kafka import KAFKA_ERRORS, UnreachableError, named
 from lockgate.cli.local.child import ChildError
 from lockgate.cli.local.interrupt import terminated_like_interrupted
 from lockgate.cli.local.system import LocalSystem
 from lockgate.embedded import EmbeddedError, prepare
 from lockgate.embedded.__main__ import Printer
+from lockgate.runtime.replay_topics import ReadError
+
+FAILURES = (
+    *(DemoError, ChildError, EmbeddedError, UnreachableError, ReadError),
+    *(*KAFKA_ERRORS, asyncpg.PostgresError, asyncpg.InterfaceError),
+)
+"""What can end a demo otherwise than it must; anything else is a defect, and shows where."""
 
 
 def demo() -> None:
@@ -30,8 +38,10 @@ def demo() -> None:
     except KeyboardInterrupt:
         console.print("interrupted; everything was stopped")
         raise typer.Exit(130) from None
-    except (DemoError, ChildError, EmbeddedError, UnreachableError) as error:
-        console.print(Text(f"\nThe demo failed: {error}", style="bold red"), soft_wrap=True)
+    except FAILURES as error:
+        console.print(
+            Text(f"\nThe demo failed: {str(error) or named(error)}", style="bold red"), soft_wrap=True
+        )
         raise typer.Exit(1) from None
 
 

@@ -26,12 +26,22 @@ async def watch_errors(prometheus: str, regions: Iterable[str], raise_incident: 
     query = f'http_server_request_duration_seconds_count{{region=~"{"|".join(regions)}",service="{APPLICATION}"}}[{WINDOW}]'
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5.0)) as session:
         while True:
-            async with session.get(f"{prometheus}/api/v1/query", params={"query": query}) as answer:
-                ratio = error_ratio((await answer.json())["data"]["result"])
-            above = above + 1 if ratio > ALERT_ABOVE else 0
-            if above == LOOKS:
-                await raise_incident(_incident(ratio))
+            ratio = await _ratio(session, prometheus, query)
+            if ratio is not None:
+                above = above + 1 if ratio > ALERT_ABOVE else 0
+                if above == LOOKS:
+                    await raise_incident(_incident(ratio))
             await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _ratio(session: aiohttp.ClientSession, prometheus: str, query: str) -> float | None:
+    """None where there is no answer: it looks again in a moment, as monitoring does."""
+    try:
+        async with session.get(f"{prometheus}/api/v1/query", params={"query": query}) as answer:
+            answer.raise_for_status()
+            return error_ratio((await answer.json())["data"]["result"])
+    except (aiohttp.ClientError, TimeoutError):
+        return None
 
 
 def error_ratio(series: Iterable[Any]) -> float:

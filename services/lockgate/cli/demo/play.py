@@ -1,9 +1,9 @@
-"""Plays the demo's scenes, then replays every decision and verifies the ledger. Says in plain words what happened."""
+"""Plays the demo's scenes, with an audience and monitoring beside them, and checks how each one ends."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Coroutine
+from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
@@ -46,11 +46,28 @@ class Demo:
     async def play(self) -> list[tuple[Scene, float]]:
         """All scenes, each with its seconds. DemoError if one ends otherwise than it must."""
         self._prepare_regions()
-        async with self._aside():
-            await self._publish_plan()
-            for number, scene in enumerate(SCENES, start=1):
-                await self._scene(number, scene)
+        await until_first_ends(
+            self._perform(),
+            self._audience.look(self._kafka, self._prefix),
+            watch_errors(self._system.sandbox.prometheus, plan().plan.production, self._raise_incident),
+            self._notice_ended(),
+        )
         return self._endings
+
+    async def _perform(self) -> None:
+        await self._publish_plan()
+        for number, scene in enumerate(SCENES, start=1):
+            await self._scene(number, scene)
+
+    async def _notice_ended(self) -> None:
+        """DemoError when a process of the system ends."""
+        while not (ended := self._system.ended()):  # noqa: ASYNC110  # it happens in other processes
+            await asyncio.sleep(1.0)
+        first = ended[0]
+        raise DemoError(f"{first.name} ended with status {first.exit_status}. Its log: {first.log}")
+
+    async def _raise_incident(self, event: dict[str, object]) -> None:
+        await publish(self._kafka, self._prefix, "anomalies", event)
 
     def _prepare_regions(self) -> None:
         sandbox = self._system.sandbox
@@ -61,25 +78,6 @@ class Demo:
         self._say(
             f"{APPLICATION} v{FOUND} runs with {REPLICAS} pods in each region and has {RATE:.0f} requests a second there"
         )
-
-    @contextlib.asynccontextmanager
-    async def _aside(self) -> AsyncIterator[None]:
-        """Looks at the topics, and lets monitoring look at the metrics, meanwhile."""
-
-        async def raise_incident(event: dict[str, object]) -> None:
-            await publish(self._kafka, self._prefix, "anomalies", event)
-
-        production = plan().plan.production
-        tasks = [
-            asyncio.create_task(self._audience.look(self._kafka, self._prefix)),
-            asyncio.create_task(watch_errors(self._system.sandbox.prometheus, production, raise_incident)),
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _publish_plan(self) -> None:
         regions = set(self._system.shape.regions)
@@ -129,3 +127,16 @@ class Demo:
 
     def _say(self, text: str) -> None:
         self._console.print(Text(text, style="dim"), soft_wrap=True)
+
+
+async def until_first_ends(*works: Coroutine[Any, Any, None]) -> None:
+    """Does all works at once until one ends; raises what it raised. The others are cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

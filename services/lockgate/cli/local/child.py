@@ -1,12 +1,13 @@
 """One process of the local system: guarded, logging to a file, ready when it says so over HTTP."""
 
+import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 
+from lockgate.cli.local.http import status
 from lockgate.embedded.ports import free_ports
 from lockgate.embedded.process import Guarded, Order
 
@@ -18,15 +19,26 @@ class ChildError(Exception):
 
 
 class Child:
-    """A service, or a replica of one. It ends with this process, whatever ends this process."""
+    """A service, or a replica of one. It ends with this process, whatever ends this process.
+
+    Then its guard also removes `discard`, the folders that nobody is left to remove.
+    """
 
     def __init__(
-        self, name: str, module: str, arguments: tuple[str, ...], environment: Mapping[str, str], home: Path
+        self,
+        name: str,
+        module: str,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str],
+        home: Path,
+        *,
+        discard: tuple[Path, ...] = (),
     ) -> None:
         self.name = name
         self.log = home / f"{name}.log"
         self.port = free_ports(1)[0]
         self._home = home
+        self._discard = discard
         self._command = (sys.executable, "-m", module, *arguments)
         self._environment = {**environment, "LOCKGATE_HTTP_PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
         self._process: Guarded | None = None
@@ -46,15 +58,21 @@ class Child:
 
     def start(self) -> None:
         """Starts the process, and does not wait until it is ready."""
-        order = Order(self._command, self._home, self.log, self._environment, grace=STOP_SECONDS)
+        order = Order(
+            self._command,
+            self._home,
+            self.log,
+            self._environment,
+            grace=STOP_SECONDS,
+            discard=self._discard,
+        )
         self._process = Guarded(order)
 
     def ready(self) -> bool:
         """Whether it says that it is ready."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2.0) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            return status(f"http://127.0.0.1:{self.port}/readyz") == 200
+        except (OSError, HTTPException):
             return False
 
     def wait_ready(self, seconds: float = 60.0) -> None:
@@ -76,9 +94,15 @@ class Child:
             self._alive().send("TERM")
 
     def stop(self) -> int:
-        """Stops it gracefully; returns its exit status."""
+        """Stops it gracefully, by force if it takes longer than STOP_SECONDS; returns its exit status."""
+        if not self.running:
+            return self.exit_status or 0
         self.terminate()
-        return self._alive().wait(STOP_SECONDS + 5.0) if self.running else self.exit_status or 0
+        try:
+            return self._alive().wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.exit_status or 0
 
     def kill(self) -> None:
         """SIGKILL, as a crash would."""

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """While it is open, SIGTERM raises KeyboardInterrupt in the main thread."""
+    """While it is open, SIGTERM does what SIGINT does just then: in an event loop it cancels what runs there."""
 
     def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -2,13 +2,13 @@
 
 import json
 import time
-import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockgate.cli.local.child import Child, ChildError
+from lockgate.cli.local.http import ask
 from lockgate.embedded.ports import free_ports
 
 START_SECONDS = 30.0
@@ -25,19 +25,16 @@ class Sandboxed:
 
     @classmethod
     def start(
-        cls, regions: Iterable[str], settings: Mapping[str, Any], home: Path, children: dict[str, Child]
+        cls, regions: Iterable[str], settings: Mapping[str, Any], child: Child, file: Path
     ) -> "Sandboxed":
-        """Starts it and waits until it answers."""
+        """Starts a process that reads this file of settings, and waits until it answers."""
         port = free_ports(1)[0]
-        file = home / "sandbox.json"
         file.write_text(json.dumps({**settings, "regions": list(regions), "control_port": port}))
-        child = Child("sandbox", "lockgate.sandbox", (str(file),), {}, home)
-        children["sandbox"] = child
         child.start()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and child.running:
             try:
-                found = _ask("GET", f"http://127.0.0.1:{port}/")
+                found = ask("GET", f"http://127.0.0.1:{port}/")
             except OSError:
                 time.sleep(0.05)
                 continue
@@ -46,10 +43,10 @@ class Sandboxed:
 
     def put(self, path: str, body: Mapping[str, Any]) -> None:
         """For instance images/DIGEST, workloads/APPLICATION, faults/prometheus."""
-        _ask("PUT", f"{self.control}/{path}", body)
+        ask("PUT", f"{self.control}/{path}", body)
 
     def delete(self, path: str) -> None:
-        _ask("DELETE", f"{self.control}/{path}")
+        ask("DELETE", f"{self.control}/{path}")
 
     def digests(self, application: str) -> dict[str, str]:
         """Region -> the digest that its Deployment of this name names now."""
@@ -59,7 +56,7 @@ class Sandboxed:
         """Digest, generation and annotations of a Deployment, as its region's API server says."""
         place = self.regions[region]
         url = f"{place['kubernetes']}/apis/apps/v1/namespaces/{place['namespace']}/deployments/{name}"
-        found = _ask("GET", url, token=place["token"])
+        found = ask("GET", url, token=place["token"])
         image = found["spec"]["template"]["spec"]["containers"][0]["image"]
         metadata = found["metadata"]
         return {
@@ -72,13 +69,13 @@ class Sandboxed:
         """The names of all Deployments of a region: clones are seen here."""
         place = self.regions[region]
         url = f"{place['kubernetes']}/apis/apps/v1/namespaces/{place['namespace']}/deployments"
-        return sorted(item["metadata"]["name"] for item in _ask("GET", url, token=place["token"])["items"])
+        return sorted(item["metadata"]["name"] for item in ask("GET", url, token=place["token"])["items"])
 
     def weights(self, region: str, route: str) -> dict[str, int]:
         """Service -> its weight in the region's HTTPRoute of this name: the shares of the traffic."""
         place = self.regions[region]
         api = f"{place['kubernetes']}/apis/gateway.networking.k8s.io/v1"
-        found = _ask("GET", f"{api}/namespaces/{place['namespace']}/httproutes/{route}", token=place["token"])
+        found = ask("GET", f"{api}/namespaces/{place['namespace']}/httproutes/{route}", token=place["token"])
         return {ref["name"]: ref["weight"] for rule in found["spec"]["rules"] for ref in rule["backendRefs"]}
 
 
@@ -99,11 +96,3 @@ def deployer_environment(name: str, served: Iterable[str], sandbox: Sandboxed) -
         "LOCKGATE_DEPLOYER_REGIONS": json.dumps(regions),
         "LOCKGATE_DEPLOYER_PACE": json.dumps(pace),
     }
-
-
-def _ask(method: str, url: str, body: Mapping[str, Any] | None = None, token: str | None = None) -> Any:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method, headers=headers)  # noqa: S310  # loopback, from the sandbox's own directory
-    with urllib.request.urlopen(request, timeout=10.0) as answer:  # noqa: S310  # as above
-        return json.loads(answer.read())

@@ -17,6 +17,7 @@ from lockgate.embedded import Kafka, Postgres
 Say = Callable[[str], None]
 
 SERVICE_MODULE = "lockgate.cli.run"
+DATABASE = "lockgate"
 DECIDING = ("intake", "verifier", "rollback", "ledger")
 
 
@@ -43,8 +44,9 @@ class Shape:
 
 
 class LocalSystem:
-    """The system in a folder of its own. With `keep` the folder, and so all state, outlives it.
+    """The system in a folder of its own. With `home` that folder, and so all state of the servers, outlives it.
 
+    Without it the folder is thrown away, whatever ends this process; but its logs stay when something failed.
     `servers`: use these instead of starting embedded ones (they are not stopped).
     """
 
@@ -58,7 +60,7 @@ class LocalSystem:
     ) -> None:
         self.shape = shape
         self.keep = home is not None
-        self.home = home or Path(tempfile.mkdtemp(prefix="lockgate-"))
+        self.home = home.resolve() if home else Path(tempfile.mkdtemp(prefix="lockgate-"))
         self.home.mkdir(parents=True, exist_ok=True)
         self.children: dict[str, Child] = {}
         self.kafka: Kafka | None = None
@@ -80,13 +82,13 @@ class LocalSystem:
             )
             self._start_services([*DECIDING, *self.shape.deployers])
             self._say(f"{len(self.children) - 1} services are ready ({time.monotonic() - began:.1f} s)")
-        except BaseException:
-            self.stop()
+        except BaseException as error:
+            self.stop(failed=isinstance(error, Exception))
             raise
         return self
 
-    def stop(self) -> None:
-        """Stops all, the services first. Nothing is left behind."""
+    def stop(self, *, failed: bool = False) -> None:
+        """Stops all, the services first. Nothing is left behind, but the logs if something failed."""
         services = [child for name, child in self.children.items() if name != "sandbox"]
         for child in services:
             child.terminate()
@@ -96,15 +98,19 @@ class LocalSystem:
             sandbox.stop()
         for server in (self.postgres, self.kafka):
             if server is not None:
+                if failed and not self.keep:
+                    _save(server.log, self.home)
                 server.close()
-        if not self.keep:
+        if failed and not self.keep:
+            self._say(f"the logs are kept in {self.home}")
+        elif not self.keep:
             shutil.rmtree(self.home, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self.stop(failed=isinstance(error, Exception))
 
     @property
     def servers(self) -> Servers:
@@ -134,10 +140,19 @@ class LocalSystem:
         """The processes that ended although nobody stopped them."""
         return [child for child in self.children.values() if not child.running]
 
+    def ended_servers(self) -> list[Kafka | Postgres]:
+        """The servers of ours that ended although nobody stopped them."""
+        return [server for server in (self.kafka, self.postgres) if server is not None and not server.running]
+
     def _process(self, name: str, kind: str, settings: Mapping[str, str] | None = None) -> Child:
         environment = {**self._environment(), **(settings or {})}
-        child = Child(name, SERVICE_MODULE, (kind,), environment, self.home)
-        self.children[name] = child
+        return self._child(name, SERVICE_MODULE, (kind,), environment)
+
+    def _child(
+        self, name: str, module: str, arguments: tuple[str, ...], environment: Mapping[str, str]
+    ) -> Child:
+        discard = () if self.keep else (self.home,)
+        child = self.children[name] = Child(name, module, arguments, environment, self.home, discard=discard)
         return child
 
     def _start_services(self, names: Iterable[str]) -> None:
@@ -153,11 +168,16 @@ class LocalSystem:
             kafka, postgres = pool.submit(self.kafka.start), pool.submit(self.postgres.start)
             kafka.result()
             postgres.result()
-        self.postgres.create_database("lockgate")
-        return Servers(self.kafka.bootstrap, self.postgres.dsn("lockgate"))
+        made = self.home / "database"
+        if not made.exists():  # a kept state has it already
+            self.postgres.create_database(DATABASE)
+            made.write_text(DATABASE)
+        return Servers(self.kafka.bootstrap, self.postgres.dsn(DATABASE))
 
     def _start_sandbox(self) -> Sandboxed:
-        return Sandboxed.start(self.shape.regions, self.shape.sandbox, self.home, self.children)
+        file = self.home / "sandbox.json"
+        child = self._child("sandbox", "lockgate.sandbox", (str(file),), {})
+        return Sandboxed.start(self.shape.regions, self.shape.sandbox, child, file)
 
     def _environment(self) -> dict[str, str]:
         settings = {
@@ -173,3 +193,9 @@ class LocalSystem:
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOCKGATE_")}
         return {**inherited, **settings}
+
+
+def _save(log: Path, home: Path) -> None:
+    """A server's log lies in its folder, which goes with the server."""
+    if log.exists():
+        shutil.copy(log, home / log.name)

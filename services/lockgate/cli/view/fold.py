@@ -1,9 +1,17 @@
-"""Folds the events of the topics into views of releases. Events of unknown releases are passed over."""
+"""Folds the events of the topics into views of releases, in the order of their time.
 
+Topics are read side by side, so that an answer can be read before what it answers: then its release is told anew
+from its beginning. Events of a release that was queued before all that is read are kept for it, and show nothing.
+"""
+
+from bisect import insort
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lockgate.cli.view.model import Mark, RegionView, ReleaseView, State
+from lockgate.cli.view.order import moment
+from lockgate.cli.view.plain import plain
 from lockgate.messages.deployments import (
     DeploymentFailed,
     DeploymentProgressed,
@@ -17,6 +25,7 @@ from lockgate.messages.deployments import (
     RegionUntouched,
     RollbackFailed,
 )
+from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import (
     ReleaseClosed,
@@ -39,14 +48,17 @@ from lockgate.messages.verdicts import (
     WatchOutcome,
 )
 
+KEPT = 50  # releases that are over
+
 
 @dataclass(slots=True)
 class View:
-    """All releases seen so far, by id, in the order in which they were queued."""
+    """The releases by id: all that are under way, and the last that ended."""
 
     releases: dict[str, ReleaseView] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     """The first digits of each known digest -> what people call the version."""
+    _told: dict[str, list[Message[Payload]]] = field(default_factory=dict)
 
     def named(self, text: str) -> str:
         """A text with versions as people call them."""
@@ -54,29 +66,53 @@ class View:
             text = text.replace(digits, label)
         return text
 
-    def see(self, body: Payload) -> ReleaseView | None:
-        """Takes one event in; returns the release that it is about."""
-        if isinstance(body, ReleaseQueued):
-            self.labels[body.artifact.digest[7:19]] = body.artifact.label
-            self.releases[body.release] = ReleaseView(
-                body.application, body.release, body.artifact, says=body.reason
-            )
-        view = self.releases.get(body.chain or "")
-        if view is not None:
-            _release(view, body)
-            _stage(view, body)
-            _region(view, body)
-            _return(view, body)
-            self._name(view)
+    def see(self, message: Message[Payload]) -> ReleaseView | None:
+        """Takes one event in; returns the release that it is about, if that is known."""
+        release = message.body.chain
+        if release is None:
+            return None
+        told = self._told.setdefault(release, [])
+        insort(told, message, key=moment)
+        if told[-1] is message:
+            self._fold(release, [message])
+        else:
+            self.releases.pop(release, None)
+            self._fold(release, told)
+        view = self.releases.get(release)
+        self._forget()
         return view
+
+    def _fold(self, release: str, messages: Iterable[Message[Payload]]) -> None:
+        for message in messages:
+            body = message.body
+            if isinstance(body, ReleaseQueued):
+                self.labels[body.artifact.digest[7:19]] = plain(body.artifact.label)
+                self.releases[release] = ReleaseView(
+                    body.application, release, body.artifact, message.at, says=body.reason
+                )
+            if (view := self.releases.get(release)) is not None:
+                _release(view, body)
+                _stage(view, body)
+                _region(view, body)
+                _return(view, body)
+                self._name(view)
+                view.ended = (view.ended or message.at) if view.over else None
+
+    def _forget(self) -> None:
+        """What ended long ago, so that one can watch for days."""
+        ended = sorted((view.ended, view.release) for view in self.releases.values() if view.ended)
+        for _, release in ended[:-KEPT]:
+            self.releases.pop(release)
+            self._told.pop(release)
 
     def _name(self, view: ReleaseView) -> None:
         for region in view.back.values():
             region.says = self.named(region.says)
 
     def of(self, application: str | None) -> list[ReleaseView]:
-        """The releases of an application, or all."""
-        return [view for view in self.releases.values() if application in {None, view.application}]
+        """The releases of an application, or all, in the order in which they were queued."""
+        views = (view for view in self.releases.values() if application in {None, view.application})
+        return sorted(views, key=lambda view: view.queued)
 
 
 def _release(view: ReleaseView, body: Payload) -> None:
@@ -105,6 +141,8 @@ def _stage(view: ReleaseView, body: Payload) -> None:
     if stage is None:
         return
     match body:
+        case Granted():
+            stage.mark = Mark.RUNNING if stage.mark is Mark.AHEAD else stage.mark
         case StageWaiting(reason=reason):
             if stage.mark is not Mark.FAILED:
                 stage.mark, stage.says = Mark.RUNNING, reason

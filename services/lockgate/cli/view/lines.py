@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from lockgate.cli.view.plain import plain
 from lockgate.messages.anomalies import IncidentDetected
 from lockgate.messages.deployments import (
     DeploymentFailed,
@@ -40,9 +41,9 @@ from lockgate.messages.verdicts import (
 
 
 def line(body: Payload) -> str | None:
-    """The sentence, with the topic in front, so that a reader knows where to look."""
+    """The sentence on one line, with the topic in front, so that a reader knows where to look."""
     says = _SAYS.get(type(body))
-    return None if says is None else f"{body.topic:<11} {says(body)}"
+    return None if says is None else plain(f"{body.topic:<11} {says(body)}")
 
 
 def _granted(body: Any) -> str:

@@ -52,8 +52,12 @@ class ReleaseView:
     application: str
     release: str
     artifact: Artifact
+    queued: str
+    """When, as its event says."""
     state: State = State.QUEUED
     says: str = ""
+    ended: str | None = None
+    """When; None while it is not over."""
     stages: dict[str, StageView] = field(default_factory=dict)
     back: dict[str, RegionView] = field(default_factory=dict)
     """The regions of a rollback, once it is ordered."""

@@ -4,6 +4,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lockgate.cli.view.model import Mark, RegionView, ReleaseView, StageView, State
+from lockgate.cli.view.plain import plain
 
 _SIGNS = {
     Mark.AHEAD: ("·", "dim"),
@@ -23,10 +24,10 @@ _COLOURS = {
 def release_tree(view: ReleaseView) -> Tree:
     colour = _COLOURS.get(view.state, "cyan")
     title = Text.assemble(
-        (f"{view.application} {view.artifact.label}", "bold"), "  ", (view.state.value, colour)
+        (f"{view.application} {plain(view.artifact.label)}", "bold"), "  ", (view.state.value, colour)
     )
     if view.says:
-        title.append(f"\n{view.says}", style="dim")
+        title.append(f"\n{plain(view.says)}", style="dim")
     tree = Tree(title)
     for stage in view.stages.values():
         _add_stage(tree, stage)
@@ -44,7 +45,7 @@ def _add_stage(tree: Tree, stage: StageView) -> None:
         (f"{sign} ", style), (f"{stage.name}{kind}", "bold" if stage.mark is Mark.RUNNING else "")
     )
     if stage.says and stage.mark is not Mark.AHEAD:
-        text.append(f"  {stage.says}", style="red" if stage.mark is Mark.FAILED else "dim")
+        text.append(f"  {plain(stage.says)}", style="red" if stage.mark is Mark.FAILED else "dim")
     branch = tree.add(text)
     if stage.mark is not Mark.AHEAD:
         for name, region in stage.regions.items():
@@ -53,4 +54,4 @@ def _add_stage(tree: Tree, stage: StageView) -> None:
 
 def _line(name: str, region: RegionView) -> Text:
     sign, style = _SIGNS[region.mark]
-    return Text.assemble((f"{sign} ", style), f"{name:<12}", (f" {region.says}", "dim"))
+    return Text.assemble((f"{sign} ", style), f"{name:<12}", (f" {plain(region.says)}", "dim"))

@@ -1,0 +1,74 @@
+"""Follows topics: first what was said since some time, in its order, and then what is said, until it is closed."""
+
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from lockgate.cli.kafka import UnreachableError, called, fetched, reading
+from lockgate.cli.view.order import moment
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
+
+WATCHED = ("releases", "verdicts", "deployments", "rollbacks")
+SILENT_SECONDS = 15.0  # without an event; then Kafka is asked whether it is there at all
+
+
+async def follow(
+    kafka: str, prefix: str, topics: Iterable[str] = WATCHED, *, since: float | None = None
+) -> AsyncIterator[list[Message[Payload]]]:
+    """The events of some topics, each once: as the first list the past `since` seconds (None: all), then news.
+
+    The lists are ordered by time. UnreachableError when Kafka cannot be reached, or not any more.
+    """
+    last: dict[tuple[str, str], int] = {}
+    async with reading(kafka, prefix, topics) as consumer:
+        yield list(_once(await _past(kafka, prefix, consumer, since), last))
+        heard = time.monotonic()
+        while True:
+            if news := await fetched(kafka, prefix, consumer):
+                heard = time.monotonic()
+                yield list(_once(news, last))
+            elif time.monotonic() - heard > SILENT_SECONDS:
+                await called(kafka, consumer.end_offsets(consumer.assignment()))
+                heard = time.monotonic()
+
+
+async def _past(
+    kafka: str, prefix: str, consumer: AIOKafkaConsumer, since: float | None
+) -> list[Message[Payload]]:
+    """What lies on the topics now, ordered by time over all of them."""
+    places = consumer.assignment()
+    ends: dict[TopicPartition, int] = await called(kafka, consumer.end_offsets(places))
+    if since is not None:
+        at = int((time.time() - since) * 1000)
+        found = await called(kafka, consumer.offsets_for_times(dict.fromkeys(places, at)))
+        for place in places:
+            consumer.seek(place, found[place].offset if found.get(place) else ends[place])
+    past: list[Message[Payload]] = []
+    progressed = time.monotonic()
+    while await _behind(kafka, consumer, ends):
+        if news := await fetched(kafka, prefix, consumer):
+            past += news
+            progressed = time.monotonic()
+        elif time.monotonic() - progressed > SILENT_SECONDS:
+            raise UnreachableError(
+                f"Kafka at {kafka} stopped answering while its topics were read: try again"
+            )
+    return sorted(past, key=moment)
+
+
+async def _behind(kafka: str, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    for place, end in ends.items():
+        if await called(kafka, consumer.position(place)) < end:
+            return True
+    return False
+
+
+def _once(messages: list[Message[Payload]], last: dict[tuple[str, str], int]) -> Iterator[Message[Payload]]:
+    """Without what a service sent again: its events of one key are numbered."""
+    for message in messages:
+        whose = (message.writer or "", message.key)
+        if message.number is None or message.number > last.get(whose, -1):
+            last[whose] = last.get(whose, -1) if message.number is None else message.number
+            yield message

@@ -1,0 +1,46 @@
+"""What a local system needs while it runs for long: what ended is started again, and what regions run is kept."""
+
+import json
+from pathlib import Path
+
+from lockgate.cli.local.child import ChildError
+from lockgate.cli.local.system import LocalSystem, Say
+
+
+def keep_up(system: LocalSystem, say: Say) -> None:
+    """Starts again what ended by itself, as a cluster would. ChildError if that is not possible."""
+    for server in system.ended_servers():
+        say(f"{server.kind} ended; it is started again with the data that it had. Its log: {server.log}")
+        server.start()
+    for child in system.ended():
+        if child.name == "sandbox":
+            raise ChildError(
+                f"the sandbox ended with status {child.exit_status}, and its regions with it. Its log: {child.log}"
+            )
+        say(f"{child.name} ended with status {child.exit_status}; it is started again. Its log: {child.log}")
+        child.start()
+
+
+class Kept:
+    """The digest that each region runs, in a file: the sandbox has its regions in memory alone."""
+
+    def __init__(self, file: Path, application: str) -> None:
+        self._file = file
+        self._application = application
+        self._last = self.read()
+
+    def read(self) -> dict[str, str]:
+        """Region -> digest; empty before anything was kept."""
+        if not self._file.exists():
+            return {}
+        found: dict[str, dict[str, str]] = json.loads(self._file.read_text())
+        return found.get(self._application, {})
+
+    def write(self, digests: dict[str, str]) -> None:
+        """Replaces the file at once, so that it is never half written."""
+        if digests == self._last:
+            return
+        scratch = self._file.with_suffix(".new")
+        scratch.write_text(json.dumps({self._application: digests}))
+        scratch.replace(self._file)
+        self._last = dict(digests)

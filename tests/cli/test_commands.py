@@ -1,0 +1,185 @@
+"""Every command without any server: its help, its checks, its exit codes, and what it says when nothing answers."""
+
+import os
+import re
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from lockgate.cli import kafka
+from lockgate.cli.main import app
+from lockgate.embedded.ports import free_ports
+from lockgate.ledger.signing import Signer
+
+DIGEST = "sha256:" + "02" * 32
+GOOD = """\
+kind: Plan
+application: payments
+artifact: pkg:oci/payments
+workload: {deployment: payments, container: app, service: payments}
+stages:
+  - {name: all, kind: wave, regions: [eu-west, us-east]}
+  - {name: watch, kind: watch, for: 2h}
+"""
+COMMANDS = ("demo", "up", "watch", "publish", "replay", "run", "plan", "plan check", "plan publish", "ledger",
+            "ledger verify")  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("LOCKGATE_")]:
+        monkeypatch.delenv(name)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    file = tmp_path / "plan.yaml"
+    file.write_text(GOOD)
+    return file
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str) -> None:
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0
+    words = re.sub(r"\x1b\[[0-9;]*m", "", result.output)
+    assert f"Usage: lockgate {command}" in words or f"Usage: root {command}" in words
+
+
+def test_the_help_lists_every_command_and_the_version_is_said() -> None:
+    words = run("--help").output
+    assert all(f" {command} " in words for command in COMMANDS if " " not in command)
+    result = run("--version")
+    assert (result.exit_code, result.output) == (0, "lockgate 0.1.0\n")
+
+
+def test_a_good_plan_is_summed_up(plan: Path) -> None:
+    result = run("plan", "check", str(plan))
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"{plan} is a good plan for payments:",
+        "  all          wave     eu-west, us-east",
+        "  watch        watch    for 7200 s",
+        "Whether its regions are served is known when it is published.",
+    ]
+
+
+def test_every_problem_of_a_bad_plan_is_said_with_its_line_and_nothing_as_the_terminals(plan: Path) -> None:
+    plan.write_text(GOOD.replace("kind: wave", "kind: surf").replace("for: 2h", 'for: "2\\e[31mh"'))
+    result = run("plan", "check", str(plan))
+    assert result.exit_code == 1
+    problems = result.stderr.splitlines()
+    assert [problem.partition(": stages")[0] for problem in problems[:-1]] == [
+        f"{plan}: line 6",
+        f"{plan}: line 7",
+    ]
+    assert "surf" in problems[0]
+    assert problems[-1] == "2 problems; nothing was published."
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"- 1", b"a: [", b"a: &a [*a]"])
+def test_what_is_no_plan_at_all_is_a_problem_and_no_crash(plan: Path, content: bytes) -> None:
+    plan.write_bytes(content)
+    result = run("plan", "check", str(plan))
+    assert result.exit_code == 1, result.output
+    assert "nothing was published." in result.stderr
+
+
+def test_a_plan_that_is_not_there_is_named() -> None:
+    result = run("plan", "check", "/nowhere/plan.yaml")
+    assert result.exit_code == 2
+    assert "does not exist" in result.output
+
+
+def test_a_bad_plan_is_not_published(plan: Path) -> None:
+    plan.write_text("application: payments")
+    result = run("plan", "publish", str(plan), "--kafka", "127.0.0.1:1")
+    assert result.exit_code == 1, "nobody was asked"
+    assert "nothing was published" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["watch", "publish", "plan publish"])
+def test_a_kafka_that_is_not_there_is_named_with_what_to_do(command: str, plan: Path) -> None:
+    result = run(*_whole(command, plan), "--kafka", f"127.0.0.1:{free_ports(1)[0]}")
+    assert result.exit_code == 2
+    assert re.match(
+        r"no Kafka broker answers at 127\.0\.0\.1:\d+ \(.*\): start one with `lockgate up`", result.stderr
+    )
+    assert "--kafka or LOCKGATE_KAFKA" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["a:b:c", "127.0.0.1:notaport", ""])
+def test_an_address_that_is_none_is_no_crash(address: str) -> None:
+    result = run("watch", "--kafka", address)
+    assert result.exit_code == 2
+    assert "--kafka" in result.stderr
+
+
+def test_a_kafka_that_takes_the_connection_and_says_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kafka, "CALL_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        result = run("publish", "pkg:oci/payments", DIGEST, "--kafka", f"127.0.0.1:{silent.getsockname()[1]}")
+    assert result.exit_code == 2
+    assert "(TimeoutError)" in result.stderr
+    assert time.monotonic() - began < 5.0
+
+
+def test_replay_of_a_kafka_that_is_not_there_is_no_finding() -> None:
+    assert run("replay", "--kafka", f"127.0.0.1:{free_ports(1)[0]}").exit_code == 2
+
+
+def test_a_time_to_look_back_is_a_duration() -> None:
+    result = run("watch", "--since", "yesterday")
+    assert result.exit_code == 2
+    assert "no duration" in result.output
+
+
+def test_a_ledger_that_is_not_there_is_no_finding(tmp_path: Path) -> None:
+    Signer.from_file(tmp_path / "key.pem", create=True)
+    nobody = f"postgresql://lockgate:hunter2@127.0.0.1:{free_ports(1)[0]}/lockgate"
+    result = run("ledger", "verify", "--postgres", nobody, "--key", str(tmp_path / "key.pem.pub"))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("the ledger could not be read, so nothing is known about it: PostgreSQL")
+    assert "hunter2" not in result.output
+
+
+def test_a_key_that_is_not_there_is_named() -> None:
+    result = run("ledger", "verify", "--postgres", "postgresql://127.0.0.1:1/x", "--key", "/nowhere.pub")
+    assert result.exit_code == 2
+    assert "/nowhere.pub" in result.stderr
+
+
+def test_a_service_that_there_is_none_of_is_said_with_those_there_are() -> None:
+    result = run("run", "nonsense")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "there is no service 'nonsense'; the services are intake, verifier, deployer, rollback, ledger\n"
+    )
+
+
+@pytest.mark.parametrize("service", ["intake", "verifier", "deployer", "rollback", "ledger"])
+def test_a_service_without_settings_names_all_that_are_missing(service: str) -> None:
+    own = ["LOCKGATE_DEPLOYER_NAME", "LOCKGATE_DEPLOYER_REGIONS"] if service == "deployer" else []
+    result = run("run", service)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"{service} cannot start: its settings, which it takes from the environment, are not right.",
+        *(f"  {name}: is missing" for name in [*own, "LOCKGATE_KAFKA", "LOCKGATE_POSTGRES"]),
+    ]
+
+
+def _whole(command: str, plan: Path) -> list[str]:
+    arguments = {"publish": ["pkg:oci/payments", DIGEST], "plan publish": [str(plan)]}
+    return [*command.split(), *arguments.get(command, [])]
