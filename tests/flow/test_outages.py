@@ -8,7 +8,7 @@ from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
 from lockgate.messages.verdicts import RegionFailed, StagePassed
 from tests.support.plans import REST, watch, wave
 from tests.support.servers import unavailable
-from tests.support.story import holds
+from tests.support.story import Story, holds
 from tests.support.whole import Whole
 
 BUDGET, AWAY = 4.0, 9.0
@@ -21,33 +21,52 @@ async def away() -> None:
     await holds(lambda: time.monotonic() > until)
 
 
-async def test_no_region_is_unreachable_because_the_verifier_was_away(whole: Whole) -> None:
-    story = whole.story("verifier-away")
+async def rolling(whole: Whole, name: str) -> tuple[Story, str]:
+    """A release that two regions have just begun to deploy."""
+    story = whole.story(name)
     story.image("v2", start_seconds=1.0)
     await story.begins(wave("rest", *REST, budget=f"{BUDGET}s", **{"max-parallel": 2}), watch())
     release = await story.announces("v2")
     for region in REST:
         await story.hears(DeploymentStarted, region=region)
+    return story, release
+
+
+async def assert_completes_without_blame(story: Story, release: str) -> None:
+    await story.completes(release)
+    assert story.heard(RegionFailed) == []
+    assert story.changes() == dict.fromkeys(REST, 1)
+
+
+async def test_no_region_is_unreachable_because_the_verifier_was_away(whole: Whole) -> None:
+    story, release = await rolling(whole, "verifier-away")
     await whole.kill("verifier")
     assert story.heard(RegionDeployed) == []
     await away()
     assert {event.region for event in story.heard(RegionDeployed)} == set(REST)
     assert story.heard(StagePassed) == []
     await whole.restart("verifier")
-    await story.completes(release)
-    assert story.heard(RegionFailed) == []
-    assert story.changes() == dict.fromkeys(REST, 1)
+    await assert_completes_without_blame(story, release)
+
+
+async def test_no_region_is_unreachable_because_the_verifier_hung(whole: Whole) -> None:
+    story, release = await rolling(whole, "verifier-hung")
+    verifier = whole.service("verifier")
+    verifier.pause()
+    try:
+        assert psutil.Process(verifier.pid).status() == psutil.STATUS_STOPPED
+        await away()
+        assert {event.region for event in story.heard(RegionDeployed)} == set(REST)
+        assert story.heard(StagePassed) == []
+    finally:
+        verifier.resume()
+    await assert_completes_without_blame(story, release)
 
 
 async def test_no_region_is_unreachable_because_kafka_was_silent(whole: Whole) -> None:
     if whole.kafka.server is None:
         unavailable("An outside broker cannot be paused.", "leave out LOCKGATE_KAFKA and --containers.")
-    story = whole.story("kafka-silent")
-    story.image("v2", start_seconds=1.0)
-    await story.begins(wave("rest", *REST, budget=f"{BUDGET}s", **{"max-parallel": 2}), watch())
-    release = await story.announces("v2")
-    for region in REST:
-        await story.hears(DeploymentStarted, region=region)
+    story, release = await rolling(whole, "kafka-silent")
     whole.kafka.server.pause()
     try:
         assert psutil.Process(whole.kafka.server.pid).status() == psutil.STATUS_STOPPED
@@ -56,6 +75,4 @@ async def test_no_region_is_unreachable_because_kafka_was_silent(whole: Whole) -
         assert story.heard(RegionDeployed) == []
     finally:
         whole.kafka.server.resume()
-    await story.completes(release)
-    assert story.heard(RegionFailed) == []
-    assert story.changes() == dict.fromkeys(REST, 1)
+    await assert_completes_without_blame(story, release)
