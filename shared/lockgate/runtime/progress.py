@@ -5,6 +5,7 @@ Talks to the reader.
 """
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import structlog
@@ -38,6 +39,7 @@ class Progress:
         self._advanced = 0.0
         self._owned: set[int] = set()
         self._seen: Ends = {}
+        self._wake = asyncio.Event()
         self.gaps = 0
         self.stalled = False
 
@@ -51,6 +53,7 @@ class Progress:
         if parts - self._owned:
             self._gap()
         self._owned = set(parts)
+        self._wake.set()  # work and deadlines wait for the first look
 
     def caught_up(self, ends: Ends) -> bool:
         """Whether everything up to these ends is handled and committed. Only meaningful under the engine's lock."""
@@ -76,8 +79,11 @@ class Progress:
         """Looks at the ends again and again. Raises once the consumer stopped advancing: a restart mends it."""
         self._advanced = _now()
         while not self.stalled:
+            self._wake.clear()
             await self._look()
-            await asyncio.sleep(LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wake.wait()
         raise StalledError(f"no record was handled for {self._stall:.0f} s while there is lag")
 
     async def _look(self) -> None:
