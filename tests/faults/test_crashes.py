@@ -3,7 +3,13 @@
 import asyncio
 
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed, RegionRolledBack
-from lockgate.messages.releases import ReleaseCompleted, ReleaseEntered, ReleaseOutcome, ReleaseStarted
+from lockgate.messages.releases import (
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseEntered,
+    ReleaseOutcome,
+    ReleaseStarted,
+)
 from lockgate.messages.rollbacks import ReleaseSettled, RollbackOrdered, VersionMarked
 from lockgate.messages.verdicts import (
     Granted,
@@ -16,7 +22,7 @@ from lockgate.messages.verdicts import (
 )
 from tests.support.evidence import contradictions, gaps, ledger_report, records_and_offsets
 from tests.support.plans import APART, DEPLOYERS, PILOTED, REST, WHOLE, pilot, preprod, watch, wave
-from tests.support.story import Story
+from tests.support.story import Story, holds
 from tests.support.whole import Whole
 
 
@@ -28,6 +34,17 @@ def assert_nothing_twice(story: Story) -> None:
     assert story.changes() == dict.fromkeys(story.regions, 1)
     deployed = [(event.region, event.fence.order) for event in story.heard(RegionDeployed)]
     assert len(deployed) == len(set(deployed)) == len(story.regions)
+
+
+def assert_taken_back_once(story: Story, closed: ReleaseClosed) -> None:
+    """One order and one answer for each region, and its Deployment changed once there and once back."""
+    assert closed.outcome is ReleaseOutcome.ROLLED_BACK
+    assert story.digests() == story.everywhere("v1")
+    assert story.changes() == dict.fromkeys(story.regions, 2)
+    assert len(story.heard(RollbackOrdered)) == len(story.heard(RegionRolledBack)) == len(story.regions)
+    assert len(story.heard(VersionMarked)) == 1
+    told = list(story.telling.of(story.application))
+    assert (gaps(told), contradictions(told)) == ([], [])
 
 
 async def test_a_deployer_killed_while_a_region_rolls_finishes_it_after_its_start(whole: Whole) -> None:
@@ -105,13 +122,25 @@ async def test_a_coordinator_killed_during_a_rollback_settles_it_after_its_start
     assert story.heard(ReleaseSettled) == []
     await whole.restart("rollback")
     closed = await story.is_taken_back(release)
-    assert closed.outcome is ReleaseOutcome.ROLLED_BACK
-    assert story.digests() == story.everywhere("v1")
-    assert story.changes() == dict.fromkeys(story.regions, 2)
-    assert len(story.heard(RollbackOrdered)) == len(story.heard(RegionRolledBack)) == len(story.regions)
-    assert len(story.heard(VersionMarked)) == 1
-    told = list(story.telling.of(story.application))
-    assert (gaps(told), contradictions(told)) == ([], [])
+    assert_taken_back_once(story, closed)
+
+
+async def test_a_deployer_killed_during_a_rollback_takes_back_once_after_its_start(whole: Whole) -> None:
+    story = whole.story("rollback-killed")
+    story.image("v1", start_seconds=1.0)
+    await story.begins(wave("rest", *REST, **{"max-parallel": 2}), watch("20s"))
+    release = await story.announces("v2")
+    await story.hears(WatchStarted)
+    await story.alarms("too slow", "us-east")
+    await story.hears(RollbackOrdered, region="eu-north")
+    await holds(lambda: story.changes()["eu-north"] == 2)
+    await whole.kill("deployer-eu")
+    assert story.heard(RegionRolledBack, region="eu-north") == []
+    await story.hears(RegionRolledBack, region="us-east")
+    assert story.heard(ReleaseSettled) == []
+    await whole.restart("deployer-eu")
+    closed = await story.is_taken_back(release)
+    assert_taken_back_once(story, closed)
 
 
 async def test_a_ledger_killed_during_a_release_has_every_record_once_after_its_start(whole: Whole) -> None:
