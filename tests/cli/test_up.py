@@ -6,53 +6,50 @@ import signal
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
+import pytest
 
 from lockgate.cli.announce import announced, purl
 from lockgate.cli.demo.scenes import digest_of, plan
 from lockgate.cli.local.http import ask, status
 from lockgate.cli.plan import published
-from lockgate.messages.releases import ArtifactRefused, PlanAccepted, ReleaseQueued
-from tests.support.commands import Command, all_gone, command, folder_of, waited_for
+from lockgate.messages.releases import PlanAccepted, ReleaseQueued
+from tests.support.commands import Command, all_gone, command, waited_for
 
 READY = "Ctrl-C stops everything"
 PACKAGE = "pkg:oci/payments"
 
 
-def test_up_brings_back_a_service_that_was_killed_and_leaves_nothing_on_sigterm() -> None:
-    with command("up") as up:
-        up.until_said(READY)
-        folder, family = folder_of(up), up.family()
-        verifier = _service(up, "verifier")
-        os.kill(verifier.pid, signal.SIGKILL)
-        up.until_said("verifier ended with status 137; it is started again")
-        waited_for(lambda: _is_ready(up, "verifier"), 30.0, lambda: up.output)
-        assert _service(up, "verifier").pid != verifier.pid
-        family += up.family()
-        up.process.terminate()
-        assert up.ends() == 0
-        assert up.said[-1] == "stopped\n"
-        all_gone(family)
-        assert not folder.exists()
-
-
-def test_up_keeps_releases_and_what_regions_run_in_a_state_folder(tmp_path: Path) -> None:
-    state = str(tmp_path / "state")
-    with command("up", "--state", state) as up:
+@pytest.mark.timeout(240)
+def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_path: Path) -> None:
+    state, kept = tmp_path / "state", tmp_path / "state" / "regions.json"
+    with command("up", "--state", str(state), "--digest", digest_of(7)) as up:
         up.until_said(READY)
         asyncio.run(_release_v2(_kafka(up)))
-        ask("PUT", f"{_sandbox(up)}/workloads/payments", {"digest": digest_of(7), "regions": ["us-east"]})
-        kept = tmp_path / "state" / "regions.json"
-        waited_for(lambda: kept.exists() and digest_of(7) in kept.read_text(), 10.0, lambda: up.output)
-        up.process.send_signal(signal.SIGINT)
-        assert up.ends() == 0
-        assert f"the state is kept in {state}" in up.said[-1].replace("\n", "")
-    with command("up", "--state", state) as up:
+        family = [*up.family(), *_verifier_comes_back(up)]
+        waited_for(lambda: digest_of(7) in kept.read_text(), 10.0, kept.read_text)
+        _ends_by(signal.SIGINT, up, state, family)
+    with command("up", "--state", str(state)) as up:
         up.until_said(READY)
-        again = asyncio.run(announced(_kafka(up), "lockgate.", purl(PACKAGE, digest_of(2))))
-        assert isinstance(again, ArtifactRefused), "the release of the first run is known"
-        assert digest_of(7) in kept.read_text()
-        up.process.terminate()
-        assert up.ends() == 0
+        again = asyncio.run(announced(_kafka(up), "lockgate.", purl(PACKAGE, digest_of(3))))
+        assert isinstance(again, ReleaseQueued), "the plan of the first run is known"
+        assert _digest_in_us_east(up) == digest_of(7), "the regions are as they were left"
+        _ends_by(signal.SIGTERM, up, state, up.family())
+
+
+def _verifier_comes_back(up: Command) -> list[psutil.Process]:
+    verifier = _service(up, "verifier")
+    os.kill(verifier.pid, signal.SIGKILL)
+    up.until_said("verifier ended with status 137; it is started again")
+    waited_for(lambda: _is_ready(up, "verifier"), 30.0, lambda: up.output)
+    assert _service(up, "verifier").pid != verifier.pid
+    return up.family()
+
+
+def _ends_by(number: signal.Signals, up: Command, state: Path, family: list[psutil.Process]) -> None:
+    up.process.send_signal(number)
+    assert up.ends() == 0, up.output
+    assert up.said[-1] == f"stopped; the state is kept in {state}\n"
+    all_gone(family)
 
 
 async def _release_v2(kafka: str) -> None:
@@ -66,6 +63,14 @@ def _kafka(up: Command) -> str:
 
 def _sandbox(up: Command) -> str:
     return up.until_said("sandbox control: ").strip().rpartition(" ")[2]
+
+
+def _digest_in_us_east(up: Command) -> str:
+    """As the region's own API server says."""
+    place = ask("GET", f"{_sandbox(up)}/")["regions"]["us-east"]
+    path = f"apis/apps/v1/namespaces/{place['namespace']}/deployments/payments"
+    found = ask("GET", f"{place['kubernetes']}/{path}", token=place["token"])
+    return str(found["spec"]["template"]["spec"]["containers"][0]["image"]).partition("@")[2]
 
 
 def _is_ready(up: Command, service: str) -> bool:

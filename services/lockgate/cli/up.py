@@ -1,5 +1,6 @@
 """`lockgate up`: the whole system on this machine, until Ctrl-C."""
 
+import asyncio
 import contextlib
 import sys
 import time
@@ -12,9 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from lockgate.cli.demo.scenes import APPLICATION, RATE, REPLICAS, SHAPE, digest_of
+from lockgate.cli.kafka import UnreachableError
 from lockgate.cli.local.child import ChildError
 from lockgate.cli.local.interrupt import terminated_like_interrupted
-from lockgate.cli.local.running import Kept, keep_up
+from lockgate.cli.local.running import Kept, keep_up, until_registered
 from lockgate.cli.local.system import LocalSystem, Say
 from lockgate.embedded import EmbeddedError, prepare
 from lockgate.embedded.__main__ import Printer
@@ -43,7 +45,7 @@ def up(
             _run(state, digest, say)
     except KeyboardInterrupt:
         say("stopped" if state is None else f"stopped; the state is kept in {state}")
-    except (EmbeddedError, ChildError, OSError) as error:
+    except (EmbeddedError, ChildError, UnreachableError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 
@@ -56,6 +58,7 @@ def _run(state: Path | None, digest: str, say: Say) -> None:
             system.sandbox.put(f"workloads/{APPLICATION}", body)
         plan = system.home / f"{APPLICATION}.yaml"
         plan.write_text(resources.files("lockgate.cli.demo").joinpath("plan.yaml").read_text())
+        asyncio.run(until_registered(system))
         say(_where(system, plan))
         while True:
             time.sleep(LOOK_SECONDS)

@@ -1,10 +1,32 @@
 """What a local system needs while it runs for long: what ended is started again, and what regions run is kept."""
 
+import asyncio
 import json
 from pathlib import Path
 
+from lockgate.cli.following import follow
 from lockgate.cli.local.child import ChildError
 from lockgate.cli.local.system import LocalSystem, Say
+from lockgate.messages.releases import RegionAccepted
+
+REGISTERED_SECONDS = 30.0
+
+
+async def until_registered(system: LocalSystem) -> None:
+    """Waits until intake knows every region: a plan that names another one is refused. ChildError if it does not."""
+    missing = set(system.shape.regions)
+    try:
+        async with asyncio.timeout(REGISTERED_SECONDS):
+            async for messages in follow(system.servers.kafka, system.shape.prefix, ("releases",)):
+                bodies = (message.body for message in messages)
+                missing -= {body.place.region for body in bodies if isinstance(body, RegionAccepted)}
+                if not missing:
+                    return
+    except TimeoutError:
+        log = system.children["intake"].log
+        raise ChildError(
+            f"intake did not accept {', '.join(sorted(missing))} within {REGISTERED_SECONDS:.0f} s. Its log: {log}"
+        ) from None
 
 
 def keep_up(system: LocalSystem, say: Say) -> None:
