@@ -31,14 +31,14 @@ def test_a_demo_that_is_ended_half_way_leaves_no_process_and_no_folder(number: s
 
 @pytest.mark.timeout(240)
 def test_the_demo_passes_without_a_terminal_and_within_its_memory(
-    record_property: Callable[[str, object], None],
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     began = time.monotonic()
     with command("demo") as demo:
         most = _most_memory(demo)
         assert demo.ends(within=5.0) == 0, demo.output
-        record_property("seconds", round(time.monotonic() - began, 1))
-        record_property("most_mib", round(most))
+        record_testsuite_property("demo_seconds", round(time.monotonic() - began, 1))
+        record_testsuite_property("demo_most_mib", round(most))
     assert most <= MOST_MIB
     assert [line[:2] for line in demo.said if line.startswith("⇒")] == ["⇒ "] * 3
     assert "⇒ v2 runs in every region and is known as good" in demo.output

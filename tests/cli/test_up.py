@@ -25,7 +25,7 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
     with command("up", "--state", str(state), "--digest", digest_of(7)) as up:
         up.until_said(READY)
         asyncio.run(_release_v2(_kafka(up)))
-        family = [*up.family(), *_verifier_comes_back(up)]
+        family = [*up.family(), *_ledger_comes_back(up)]
         waited_for(lambda: digest_of(7) in kept.read_text(), 10.0, kept.read_text)
         _ends_by(signal.SIGINT, up, state, family)
     with command("up", "--state", str(state)) as up:
@@ -36,12 +36,12 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
         _ends_by(signal.SIGTERM, up, state, up.family())
 
 
-def _verifier_comes_back(up: Command) -> list[psutil.Process]:
-    verifier = _service(up, "verifier")
-    os.kill(verifier.pid, signal.SIGKILL)
-    up.until_said("verifier ended with status 137; it is started again")
-    waited_for(lambda: _is_ready(up, "verifier"), 30.0, lambda: up.output)
-    assert _service(up, "verifier").pid != verifier.pid
+def _ledger_comes_back(up: Command) -> list[psutil.Process]:
+    ledger = _service(up, "ledger")
+    os.kill(ledger.pid, signal.SIGKILL)
+    up.until_said("ledger ended with status 137; it is started again")
+    waited_for(lambda: _is_ready(up, "ledger"), 30.0, lambda: up.output)
+    assert _service(up, "ledger").pid != ledger.pid
     return up.family()
 
 
