@@ -23,6 +23,7 @@ class ArtifactRefusal(StrEnum):
 class ReleaseOutcome(StrEnum):
     ROLLED_BACK = "rolled-back"  # it failed, and every region answered that it was taken back or untouched
     ROLLED_BACK_WITH_DEBTS = "rolled-back-with-debts"  # as above, but for the regions that are named
+    WITHDRAWN = "withdrawn"  # it waited in the queue, and must not start any more
 
 
 class PlanAccepted(Payload, topic="releases", custom="plan.accepted"):
@@ -106,7 +107,7 @@ class ReleaseCompleted(Payload, topic="releases", custom="release.completed"):
     artifact: Artifact
 
 
-class ReleaseClosed(Payload, topic="releases", custom="release.closed"):
+class ReleaseClosed(Payload, topic="releases", custom="release.closed", version="0.2.0"):
     application: Name
     release: str
     artifact: Artifact

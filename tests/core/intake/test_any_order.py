@@ -13,6 +13,7 @@ from lockgate.messages.releases import (
     ReleaseClosed,
     ReleaseCompleted,
     ReleaseEntered,
+    ReleaseOutcome,
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
@@ -42,7 +43,7 @@ MOVES: dict[type[Payload], tuple[tuple[str | None, ...], str]] = {
     ReleaseStarted: ((WAITS,), STARTED),
     ReleaseEntered: ((STARTED,), ENTERED),
     ReleaseCompleted: ((ENTERED,), OVER),
-    ReleaseClosed: ((STARTED, ENTERED), OVER),
+    ReleaseClosed: ((WAITS, STARTED, ENTERED), OVER),
 }
 """The only ways that a release may go: event -> (from where, to where)."""
 
@@ -64,6 +65,9 @@ class Intake(RuleBasedStateMachine):
     def _follow(self, event: Any) -> None:
         sources, target = MOVES[type(event)]
         assert self.where.get(event.release) in sources, f"{event.release} {type(event).__name__}"
+        if isinstance(event, ReleaseClosed):
+            withdrawn = event.outcome is ReleaseOutcome.WITHDRAWN
+            assert withdrawn == (self.where[event.release] == WAITS)
         self.where[event.release] = target
         if isinstance(event, ReleaseStarted | ReleaseEntered):
             assert event.number > self.number

@@ -17,6 +17,7 @@ from tests.support.intake import (
     announced,
     desk,
     digest,
+    marked,
     names,
     passed,
     place,
@@ -134,6 +135,35 @@ def test_a_new_plan_holds_for_the_next_release_and_not_for_the_one_under_way() -
     assert isinstance(started, ReleaseStarted)
     assert isinstance(entered, ReleaseEntered)
     assert (started.release, started.plan_version, entered.number) == (second, 2, 4)
+
+
+def test_a_release_whose_package_the_plan_gave_up_while_it_waited_is_withdrawn() -> None:
+    """Seed 27 of the simulation: it started on the plan of another package."""
+    at_desk = desk()
+    first, second = announce(at_desk, 1), announce(at_desk, 2)
+    at_desk.give(published(artifact="pkg:oci/payments-next"))
+    completed, withdrawn = at_desk.give(settled(first))
+    assert isinstance(completed, ReleaseClosed)
+    assert isinstance(withdrawn, ReleaseClosed)
+    assert (withdrawn.release, withdrawn.outcome) == (second, ReleaseOutcome.WITHDRAWN)
+    assert withdrawn.reason == (
+        "v2 waited, and meanwhile the plan of payments was given the package pkg:oci/payments-next: announce it "
+        "again if a plan claims its package again"
+    )
+    assert at_desk.row(Lane, APP) == Lane(number=1)
+
+
+def test_a_release_whose_version_was_marked_bad_while_it_waited_is_withdrawn_and_the_next_starts() -> None:
+    at_desk = desk(queue={"supersede": False}, stages=PRODUCTION)
+    first, second, third = (announce(at_desk, n) for n in (1, 2, 3))
+    at_desk.give(marked(2))
+    _completed, withdrawn, started, _entered = at_desk.give(watched(first))
+    assert isinstance(withdrawn, ReleaseClosed)
+    assert isinstance(started, ReleaseStarted)
+    assert (withdrawn.release, withdrawn.outcome) == (second, ReleaseOutcome.WITHDRAWN)
+    assert "5xx rose from 0.1% to 9%" in withdrawn.reason
+    assert started.release == third
+    assert names(at_desk.give(settled(third))) == ["ReleaseClosed"]
 
 
 def test_applications_do_not_wait_for_each_other() -> None:

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 
-from lockgate.intake.core.lane import queue
+from lockgate.intake.core.lane import package_of, queue
 from lockgate.intake.rows import BadVersion, Claim, Lane, NewestPlan, Pending, Release
 from lockgate.intake.words import clip, sentence, shown
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
@@ -32,7 +32,7 @@ def announced(rows: Rows, given: Announcement, _now: datetime) -> Step:
 
 
 def _package(given: Announcement) -> str:
-    return given.body.package.lower()  # names of type oci are lower-case by the package URL specification
+    return package_of(given.body.purl)
 
 
 def _refuse(given: Announcement, code: ArtifactRefusal, reason: str, application: str | None = None) -> Step:

@@ -3,13 +3,26 @@
 Pure building blocks for `artifacts` and `progress`; each gives the lane after it and what else follows.
 """
 
-from lockgate.intake.rows import Lane, NewestPlan, Pending, Phase, Region, Release, shared_many
+from lockgate.intake.rows import BadVersion, Lane, NewestPlan, Pending, Phase, Region, Release, shared_many
 from lockgate.intake.words import sentence
+from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, Rows, Step, emit, put, remove
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import PreprodStage
-from lockgate.messages.releases import ReleaseEntered, ReleaseQueued, ReleaseStarted, ReleaseSuperseded
+from lockgate.messages.releases import (
+    ReleaseClosed,
+    ReleaseEntered,
+    ReleaseOutcome,
+    ReleaseQueued,
+    ReleaseStarted,
+    ReleaseSuperseded,
+)
 from lockgate.messages.values import Place
+
+
+def package_of(purl: str) -> str:
+    """What a plan claims; names of type oci are lower-case by the package URL specification."""
+    return ArtifactPublished(purl=purl).package.lower()
 
 
 def queue(rows: Rows, plan: NewestPlan, id_: str, release: Release) -> Step:
@@ -103,10 +116,40 @@ def finish(rows: Rows, lane: Lane, id_: str, release: Release, end: Payload) -> 
 
 
 def _start_next(rows: Rows, lane: Lane) -> tuple[Lane, Step]:
-    if lane.under_way or not lane.waiting:
-        return lane, NOTHING
-    id_, *rest = lane.waiting
-    plan, release = rows.get(NewestPlan), rows.get(Release, id_)
-    if plan is None or release is None:
-        raise LookupError(f"the release {id_} of {rows.key} waits, but it or its plan has no row")
-    return _start(rows, lane.model_copy(update={"waiting": tuple(rest)}), plan, id_, release)
+    """The first that waits and may still start; those before it are withdrawn."""
+    withdrawn = NOTHING
+    while lane.waiting and not lane.under_way:
+        id_, *rest = lane.waiting
+        lane = lane.model_copy(update={"waiting": tuple(rest)})
+        plan, release = rows.get(NewestPlan), rows.get(Release, id_)
+        if plan is None or release is None:
+            raise LookupError(f"the release {id_} of {rows.key} waits, but it or its plan has no row")
+        if (why := _stale(rows, plan, release)) is None:
+            lane, started = _start(rows, lane, plan, id_, release)
+            return lane, withdrawn + started
+        withdrawn += _withdraw(rows, id_, release, why)
+    return lane, withdrawn
+
+
+def _stale(rows: Rows, plan: NewestPlan, release: Release) -> str | None:
+    """Why a release that waited must not start any more: what would have been its refusal came true since."""
+    artifact = release.artifact
+    if package_of(artifact.purl) != plan.plan.artifact:
+        return (
+            f"{artifact.label} waited, and meanwhile the plan of {rows.key} was given the package "
+            f"{plan.plan.artifact}: announce it again if a plan claims its package again"
+        )
+    if bad := rows.get(BadVersion, artifact.digest):
+        return f"{artifact.label} waited, and meanwhile it was marked bad because: {bad.reason}"
+    return None
+
+
+def _withdraw(rows: Rows, id_: str, release: Release, why: str) -> Step:
+    end = ReleaseClosed(
+        application=rows.key,
+        release=id_,
+        artifact=release.artifact,
+        outcome=ReleaseOutcome.WITHDRAWN,
+        reason=sentence(why),
+    )
+    return remove(Release, id_) + remove(Pending, release.artifact.digest) + emit(end)
