@@ -120,6 +120,14 @@ def test_a_budget_that_is_over_fails_the_release() -> None:
     assert "budget of 600 s for the stage is over" in only(events, VerdictReached).reason
 
 
+def test_a_budget_that_our_own_outage_used_up_leaves_the_region_a_quarter_of_it() -> None:
+    """Seed 141 of the simulation: the probe was granted with no time at all, and the region called unreachable."""
+    release = journey()
+    release.desk.wait(7200)
+    granted = only(release.deployed(REGION), Granted)
+    assert (granted.action, granted.deadline, granted.valid_for) == (Action.PROBE, 150, 75)
+
+
 def test_a_deployment_that_fails_in_pre_production_is_not_tried_again() -> None:
     events = journey().failed(REGION)
     assert names(events) == ["RegionFailed", "VerdictReached", "StageWaiting"]

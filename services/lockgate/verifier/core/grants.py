@@ -75,6 +75,11 @@ def fence_number(scene: Scene) -> int:
     return release.started if isinstance(scene.stage, PreprodStage) else release.entered or 0
 
 
+LEAST_SHARE = 1 / 4
+"""Of the budget, which each grant has at least: an outage of ours may have used up all of it, and no region is to
+blame for that."""
+
+
 def _deadline(scene: Scene) -> float:
     """Seconds: a wave's budget is for one attempt in one region, that of other stages for the whole stage."""
     match scene.stage:
@@ -82,7 +87,7 @@ def _deadline(scene: Scene) -> float:
             return budget
         case PreprodStage(budget=budget) | PilotStage(budget=budget):
             spent = (scene.now - scene.release.since).total_seconds()
-            return max(budget - spent, 0.0)
+            return max(budget - spent, budget * LEAST_SHARE)
         case WatchStage():
             raise TypeError("a watch deploys nothing: there is no deadline to give")
 
