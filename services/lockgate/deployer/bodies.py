@@ -34,7 +34,9 @@ class StepBody(Body):
 
 
 class OrderBody(Body):
-    """`touched`: the region row knows that this release number has been written to the region."""
+    """`touched`: the region row knows that this release number has been written to the region, or what runs there is
+    taken back whoever wrote it.
+    """
 
     order: RollbackOrdered
     until: datetime

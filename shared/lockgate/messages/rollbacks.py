@@ -35,7 +35,7 @@ class ReleaseHalted(Payload, topic="rollbacks", custom="release.halted"):
     reason: Sentence
 
 
-class RollbackOrdered(Payload, topic="rollbacks", custom="rollback.ordered"):
+class RollbackOrdered(Payload, topic="rollbacks", custom="rollback.ordered", version="0.2.0"):
     """The command to one region: back to this digest, and no clone left."""
 
     application: Name
@@ -48,6 +48,9 @@ class RollbackOrdered(Payload, topic="rollbacks", custom="rollback.ordered"):
     workload: Workload
     digest: Digest | None = Field(description="None: the region was never deployed to, only clones go")
     bad: Digest = Field(description="the version that is taken back")
+    regardless: bool = Field(
+        default=False, description="what runs there is bad: taken back also where this release wrote nothing"
+    )
     deadline: Duration
     reason: Sentence
 
@@ -56,6 +59,15 @@ class VersionMarked(Payload, topic="rollbacks", custom="version.marked"):
     application: Name
     digest: Digest
     grade: Grade
+    reason: Sentence
+
+
+class DebtCleared(Payload, topic="rollbacks", custom="debt.cleared"):
+    """A region that was named as a debt does not run the bad version any more."""
+
+    application: Name
+    release: str = Field(description="the release that was owed")
+    region: Name
     reason: Sentence
 
 

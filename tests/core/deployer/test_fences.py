@@ -223,3 +223,10 @@ def test_an_order_knows_whether_its_release_wrote_in_the_region() -> None:
     assert west.work[SLOT].body["touched"] is True
     west.give(order("8.2.1"))
     assert west.work[SLOT].body["touched"] is False  # another release's number
+
+
+def test_an_order_that_takes_back_what_runs_regardless_is_told_that_something_was_written() -> None:
+    """Seed 1 of the simulation: the region ran what an earlier release owed, and said that nothing was written."""
+    west = desk()
+    west.give(order("8.2.1", regardless=True))
+    assert west.work[SLOT].body["touched"] is True

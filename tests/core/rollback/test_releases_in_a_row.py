@@ -2,7 +2,7 @@
 
 from lockgate.messages.decision import RowKey
 from lockgate.messages.deployments import DeploymentStarted, RefusalCode, RegionDeployed
-from lockgate.messages.rollbacks import Grade, ReleaseSettled, RollbackOrdered, VersionMarked
+from lockgate.messages.rollbacks import DebtCleared, Grade, ReleaseSettled, RollbackOrdered, VersionMarked
 from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Action
 from lockgate.rollback.core.rows import Bad, History, Limits, Release, Version
@@ -191,7 +191,9 @@ def test_a_debt_is_ordered_again_when_the_region_registers_again_also_after_the_
 def test_an_answer_to_an_order_that_was_owed_clears_the_debt() -> None:
     way, _ = with_a_debt_in_east()
     (again,) = orders(way.register("east")).values()
-    assert way.desk.give(back(again)) == []
+    (cleared,) = way.desk.give(back(again))
+    assert isinstance(cleared, DebtCleared)
+    assert (cleared.release, cleared.region) == ("release-b", "east")
     assert ("order", "east") not in kinds(way)
     assert way.desk.row(History, APP, "east").running == digest("a")
     assert way.register("east") == []
@@ -220,15 +222,74 @@ def test_a_region_that_says_it_is_not_served_stays_a_debt() -> None:
     assert settled.debts == ("pre",)
 
 
-def test_a_debt_is_dropped_once_a_newer_release_has_entered() -> None:
+def test_a_debt_is_ordered_again_also_while_a_newer_release_is_under_way() -> None:
+    """The newer one may fail before it reaches the region (seeds 1 and 59 of the simulation)."""
     way, order = with_a_debt_in_east()
     way.close()
     way.start("c")
-    assert [again.fence.grant for again in orders(way.register("east")).values()] == [2]
     way.enter()
-    assert way.register("east") == []
+    (again,) = orders(way.register("east")).values()
+    assert again.fence == order.fence.model_copy(update={"grant": 2})
+
+
+def test_a_debt_whose_order_is_refused_for_a_newer_fence_is_one_until_that_release_has_deployed_there() -> (
+    None
+):
+    way, _ = with_a_debt_in_east()
+    way.close()
+    way.start("c")
+    way.enter()
+    (again,) = orders(way.register("east")).values()
+    assert way.desk.give(refused(again)) == []
+    assert ("order", "east") in kinds(way)
+    (cleared,) = way.deploy("east")
+    assert isinstance(cleared, DebtCleared)
+    assert (cleared.release, cleared.region) == ("release-b", "east")
     assert ("order", "east") not in kinds(way)
-    assert way.desk.give(back(order)) == []
+
+
+def test_a_release_that_fails_takes_back_what_an_earlier_one_still_owes() -> None:
+    """Else the region says that the newer one had written nothing, and runs the bad version unnamed (seed 1)."""
+    way, _ = with_a_debt_in_east()
+    way.close()
+    way.start("c")
+    way.enter()
+    ordered = orders(way.fail("pilot"))
+    assert {region: order.regardless for region, order in ordered.items()} == {"west": False, "east": True}
+    assert ordered["east"].digest == digest("a")
+
+
+def test_a_version_that_is_released_again_and_fails_is_taken_back_also_where_it_ran_before() -> None:
+    """Seed 52: the region was untouched by the second release, and went on running what had been marked bad."""
+    way = Journey(plan=plan(preprod=False))
+    way.succeed("a")
+    way.succeed("b")
+    way.start("b")
+    way.enter()
+    ordered = orders(way.fail("pilot"))
+    assert {(order.digest, order.regardless) for order in ordered.values()} == {(digest("a"), True)}
+
+
+def test_a_version_that_production_runs_is_not_bad_because_its_second_preprod_failed() -> None:
+    """Seed 32: nothing takes production back then, so it must not be marked as what nobody may run."""
+    way = Journey()
+    way.succeed("a")
+    way.start("a")
+    order = orders(way.fail("preprod"))["pre"]
+    events = way.desk.give(untouched(order))
+    assert [type(event) for event in events] == [ReleaseSettled]
+    assert not way.desk.row(Bad, APP).digests
+
+
+def test_a_region_that_went_back_to_a_version_that_is_bad_by_now_owes_it() -> None:
+    way = Journey()
+    way.start("b")
+    way.contact("pre", "a")
+    order = orders(way.fail("preprod"))["pre"]
+    settled = way.desk.give(back(order).model_copy(update={"digest": digest("b")}))[-1]
+    assert isinstance(settled, ReleaseSettled)
+    assert settled.debts == ("pre",)
+    assert "publish a fix" in settled.reason
 
 
 def test_a_debt_in_preprod_is_not_dropped_by_the_production_number_of_its_own_release() -> None:

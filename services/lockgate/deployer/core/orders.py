@@ -54,7 +54,8 @@ def ordered(served: Served) -> Callable[[Rows, Message[RollbackOrdered], datetim
         if (why := below(state, order.fence)) is not None:
             return emit(_refused(order, served, RefusalCode.FENCED, why))
         until = answer_by(datetime.fromisoformat(given.at), order.deadline)
-        body = OrderBody(order=order, until=until, touched=state.touched == order.fence.number).json_body()
+        touched = order.regardless or state.touched == order.fence.number
+        body = OrderBody(order=order, until=until, touched=touched).json_body()
         return begun(rows, order.region, order.fence, StartWork(slot(order.region), "rollback", body))
 
     return decide

@@ -25,7 +25,8 @@ def _release(_given: Any) -> Needs:
 
 
 def _history(given: Any) -> Needs:
-    return ((Release, ""), (Way, given.body.release), (History, given.body.region))
+    region = given.body.region
+    return ((Release, ""), (Way, given.body.release), (History, region), (Order, region))
 
 
 def _order(given: Any) -> Needs:

@@ -14,8 +14,8 @@ from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade, RegionAnswer
 from lockgate.messages.values import Fence
 from lockgate.rollback.core.halting import issued
-from lockgate.rollback.core.rows import History, Limits, Order, Phase, Release
-from lockgate.rollback.core.settling import settled
+from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release
+from lockgate.rollback.core.settling import cleared, settled
 
 Answer = RegionRolledBack | RegionUntouched | OrderRefused | RollbackFailed
 
@@ -25,8 +25,10 @@ def rolled_back(rows: Rows, given: Message[RegionRolledBack], now: datetime) -> 
     order = _answered_order(rows, given.body, repeats=True)
     if order is None:
         return NOTHING
+    bad = (rows.get(Bad) or Bad()).has(given.body.digest)
+    why = f"it runs {given.body.digest[7:19]}, which is bad, and no version is known to go back to; publish a fix."
     return _remembered(rows, order, running=given.body.digest) + _answer(
-        rows, order, RegionAnswer.ROLLED_BACK, owed=False
+        rows, order, RegionAnswer.ROLLED_BACK, owed=bad, reason=why
     )
 
 
@@ -35,21 +37,23 @@ def untouched(rows: Rows, given: Message[RegionUntouched], now: datetime) -> Ste
     order = _answered_order(rows, given.body, repeats=True)
     if order is None:
         return NOTHING
-    why = "it runs the release, and no earlier version is known that is not bad; publish a fix."
+    why = "it runs a bad version, and no earlier one is known that is not bad; publish a fix."
     return _remembered(rows, order) + _answer(
         rows, order, RegionAnswer.UNTOUCHED, owed=order.stranded, reason=why
     )
 
 
 def refused(rows: Rows, given: Message[OrderRefused], now: datetime) -> Step:
-    """Fenced: something newer owns the region. Any other refusal leaves it as it is, and is owed."""
+    """Fenced: something newer owns the region, but a debt stays one until that has deployed there. Any other refusal
+    leaves it as it is, and is owed.
+    """
     del now
     order = _answered_order(rows, given.body, repeats=False)
     if order is None:
         return NOTHING
     match given.body.code:
         case RefusalCode.FENCED:
-            owed = False
+            owed = order.owed and not _is_halted(rows.get(Release), order)
         case RefusalCode.EXPIRED | RefusalCode.NOT_SERVED:
             owed = True
     return _remembered(rows, order) + _answer(
@@ -121,14 +125,23 @@ def _answer(rows: Rows, order: Order, answer: RegionAnswer, *, owed: bool, reaso
     answered = order.model_copy(update={"answer": answer, "owed": owed, "reason": reason if owed else ""})
     step = Step(timers=(CancelTimer(f"deadline {region}"),)) if first else NOTHING
     release = rows.get(Release)
-    halted = (
-        release is not None and release.release == order.ordered.release and release.phase is Phase.HALTED
-    )
-    if release is None or not halted:
-        return step + (put(answered, region) if owed else remove(Order, region))
+    if release is None or not _is_halted(release, order):
+        return step + (put(answered, region) if owed else _paid(order, answer))
     waiting = release.waiting - (1 if first else 0)
     if waiting:
         return step + put(answered, region) + put(release.model_copy(update={"waiting": waiting}))
     orders = {**rows.many(Order, release.concerned), region: answered}
     kept = put(answered, region) if owed else NOTHING
     return step + kept + settled(release, order.ordered.application, orders)
+
+
+def _is_halted(release: Release | None, order: Order) -> bool:
+    """Whether the order's release waits for its answers still; after that what is owed has been named."""
+    if release is None or release.phase is not Phase.HALTED:
+        return False
+    return release.release == order.ordered.release
+
+
+def _paid(order: Order, answer: RegionAnswer) -> Step:
+    gone = remove(Order, order.ordered.region)
+    return gone + cleared(order, f"It answered the order at last: {answer}.") if order.owed else gone

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from lockgate.messages.decision import NOTHING, Rows, Step, emit, put, remove
+from lockgate.messages.decision import NOTHING, Rows, Step, emit, put
 from lockgate.messages.deployments import RegionRegistered
 from lockgate.messages.message import Message
 from lockgate.rollback.core.answers import again_ordered
-from lockgate.rollback.core.rows import Order, Release
+from lockgate.rollback.core.histories import way_back
+from lockgate.rollback.core.rows import Bad, History, Order
 
 
 def region_registered_for_all(rows: Rows, given: Message[RegionRegistered], now: datetime) -> Step:
@@ -16,14 +17,14 @@ def region_registered_for_all(rows: Rows, given: Message[RegionRegistered], now:
 
 
 def region_registered(rows: Rows, given: Message[RegionRegistered], now: datetime) -> Step:
-    """The order goes out again, until a newer release has entered: that one brings the region what it shall run."""
+    """The order goes out again, also while a newer release is under way: whatever that one does there has a higher
+    fence, and it may fail before it reaches the region.
+    """
     del now
     place = given.body.place
-    order, release = rows.get(Order, place.region), rows.get(Release)
+    order = rows.get(Order, place.region)
     if order is None or not order.owed:
         return NOTHING
-    if release is not None and release.entered_newest > order.newest:
-        return remove(Order, place.region)
     ordered = order.ordered
     if (place.deployer, place.cluster, place.namespace) != (
         ordered.deployer,
@@ -31,5 +32,15 @@ def region_registered(rows: Rows, given: Message[RegionRegistered], now: datetim
         ordered.namespace,
     ):
         return NOTHING  # another deployer or cluster: intake decides whether that is accepted
-    again = again_ordered(order)
+    again = again_ordered(_to_no_bad_version(rows, order))
     return put(again, place.region) + emit(again.ordered)
+
+
+def _to_no_bad_version(rows: Rows, order: Order) -> Order:
+    """The order as it would be given today: the version that it names may have been taken back since."""
+    bad, ordered = rows.get(Bad) or Bad(), order.ordered
+    if not bad.has(ordered.digest):
+        return order
+    digest = way_back(rows.get(History, ordered.region), ordered.bad, bad.digests, "previous")
+    changed = ordered.model_copy(update={"digest": digest})
+    return order.model_copy(update={"ordered": changed, "stranded": digest is None})

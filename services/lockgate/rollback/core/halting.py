@@ -34,19 +34,32 @@ def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -
             "waiting": len(numbers),
             "concerned": tuple(numbers),
             "reason": shortened(f"The stage {body.stage} failed: {body.reason}"),
+            "blamed": _is_blamed(rows, release, way.plan),
         }
     )
-    bad = (rows.get(Bad) or Bad()).adding(release.artifact.digest)
+    bad = rows.get(Bad) or Bad()
+    bad = bad.adding(release.artifact.digest) if halted.blamed else bad
     step = _halt(halted, given.body.application, numbers) + put(bad)
-    histories = rows.many(History, tuple(numbers))
+    histories, before = rows.many(History, tuple(numbers)), rows.many(Order, tuple(numbers))
     budgets = _budgets(way.plan)
     limits = rows.shared(Limits) or Limits()
     for region, number in numbers.items():
         deadline = max(limits.deadline, budgets.get(region, 0.0))
         history = histories.get(region)
-        order = _order(halted, way, region, number=number, history=history, bad=bad, deadline=deadline)
+        owed = region in before and before[region].owed
+        order = _order(
+            halted, way, region, number=number, history=history, bad=bad, owed=owed, deadline=deadline
+        )
         step += issued(order, limits, now)
     return step + (put(halted) if numbers else settled(halted, given.body.application, {}))
+
+
+def _is_blamed(rows: Rows, release: Release, plan: Plan) -> bool:
+    """Whether the version is bad now. One that production runs already is not, if only its pre-production failed:
+    nothing was found out about what runs, and nothing takes it back.
+    """
+    histories = rows.many(History, plan.production) if release.entered is None else {}
+    return all(history.running != release.artifact.digest for history in histories.values())
 
 
 def concerned(release: Release, plan: Plan) -> dict[str, int]:
@@ -84,11 +97,14 @@ def _order(
     number: int,
     history: History | None,
     bad: Bad,
+    owed: bool,
     deadline: float,
 ) -> Order:
+    """`owed`: an earlier release may run there still. That is taken back as well, though this one wrote nothing."""
     leaving = release.artifact.digest
     digest = way_back(history, leaving, bad.digests, way.plan.remediation.to)
-    stranded = digest is None and history is not None and history.running == leaving
+    runs_bad = history is not None and bad.has(history.running)
+    stranded = digest is None and runs_bad
     place = way.places[region]
     ordered = RollbackOrdered(
         application=way.plan.application,
@@ -101,11 +117,11 @@ def _order(
         workload=way.plan.workload,
         digest=digest,
         bad=leaving,
+        regardless=owed or runs_bad,
         deadline=deadline,
         reason=shortened(f"{_what(region, digest, stranded)} {release.reason}", most=ORDER_REASON),
     )
-    newest = release.number if release.entered is None else release.entered
-    return Order(ordered=ordered, newest=newest, stranded=stranded)
+    return Order(ordered=ordered, stranded=stranded)
 
 
 def _what(region: str, digest: str | None, stranded: bool) -> str:

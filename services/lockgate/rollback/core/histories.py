@@ -4,11 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
-from lockgate.messages.decision import NOTHING, Rows, Step, put
+from lockgate.messages.decision import NOTHING, Rows, Step, put, remove
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
 from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade
-from lockgate.rollback.core.rows import History, Phase, Release, Version, Way
+from lockgate.rollback.core.rows import History, Order, Phase, Release, Version, Way
+from lockgate.rollback.core.settling import cleared
 
 
 def deployment_started(rows: Rows, given: Message[DeploymentStarted], now: datetime) -> Step:
@@ -27,7 +28,15 @@ def region_deployed(rows: Rows, given: Message[RegionDeployed], now: datetime) -
     if not _of_newest(rows, body):
         return NOTHING
     history = rows.get(History, body.region) or History()
-    return put(history.now_running(body.artifact.digest), body.region)
+    return put(history.now_running(body.artifact.digest), body.region) + _overtaken(rows, body)
+
+
+def _overtaken(rows: Rows, body: RegionDeployed) -> Step:
+    """What an earlier release owed there: the region runs the newer one now."""
+    order = rows.get(Order, body.region)
+    if order is None or not order.owed or order.ordered.release == body.release:
+        return NOTHING
+    return remove(Order, body.region) + cleared(order, f"It runs the newer {body.artifact.label} now.")
 
 
 def _of_newest(rows: Rows, body: DeploymentStarted | RegionDeployed) -> bool:

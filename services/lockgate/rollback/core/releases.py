@@ -26,7 +26,6 @@ def started(rows: Rows, given: Message[ReleaseStarted], now: datetime) -> Step:
         release=body.release,
         artifact=body.artifact,
         number=body.number,
-        entered_newest=before.entered_newest if before else 0,
     )
     forgotten = remove(Way, before.release) if before and before.phase is not Phase.ENDED else NOTHING
     return forgotten + put(release) + put(Way(plan=body.plan, places=body.places), body.release)
@@ -37,8 +36,7 @@ def entered(rows: Rows, given: Message[ReleaseEntered], now: datetime) -> Step:
     release = rows.get(Release)
     if release is None or release.release != given.body.release or release.phase is not Phase.RUNNING:
         return NOTHING
-    number = given.body.number
-    return put(release.model_copy(update={"entered": number, "entered_newest": number}))
+    return put(release.model_copy(update={"entered": given.body.number}))
 
 
 def watch_ended(rows: Rows, given: Message[WatchEnded], now: datetime) -> Step:

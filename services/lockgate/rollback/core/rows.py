@@ -30,18 +30,19 @@ class Limits(Row):
 
 
 class Release(Row):
-    """The newest release of the application. `entered_newest` outlives it: it tells debts that are overtaken."""
+    """The newest release of the application."""
 
     kind: ClassVar[str] = "release"
     release: str
     artifact: Artifact
     number: int
     entered: int | None = None
-    entered_newest: int = 0
     phase: Phase = Phase.RUNNING
     turn: int = 0
     waiting: int = 0
     concerned: tuple[str, ...] = ()
+    blamed: bool = True
+    """Whether its version is marked bad once it is settled."""
     reason: str = ""
 
 
@@ -58,11 +59,9 @@ class Order(Row):
 
     kind: ClassVar[str] = "order"
     ordered: RollbackOrdered
-    newest: int
-    """The release's highest fence number: a release that entered with a higher one overtakes this order."""
     attempts: int = 1
     stranded: bool = False
-    """The region runs the release, and no version is known that it could go back to."""
+    """The region runs a bad version, and none is known that it could go back to."""
     answer: RegionAnswer | None = None
     owed: bool = False
     reason: str = ""
@@ -73,6 +72,9 @@ class Bad(Row):
 
     kind: ClassVar[str] = "bad"
     digests: tuple[Digest, ...] = ()
+
+    def has(self, digest: str | None) -> bool:
+        return digest in self.digests
 
     def adding(self, digest: str) -> Self:
         others = tuple(known for known in self.digests if known != digest)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from lockgate.messages.decision import Step, emit, put, remove
-from lockgate.messages.rollbacks import Grade, RegionAnswer, ReleaseSettled, VersionMarked
+from lockgate.messages.decision import NOTHING, Step, emit, put, remove
+from lockgate.messages.rollbacks import DebtCleared, Grade, RegionAnswer, ReleaseSettled, VersionMarked
 from lockgate.rollback.core.rows import Order, Phase, Release
 from lockgate.rollback.core.sentences import counted, listed, shortened
 
@@ -16,10 +16,11 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
     step = put(release.model_copy(update={"phase": Phase.SETTLED, "waiting": 0}))
     for region in orders:
         step += Step() if region in debts else remove(Order, region)
+    marked = VersionMarked(
+        application=application, digest=artifact.digest, grade=Grade.BAD, reason=release.reason
+    )
+    step += emit(marked) if release.blamed else NOTHING
     return step + emit(
-        VersionMarked(
-            application=application, digest=artifact.digest, grade=Grade.BAD, reason=release.reason
-        ),
         ReleaseSettled(
             application=application,
             release=release.release,
@@ -39,3 +40,16 @@ def _sentence(label: str, answers: Mapping[str, RegionAnswer], debts: Mapping[st
         first, why = next(iter(debts.items()))
         text += f" It may still run in {listed(debts)}, where the order is given again when the region registers again. {first}: {why}"
     return shortened(text)
+
+
+def cleared(order: Order, reason: str) -> Step:
+    """A debt that `settled` named is none any more."""
+    ordered = order.ordered
+    return emit(
+        DebtCleared(
+            application=ordered.application,
+            release=ordered.release,
+            region=ordered.region,
+            reason=shortened(reason),
+        )
+    )
