@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from asyncpg import DuplicateDatabaseError
+
 from lockgate.cli.local.child import Child
 from lockgate.cli.local.regions import Sandboxed, deployer_environment
-from lockgate.embedded import Kafka, Postgres
+from lockgate.embedded import EmbeddedError, Kafka, Postgres
 
 Say = Callable[[str], None]
 
@@ -168,10 +170,7 @@ class LocalSystem:
             kafka, postgres = pool.submit(self.kafka.start), pool.submit(self.postgres.start)
             kafka.result()
             postgres.result()
-        made = self.home / "database"
-        if not made.exists():  # a kept state has it already
-            self.postgres.create_database(DATABASE)
-            made.write_text(DATABASE)
+        _ensure_database(self.postgres)
         return Servers(self.kafka.bootstrap, self.postgres.dsn(DATABASE))
 
     def _start_sandbox(self) -> Sandboxed:
@@ -199,3 +198,12 @@ def _save(log: Path, home: Path) -> None:
     """A server's log lies in its folder, which goes with the server."""
     if log.exists():
         shutil.copy(log, home / log.name)
+
+
+def _ensure_database(postgres: Postgres) -> None:
+    """A kept state has it already."""
+    try:
+        postgres.create_database(DATABASE)
+    except EmbeddedError as error:
+        if not isinstance(error.__cause__, DuplicateDatabaseError):
+            raise

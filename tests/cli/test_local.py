@@ -1,0 +1,59 @@
+"""The local system when something goes wrong: what is said, what is kept to be read, and what is not left behind."""
+
+import asyncio
+import shutil
+
+import pytest
+
+from lockgate.cli.demo.play import until_first_ends
+from lockgate.cli.local.child import ChildError
+from lockgate.cli.local.system import LocalSystem, Servers, Shape
+
+NOBODY = Servers("127.0.0.1:1", "postgresql://127.0.0.1:1/nobody")
+
+
+def test_a_service_that_does_not_start_is_named_and_its_log_is_kept() -> None:
+    said: list[str] = []
+    shape = Shape({"deployer-eu": ("eu-west",)}, environment={"LOCKGATE_PARTITIONS": "none"})
+    system = LocalSystem(shape, servers=NOBODY, say=said.append)
+    try:
+        with pytest.raises(ChildError, match=r"intake ended with status 2 while it started\. Its log: "):
+            system.start()
+        assert said[-1] == f"the logs are kept in {system.home}"
+        log = (system.home / "intake.log").read_text()
+        assert "LOCKGATE_PARTITIONS: Input should be a valid integer" in log
+        assert all(not child.running for child in system.children.values())
+    finally:
+        shutil.rmtree(system.home)
+
+
+def test_an_interrupted_system_leaves_no_folder() -> None:
+    said: list[str] = []
+
+    def interrupt(text: str) -> None:
+        said.append(text)
+        raise KeyboardInterrupt
+
+    system = LocalSystem(Shape({"deployer-eu": ("eu-west",)}), servers=NOBODY, say=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        system.start()
+    assert len(said) == 1
+    assert all(not child.running for child in system.children.values())
+    assert not system.home.exists()
+
+
+async def test_what_fails_beside_the_demo_ends_it_and_is_raised() -> None:
+    ended: list[str] = []
+
+    async def plays() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("the play")
+
+    async def fails() -> None:
+        raise ConnectionError("the metrics are gone")
+
+    with pytest.raises(ConnectionError, match="the metrics are gone"):
+        await until_first_ends(plays(), fails())
+    assert ended == ["the play"]
