@@ -33,7 +33,7 @@ class Command:
     def output(self) -> str:
         return "".join(self.said)
 
-    def until_said(self, words: str, within: float = 60.0) -> str:
+    def until_said(self, words: str, within: float = 90.0) -> str:
         """The first line with these words; waited for. AssertionError with the output so far if there is none."""
 
         def found() -> str | None:
