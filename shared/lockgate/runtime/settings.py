@@ -34,7 +34,10 @@ class RuntimeSettings(BaseSettings):
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     session_seconds: float = Field(
-        default=10.0, ge=1, le=300, description="a replica that is silent for so long loses its partitions and its right to publish"
+        default=10.0,
+        ge=1,
+        le=300,
+        description="a replica that is silent for so long loses its partitions and its right to publish",
     )
     stop_seconds: float = Field(default=10.0, gt=0, description="the longest that a graceful stop may take")
     stall_seconds: float = Field(
