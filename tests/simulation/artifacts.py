@@ -1,0 +1,12 @@
+"""The kinds of versions that CI announces in the simulated world, and what is wrong with each."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    GOOD = "good"
+    BAD_PREPROD = "bad in pre-production"  # its requests are answered with errors
+    BAD_PILOT = "bad in the pilot"  # it fails more often than what runs beside it
+    BAD_LATE = "bad late"  # monitoring complains some time after it was rolled out
+    NEVER_READY = "never ready"  # its pods never become ready
+    UNMEASURED = "unmeasured"  # there is no evidence to be had

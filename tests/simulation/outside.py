@@ -1,0 +1,75 @@
+"""What comes from outside: CI and operators speak, and monitoring complains of versions that are bad late."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
+from lockgate.messages.values import EVERY
+from tests.simulation.artifacts import Kind
+from tests.simulation.cluster import Write
+from tests.simulation.scenario import PREPROD
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Outside:
+    def __init__(self, world: "World") -> None:
+        self.world = world
+
+    def inlet(self, topic: str, body: Payload, id_: str | None = None) -> None:
+        number = sum(len(log) for (name, _), log in self.world.logs.items() if name == topic)
+        message = Message(
+            body=body,
+            id=id_ or f"{topic}-{number}",
+            source=f"/{topic}",
+            key="",
+            at=self.world.time().isoformat(),
+        )
+        part = self.world.random.choice((EVERY, *self.world.scenario.applications))
+        self.world.say(lambda: f"{topic}: {type(body).__name__} {body.subject_id()[-60:]}")
+        self.world.topics.append((topic, part), message)
+        if self.world.random.random() < 0.1:
+            self.world.topics.append((topic, part), message)
+
+    def wrote(self, write: Write) -> None:
+        self.world.say(
+            lambda: (
+                f"   {write.region}/{write.application} is written by {write.by}: "
+                f"{_short(write.before.digest)} -> {_short(write.after.digest)} share {_short(write.after.share)}"
+            )
+        )
+        self.world.checks.wrote(write)
+        digest = write.after.digest
+        late = digest != write.before.digest and self.world.scenario.kind_of(digest) is Kind.BAD_LATE
+        if late and write.region != PREPROD:
+            when = self.world.now + self.world.random.uniform(30, 1500)
+            self.world.at(when, partial(self.alarm, write.application, write.region, digest))
+
+    def alarm(self, application: str, region: str, digest: str | None) -> None:
+        """Monitoring complains, repeats itself, and is content at last."""
+        cluster = self.world.clusters.get(region)
+        if digest is not None and cluster is not None and cluster.look(application).digest != digest:
+            return
+        incident = f"{application} {region} {self.world.random.randint(1, 5)}"
+        artifact = (
+            f"pkg:oci/{application}@{digest.replace(':', '%3A')}"
+            if digest and self.world.random.random() < 0.5
+            else None
+        )
+        about = {
+            "incident": incident,
+            "service": f"/shop/{application}",
+            "environment": region,
+            "artifact_id": artifact,
+        }
+        self.inlet("anomalies", IncidentDetected(**about))
+        if self.world.random.random() < 0.5:
+            self.world.at(self.world.now + 300, lambda: self.inlet("anomalies", IncidentDetected(**about)))
+        self.world.at(self.world.now + 900, lambda: self.inlet("anomalies", IncidentResolved(**about)))
+
+
+def _short(digest: str | None) -> str:
+    return digest[7:13] if digest else "-"

@@ -1,0 +1,220 @@
+"""The simulated world: every pure core at its desk, topics as lists, clusters as models, one clock, one seed.
+
+Nothing happens at once: each reader reads each topic at its own pace, so events of different topics and keys overtake
+each other; processes crash between a commit and its publication; messages come twice; work hangs, fails, is lost, or
+outlives its killing. The same seed gives the same history to the byte. `checks` watches all of it.
+"""
+
+import hashlib
+import heapq
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
+
+from lockgate.deployer.core import table as deployer_table
+from lockgate.intake.core import TABLE as INTAKE
+from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.decision import Core
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
+from lockgate.messages.plans import PlanPublished
+from lockgate.messages.rollbacks import ReleaseHalted
+from lockgate.rollback.core import TABLE as ROLLBACK
+from lockgate.verifier.core import TABLE as VERIFIER
+from tests.simulation.artifacts import Kind
+from tests.simulation.broken import fail
+from tests.simulation.checks import Checks
+from tests.simulation.cluster import Cluster, Runs
+from tests.simulation.faults import Faults
+from tests.simulation.node import Made, Node, Place, Who
+from tests.simulation.outside import Outside
+from tests.simulation.process import Process
+from tests.simulation.scenario import (
+    CHAOS,
+    READS,
+    REGIONS,
+    SERVICES,
+    Scenario,
+    digest_of,
+    drawn,
+)
+from tests.simulation.surroundings import Surroundings
+from tests.simulation.timing import Timing
+from tests.simulation.topics import Topics
+from tests.simulation.working import Working
+
+START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+MOST_ACTIONS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguards:
+    """What keeps the system safe. Tests take one away and see the simulation fail."""
+
+    fence: bool = True
+    floor: bool = True
+    halt: bool = True
+    causes: bool = True
+    marks: bool = True
+    backlog: bool = True
+    order_deadline: bool = True
+
+
+ALL = Safeguards()
+
+
+class World:
+    def __init__(
+        self, seed: int, safeguards: Safeguards = ALL, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self.random = Random(seed)
+        self.scenario: Scenario = drawn(self.random)
+        self.safe = safeguards
+        self.now = 0.0
+        self.logs: dict[Place, list[Message[Payload]]] = {}
+        self.history = hashlib.sha256()
+        self.checks = Checks(self)
+        self.faults, self.topics, self.timing = Faults(self), Topics(self), Timing(self)
+        self.working, self.outside = Working(self), Outside(self)
+        self.troubles: list[tuple[float, float, str]] = []
+        self._tell = tell
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._actions = 0
+        self.faults_drawn = [replace(f, end=min(f.end, CHAOS + 1800)) for f in self.scenario.faults]
+        self.clusters = {name: self._cluster(name) for name in REGIONS}
+        self.processes = {who.writer: Process(self._node(who)) for who in self._whos()}
+        for process in self.processes.values():
+            process.node.heard = partial(self.checks.commands.heard, process)
+        self.around = Surroundings(
+            clusters=self.clusters,
+            kind_of=self.scenario.kind_of,
+            metrics=lambda: not self.faults.is_faulty("metrics", "prometheus"),
+            clock=lambda: self.now,
+            seconds=self.seconds,
+            pause=self.pause,
+        )
+
+    # --- the run ------------------------------------------------------------------------------------------------
+
+    def run(self) -> str:
+        """Runs the world to its end; returns the hash of its history. CheckError if anything is wrong."""
+        self._begin()
+        self._until_rest()
+        self.checks.at_rest()
+        for name, process in self.processes.items():
+            if name not in SERVICES:
+                self.faults.down(process)
+                self.at(self.now + 1.0, partial(self.faults.up, process))
+        self._until_rest()
+        self.checks.at_the_end()
+        return self.history.hexdigest()
+
+    def at(self, when: float, action: Callable[[], None]) -> None:
+        self._actions += 1
+        heapq.heappush(self._heap, (max(when, self.now), self._actions, action))
+
+    def say(self, line: Callable[[], str]) -> None:
+        if self._tell is not None:
+            self._tell(f"{self.now:10.2f} {line()}")
+
+    @staticmethod
+    def seconds(at: datetime) -> float:
+        return (at - START).total_seconds()
+
+    @property
+    def chaotic(self) -> bool:
+        return self.now < CHAOS
+
+    def _until_rest(self) -> None:
+        done = 0
+        while self._heap:
+            self.now, _, action = heapq.heappop(self._heap)
+            action()
+            done += 1
+            if done > MOST_ACTIONS:
+                fail(f"the world does not come to rest: {done} things happened")
+
+    # --- its beginning ------------------------------------------------------------------------------------------
+
+    def _whos(self) -> list[Who]:
+        limits = {"deadline": 600.0, "grace": 300.0, "attempts": 3}
+        services = [
+            Who("intake", READS["intake"], "releases"),
+            Who("verifier", READS["verifier"], "verdicts"),
+            Who("rollback", READS["rollback"], "rollbacks", limits),
+        ]
+        return services + [
+            Who(
+                name,
+                READS["deployer"],
+                "deployments",
+                {"deployer": name, "regions": {region: f"ns-{region}" for region in regions}},
+                skew=self.random.uniform(-2, 2),
+            )
+            for name, regions in self.scenario.deployers.items()
+        ]
+
+    def _node(self, who: Who) -> Node:
+        cores: dict[str, Core] = {"intake": INTAKE, "verifier": VERIFIER, "rollback": ROLLBACK}
+        core = cores.get(who.writer) or deployer_table(who.writer, who.settings["regions"])
+        node = Node(who, core, knows_causes=self.safe.causes, knows_marks=self.safe.marks)
+        if not self.safe.halt and who.writer in self.scenario.deployers:
+            node.ignores = lambda given: isinstance(given, Message) and isinstance(given.body, ReleaseHalted)
+        return node
+
+    def _cluster(self, region: str) -> Cluster:
+        cluster = Cluster(
+            region, f"ns-{region}", self._ready_in, self.outside.wrote, checks_fence=self.safe.fence
+        )
+        for application in self.scenario.applications:
+            tagged = (region, application) not in self.scenario.untagged
+            cluster.runs[application] = Runs(digest=digest_of(f"{application} before") if tagged else None)
+        return cluster
+
+    def _ready_in(self, digest: str | None) -> float:
+        if self.scenario.kind_of(digest) is Kind.NEVER_READY:
+            return math.inf
+        return self.random.uniform(2, 60)
+
+    def _begin(self) -> None:
+        for process in self.processes.values():
+            self.at(self.random.uniform(0, 30), partial(self.faults.up, process))
+        for at, plan in self.scenario.plans:
+            self.at(at, partial(self.outside.inlet, "plans", PlanPublished(plan=plan)))
+        for said in self.scenario.announcements:
+            body = ArtifactPublished(purl=said.purl)
+            self.at(said.at, partial(self.outside.inlet, "artifacts", body, said.id))
+        for when, application, region in self.scenario.alarms:
+            self.at(when, partial(self.outside.alarm, application, region, None))
+        for fault in self.faults_drawn:
+            self.troubles.append((fault.start, fault.end, fault.subject))
+            self.at(fault.start, partial(self.faults.fault, fault, begins=True))
+            self.at(fault.end, partial(self.faults.fault, fault, begins=False))
+
+    # --- what follows from a decision ---------------------------------------------------------------------------
+
+    def committed(self, process: Process, made: list[Made]) -> None:
+        for each in made:
+            self.history.update(each.decision.journal)
+            self.checks.commands.decided(process, each)
+            for timer in each.decision.step.timers:
+                row = process.node.timers.get((each.key, timer.name))
+                if row is not None and row.set_by == each.decision.number:
+                    due = (row.due - START).total_seconds() - process.node.who.skew + 0.002
+                    self.at(due, partial(self.timing.due, process, (row.key, row.name)))
+        self.working.sync(process)
+        if any(each.decision.messages for each in made):
+            if self.chaotic and self.random.random() < 0.004 and process.up:
+                self.faults.crash(process)
+            self.topics.relay_soon(process)
+
+    def pause(self) -> float:
+        return self.random.uniform(0.05, 2.0)
+
+    def time(self, process: Process | None = None) -> datetime:
+        skew = process.node.who.skew if process else 0.0
+        exact = START + timedelta(seconds=self.now + skew)
+        return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
