@@ -8,7 +8,7 @@ from typing import Any
 _LOOK = 0.02  # seconds between two looks
 
 
-async def eventually(condition: Callable[[], Any], *, within: float = 20.0) -> Any:
+async def eventually(condition: Callable[[], Any], *, within: float = 40.0) -> Any:
     """What the condition, a function or a coroutine, returns once that is true. What it raises counts as not yet.
 
     AssertionError after `within` seconds, with what it returned or raised last.

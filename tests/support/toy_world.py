@@ -205,7 +205,7 @@ class World:
         """What the toy says that it has handled of one application, in order."""
         return [m.body.reason for m in await self.answers() if m.key == key]  # type: ignore[attr-defined]  # VersionMarked
 
-    async def hears(self, *expected: str, key: str = "shop", within: float = 20.0) -> None:
+    async def hears(self, *expected: str, key: str = "shop", within: float = 40.0) -> None:
         """Waits until the toy has handled exactly this, in this order."""
 
         async def complete() -> bool:
@@ -232,7 +232,7 @@ class World:
         """The one number that a query gives; 0 for null."""
         return int((await self.query(sql))[0][0] or 0)
 
-    async def until(self, sql: str, expected: int, *, within: float = 20.0) -> None:
+    async def until(self, sql: str, expected: int, *, within: float = 40.0) -> None:
         """Waits until a query gives this number."""
 
         async def equal() -> bool:
