@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 3
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -23,8 +24,8 @@ demo: setup ## Watch a release go through regions, with everything in one proces
 up: setup ## Run the whole system on this machine
 	@$(BIN)/lockgate up $(ARGS)
 
-test: setup ## Run the tests
-	@$(BIN)/pytest $(ARGS)
+test: setup ## Run the tests, JOBS at a time (3: most of them wait for servers)
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Check style, types and layers
 	$(BIN)/ruff check
