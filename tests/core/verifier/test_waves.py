@@ -219,6 +219,16 @@ def test_a_refusal_as_fenced_waits_for_the_coordinator_and_grants_nothing_more()
     assert names(said) == ["StageWaiting"]
     assert only(said, StageWaiting).waiting_for is WaitingFor.COORDINATOR
     assert release.deployed("eu-north") == []
+    assert release.timers() == {"deadline eu-west"}
+
+
+def test_a_fenced_refusal_that_no_halt_explains_fails_the_release() -> None:
+    """Seed 11 of the simulation: clusters with fences of a former installation, and a release that waited for ever."""
+    release = wave(retry=1)
+    release.refused("eu-west", RefusalCode.FENCED)
+    verdict = only(release.fire("deadline eu-west"), VerdictReached)
+    assert (verdict.outcome, verdict.guilty) == (Outcome.FAIL, ("eu-west",))
+    assert "Compare the annotation lockgate.dev/fence there" in verdict.reason
     assert release.timers() == set()
 
 
@@ -226,7 +236,7 @@ def test_after_a_fenced_refusal_a_region_that_fails_is_not_granted_again() -> No
     release = wave(retry=1)
     release.refused("eu-west", RefusalCode.FENCED)
     assert names(release.failed("eu-north")) == ["RegionFailed"]
-    assert release.timers() == set()
+    assert release.timers() == {"deadline eu-west"}
 
 
 def test_refusals_as_expired_are_counted_anew_with_each_attempt() -> None:

@@ -38,13 +38,17 @@ def grant(scene: Scene, name: str, region: RegionRow, action: Action, attempt: i
         }
     )
     granted = _granted(scene, name, new)
+    return scene.then(put(new, name), emit(granted), _waited_for(scene, name, new, granted.deadline))
+
+
+def _waited_for(scene: Scene, name: str, region: RegionRow, deadline: float) -> Step:
     timer = SetTimer(
         f"deadline {name}",
-        after(scene.now, granted.deadline),
-        {"release": new.release, "region": name, "grant": new.grant},
-        grace=timedelta(seconds=granted.valid_for),
+        after(scene.now, deadline),
+        {"release": region.release, "region": name, "grant": region.grant},
+        grace=timedelta(seconds=deadline / 2),
     )
-    return scene.then(put(new, name), emit(granted), Step(timers=(timer,)))
+    return Step(timers=(timer,))
 
 
 def _granted(scene: Scene, name: str, region: RegionRow) -> Granted:
@@ -132,12 +136,17 @@ def refused(scene: Scene, refusal: GrantRefused, region: RegionRow) -> Scene:
 
 
 def _fenced(scene: Scene, refusal: GrantRefused, region: RegionRow) -> Scene:
-    """No attempt is lost and nothing more is granted: whoever raised the fence says what follows."""
-    name = refusal.region
-    return scene.then(_left_alone(name, region), fenced=scene.release.fenced + 1).waits(
+    """No attempt is lost and nothing more is granted: whoever raised the fence says what follows, and if nobody does
+    in the time of a grant, the release fails.
+    """
+    name, deadline = refusal.region, _deadline(scene)
+    waited = _waited_for(scene, name, region, deadline)
+    scene = scene.then(_left_alone(name, region), waited, fenced=scene.release.fenced + 1)
+    return scene.waits(
         WaitingFor.COORDINATOR,
         f"The region {name} refused the grant {refusal.fence}, having seen a newer fence; nothing more is granted "
         f"until the coordinator says what follows. The deployer says: {refusal.reason}",
+        until=after(scene.now, deadline),
     )
 
 
@@ -179,9 +188,29 @@ def _last_attempt(name: str, stage: Stage, attempts: int, reason: str) -> str:
 def overdue(scene: Scene, name: str, grant_number: int) -> Scene:
     """The deadline of a grant passed without an answer."""
     region = scene.region(name)
-    expected = (RegionState.GRANTED, scene.stage.name, grant_number)
-    if scene.release.phase is not Phase.REGIONS or (region.state, region.stage, region.grant) != expected:
+    expected = (scene.stage.name, grant_number)
+    if scene.release.phase is not Phase.REGIONS or (region.stage, region.grant) != expected:
         return scene
+    match region.state:
+        case RegionState.GRANTED:
+            return _unanswered(scene, name, region)
+        case RegionState.FENCED:
+            return _outranked(scene, name, region)
+        case RegionState.DONE | RegionState.FAILED:
+            return scene
+
+
+def _outranked(scene: Scene, name: str, region: RegionRow) -> Scene:
+    """It refused for a newer fence, and the coordinator knows of none: it is not of this release's time."""
+    return scene.failed(
+        f"The region {name} refused the grant {region.number}.0.{region.grant}, having seen a newer fence, and the "
+        "coordinator did not halt the release: its number is below what the cluster carries, as after the loss of "
+        "intake's database. Compare the annotation lockgate.dev/fence there.",
+        guilty=(name,),
+    )
+
+
+def _unanswered(scene: Scene, name: str, region: RegionRow) -> Scene:
     place = scene.place(name)
     reason = (
         f"The deployer {place.deployer} did not answer the grant {region.number}.0.{region.grant} "
