@@ -20,6 +20,7 @@ from lockgate.ledger.settings import Settings
 from lockgate.ledger.signing import Signer
 from lockgate.ledger.store import HeadMovedError, SignedHead, State, Store
 from lockgate.runtime.backoff import Backoff
+from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.producer import PRODUCER_ERRORS, Producer
 
 STANDBY_SECONDS = 1.0
@@ -83,7 +84,9 @@ class Ledger:
                 await asyncio.wait_for(stop.wait(), STANDBY_SECONDS)
             return
         try:
+            reach(Point.LANE_TAKEN)
             state = await self._checked(store)
+            reach(Point.RESTORED)
             async with self._open(store, state) as leading:
                 backoff.reset()
                 self.progress.leading, self.progress.trouble = True, ""
@@ -160,6 +163,7 @@ class Leading:
             await self._reader.look()
         records = await self._reader.poll(self._settings.ledger_batch)
         if records:
+            reach(Point.FETCHED)
             if self._signed == self._head.seq:
                 self._sign_at = now + self._settings.ledger_sign_every
             head, links = extend(self._head, records)
@@ -167,7 +171,9 @@ class Leading:
             signed = (
                 self._sign(head) if head.seq - self._signed >= self._settings.ledger_sign_records else None
             )
+            reach(Point.BEFORE_COMMIT)
             await self._store.append(self._head, links, positions, signed)
+            reach(Point.AFTER_COMMIT)
             self._progress.appended += len(links)
             self._moved(head, signed)
         elif self._signed < self._head.seq and now >= self._sign_at:
@@ -215,7 +221,9 @@ class Leading:
             self._pause = min(self._pause * 2, 60.0)
             return
         self._pause, self._progress.trouble = 1.0, ""
+        reach(Point.SENT)
         await self._store.acknowledge([head.number for head in heads])
+        reach(Point.MARKED)
         self._progress.published += len(heads)
 
     def _say(self) -> None:

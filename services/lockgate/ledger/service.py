@@ -13,7 +13,7 @@ from lockgate.ledger.reader import TopicWentBackError
 from lockgate.ledger.settings import Settings
 from lockgate.ledger.signing import KeyFileError, Signer
 from lockgate.messages.topics import TOPICS
-from lockgate.runtime import logs
+from lockgate.runtime import faults, logs
 from lockgate.runtime.health import HealthServer
 from lockgate.runtime.kafka_topics import TopicError, ensure_topics
 from lockgate.runtime.metrics import REGISTRY
@@ -30,6 +30,7 @@ def main() -> int:
     """
     settings, runtime = Settings(), RuntimeSettings()
     logs.configure("ledger", runtime.log_level)
+    faults.arm(faults.parse(runtime.fault), runtime.fault_log)
     try:
         signer = Signer.from_file(settings.ledger_key, create=settings.ledger_create_key)
         return uvloop.run(_serve(settings, runtime, signer))

@@ -17,6 +17,7 @@ from lockgate.runtime.batch import Batch, Out, TimerRow, WorkRow
 from lockgate.runtime.checks import Record
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.deciding import Deciding, Identity
+from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.handling import Handling
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.reading import Readable, read
@@ -107,6 +108,7 @@ class Engine:
             given = TimerDue(timer.name, timer.body, timer.due)
             now = max(self._wiring.clock.now(), timer.due)  # our idea of the database's clock lags a little
             await self._handling.alone(batch, timer.key, given, timer.causes, now)
+            reach(Point.TIMER_FIRED)
         await self._commit(batch)
 
     async def take_report(self, work: WorkRow, report: Mapping[str, Any], *, final: bool) -> None:
@@ -177,7 +179,11 @@ class Engine:
         if batch.empty:
             self._state.forget_foreign()
             return
+        if batch.decisions:
+            reach(Point.BEFORE_COMMIT)
         at, bases = await self._store.apply(batch)
+        if batch.decisions:
+            reach(Point.AFTER_COMMIT)
         self._wiring.clock.learn(at)
         METRICS.decided.inc(batch.decisions)
         self._wiring.committed(Committed(bases, batch.out, batch.timers, batch.work))

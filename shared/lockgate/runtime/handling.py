@@ -22,6 +22,7 @@ from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import dead_letter
 from lockgate.runtime.decider import causes_of
 from lockgate.runtime.deciding import Deciding, Identity, Origin
+from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.parking import Hold, hold
 from lockgate.runtime.reading import Item, Readable, Rejected, inlet_id, read
@@ -141,6 +142,7 @@ class Handling:
             mark = (message.writer, message.key)
             self._state.marks[mark] = batch.marks[mark] = message.number
         self._deciding.record(batch, decisions, origin.causes)
+        reach(Point.DECIDED)
         return True
 
     # --- what waits -----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from lockgate.messages.topics import Topic
 from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.checks import Record
 from lockgate.runtime.engine import Engine
+from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.kafka_topics import TopicError
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.settings import RuntimeSettings
@@ -116,6 +117,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             return
         now = asyncio.get_running_loop().time()
         records = [self._record(r) for records in found.values() for r in records]
+        if records:
+            reach(Point.FETCHED)
         if records or self._engine.has_parked:
             await self._handle(records)
         if now - self._settled > SETTLE_SECONDS:
@@ -208,6 +211,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 self.mark_stale()
                 raise
         if parts and not self.stale:
+            reach(Point.RESTORED)
             for listener in self._listeners:
                 await listener(parts)
             if not self.stale:
@@ -232,6 +236,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._assigned = {part for part, count in counts.items() if count == len(self._topics)}
         METRICS.partitions.set(len(self._assigned))
         log.info("partitions assigned", partitions=sorted(self._assigned))
+        reach(Point.ASSIGNED)
 
     async def ends(self, parts: set[int]) -> dict[tuple[str, int], int]:
         """Where the topics of some partitions end now. One of KAFKA_ERRORS if that cannot be said in time."""
@@ -248,6 +253,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             places = {TopicPartition(self._prefix + t, p): n for (t, p), n in self._engine.next.items()}
             try:
                 await asyncio.wait_for(self.consumer.commit(places), ANSWER_SECONDS)
+                reach(Point.OFFSETS_HINTED)
             except KAFKA_ERRORS as error:
                 log.debug("the offset hint was not committed", error=repr(error))
 

@@ -18,6 +18,7 @@ import structlog
 from lockgate.messages.topics import DEAD_LETTERS, JOURNALS
 from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.batch import Out, unpack
+from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.producer import PRODUCER_ERRORS, Producer
 from lockgate.runtime.store import RETRYABLE
@@ -136,6 +137,9 @@ class Relay:
         for group in (first, [r for r in records if r.topic not in _FIRST]):
             for topic in dict.fromkeys(r.topic for r in group):
                 await self._producer.send(topic, part, [r for r in group if r.topic == topic])
+            if 0 < len(first) < len(records) and group is first:
+                reach(Point.JOURNAL_SENT)
+        reach(Point.SENT)
         lane.next += len(records)
         METRICS.published.inc(len(records))
         return True
@@ -178,6 +182,7 @@ class Relay:
                 continue
             row = await connection.fetchrow("select sent, next_seq from relay where part = $1", part)
             self._lanes[part] = _Lane(row["sent"], row["sent"], row["next_seq"]) if row else _Lane(0, 0)
+            reach(Point.LANE_TAKEN)
             self._looked = 0.0
 
     async def _mark(self) -> None:
@@ -193,6 +198,7 @@ class Relay:
         )
         for part, sent in moved.items():
             self._lanes[part].marked = sent
+        reach(Point.MARKED)
 
     async def _prune(self, connection: "asyncpg.Connection[Any]") -> None:
         if self._lanes and _now() - self._pruned >= PRUNE_SECONDS:

@@ -12,7 +12,7 @@ import uvloop
 
 from lockgate.messages.topics import DEAD_LETTERS, JOURNALS
 from lockgate.messages.values import EVERY
-from lockgate.runtime import logs
+from lockgate.runtime import faults, logs
 from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.engine import Committed, Engine, Wiring
@@ -43,6 +43,7 @@ LAST_SECONDS = (
 def run(service: Service, settings: RuntimeSettings) -> int:
     """Runs a service until SIGTERM or SIGINT. Returns the exit code: 0 after a graceful stop, 1 otherwise."""
     logs.configure(service.identity.writer, settings.log_level)
+    faults.arm(faults.parse(settings.fault), settings.fault_log)
     return uvloop.run(_until_signal(service, settings))
 
 
@@ -157,6 +158,7 @@ class Running:
                     if reader.stale:
                         return
                     await engine.take_start(self._service.at_start)
+                    faults.reach(faults.Point.START_TOLD)
                 started = True
 
         reader.on_owned(own)

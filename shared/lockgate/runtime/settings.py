@@ -1,15 +1,23 @@
 """The settings of every service, from the environment (prefix LOCKGATE_). Frozen; no module holds them globally."""
 
 import re
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lockgate.runtime import faults
 
 
 def _is_prefix(text: str) -> str:
     if not re.fullmatch(r"[a-zA-Z0-9._-]{0,100}", text):
         raise ValueError("a topic prefix has letters, digits, dots, dashes and underscores only")
+    return text
+
+
+def _is_fault(text: str) -> str:
+    faults.parse(text)
     return text
 
 
@@ -43,3 +51,15 @@ class RuntimeSettings(BaseSettings):
     stall_seconds: float = Field(
         default=60.0, gt=0, description="no progress for so long while there is lag: exit"
     )
+    fault: Annotated[str, AfterValidator(_is_fault)] = Field(
+        default="", description="for tests only: POINT:ACTION[:NTH], where this process is to end or to hang"
+    )
+    fault_log: Path | None = Field(
+        default=None, description="for tests only: where the fault is written down before it acts"
+    )
+
+    @model_validator(mode="after")
+    def _is_provable(self) -> Self:
+        if self.fault and self.fault_log is None:
+            raise ValueError("LOCKGATE_FAULT needs LOCKGATE_FAULT_LOG, where the fault is written down")
+        return self

@@ -15,6 +15,7 @@ import structlog
 from lockgate.runtime.batch import TimerRow
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.engine import Engine
+from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.progress import Ends, Progress
 from lockgate.runtime.reader import Reader
 from lockgate.runtime.store import RETRYABLE, STARTING_OVER, ConflictError, Store
@@ -81,6 +82,7 @@ class Timers:
         due = await self._due(parts) if parts and not self._reader.stale else []
         if not due:
             return False
+        reach(Point.TIMER_DUE)
         await self._ask({timer.part for timer in due} - self._asked.keys(), due)
         ends = {place: end for asked in self._asked.values() for place, end in asked.ends.items()}
         await self._progress.read_up_to(ends, READ_SECONDS)

@@ -15,6 +15,7 @@ import structlog
 from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.batch import WorkRow
 from lockgate.runtime.engine import Engine
+from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.progress import Progress
 from lockgate.runtime.reader import Reader
@@ -164,8 +165,10 @@ class Workers:
 
         try:
             async with self._slots:
+                reach(Point.WORK_CLAIMED)
                 with METRICS.working.track_inprogress():
                     result = await self._functions[row.kind](row.body, report)
+            reach(Point.WORK_DONE)
             await self._deliver(run, result, final=True)
         except _Replaced:
             log.info("work was replaced", key=row.key, work=row.name)
@@ -195,6 +198,7 @@ class Workers:
                 wanted = row.part in self._engine.owned and await self._store.has_work(row)
                 if wanted:
                     await self._engine.take_report(row, body, final=final)
+                    reach(Point.REPORTED)
             except STARTING_OVER as error:
                 self._reader.mark_stale()
                 log.info("a report will be delivered again", key=row.key, work=row.name, error=repr(error))
