@@ -50,6 +50,8 @@ class Checks:
     floors: dict[Spot, Fence] = field(default_factory=dict)
     regions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Those of the newest release's plan: a region that was taken out of the plan is the operators' own."""
+    completed: dict[str, ReleaseStarted] = field(default_factory=dict)
+    """The last one of each application."""
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def __post_init__(self) -> None:
@@ -138,6 +140,7 @@ class Checks:
 
     def _runs_everywhere(self, body: ReleaseCompleted) -> None:
         started = self.started[body.release]
+        self.completed[body.application] = started
         for region in started.plan.production:
             runs = self.world.clusters[region].look(body.application)
             that(
@@ -221,7 +224,27 @@ class Checks:
         remembered = sorted(spot for spot, order in orders.items() if order.owed)
         that(remembered == sorted(self.owed), f"debts are {remembered}, but the events name {self.owed}")
         that(len(remembered) == len(orders), f"the coordinator keeps orders that nobody owes: {list(orders)}")
+        self._shares_are_gone()
+        self._completed_stays()
         self._rows_are_few()
+
+    def _shares_are_gone(self) -> None:
+        for region, cluster in self.world.clusters.items():
+            for application, runs in cluster.runs.items():
+                gone = runs.share is None or (application, region) in self.owed
+                that(gone, f"a clone of {application} still has a share in {region}, and nobody owes it")
+
+    def _completed_stays(self) -> None:
+        """A completed release runs everywhere, but where a later one has written."""
+        for application, started in self.completed.items():
+            number = self.entered[started.release]
+            for region in started.plan.regions:
+                runs = self.world.clusters[region].look(application)
+                later = runs.fence.number > number
+                that(
+                    later or runs.digest == started.artifact.digest,
+                    f"{started.release} was completed, but {region} runs {runs.digest} under {runs.fence}",
+                )
 
     def _rows_are_few(self) -> None:
         regions, applications = len(self.world.clusters), len(self.world.scenario.applications)

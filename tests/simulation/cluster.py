@@ -51,10 +51,7 @@ class Cluster:
     runs: dict[str, Runs] = field(default_factory=dict)
     reachable: bool = True
     checks_fence: bool = True
-
-    @property
-    def identity(self) -> str:
-        return f"uid-{self.region}"
+    identity: str = "uid"
 
     def look(self, application: str) -> Runs:
         return self.runs.setdefault(application, Runs())

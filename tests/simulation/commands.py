@@ -45,7 +45,8 @@ class Commands:
     def published(self, body: Payload) -> None:
         if isinstance(body, Answer):
             name = (body.application, body.release, body.region, body.fence)
-            self.answered.setdefault(name, self.world.now)
+            that(name not in self.answered, f"{body.region} answers {body.fence} twice")
+            self.answered[name] = self.world.now
 
     def heard(self, process: Process, message: Message[Payload]) -> None:
         """A deployer takes a halt in, whatever it makes of it."""

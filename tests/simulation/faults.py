@@ -29,6 +29,8 @@ class Faults:
                 self.cut(self.world.processes[fault.subject], begins=begins)
             case "away":
                 self.world.clusters[fault.subject].reachable = not self.is_faulty("away", fault.subject)
+            case "other" if begins:
+                self.world.clusters[fault.subject].identity = "another uid"
             case "slow" if not begins:
                 self.world.topics.wake_all(self.world.processes[fault.subject])
             case _:

@@ -16,8 +16,14 @@ class Outcome:
     counts: Mapping[str, int]
 
 
-def run(seed: int, safeguards: Safeguards = ALL, tell: Callable[[str], None] | None = None) -> Outcome:
-    world = World(seed, safeguards, tell)
+def run(
+    seed: int,
+    safeguards: Safeguards = ALL,
+    tell: Callable[[str], None] | None = None,
+    *,
+    wire: bool = False,
+) -> Outcome:
+    world = World(seed, safeguards, tell, wire=wire)
     try:
         history, error = world.run(), None
     except Exception as problem:  # noqa: BLE001  # whatever a core raises is a finding

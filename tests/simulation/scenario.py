@@ -32,7 +32,9 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`what`: down (the process), cut (no broker), slow (one topic's reading), away (a region's cluster), metrics."""
+    """`what`: down (the process), cut (no broker), slow (one topic's reading), away (a region's cluster),
+    other (the cluster is another one from then on), metrics.
+    """
 
     what: str
     subject: str
@@ -59,6 +61,8 @@ class Scenario:
     faults: tuple[Fault, ...]
     alarms: tuple[tuple[float, str, str], ...]
     """Incidents that have no cause: when, application, region (empty: none is named)."""
+    former: int
+    """The fence number that the clusters carry from an installation of Lockgate before this one; mostly none."""
     untagged: frozenset[tuple[str, str]]
     """(region, application) whose first version is named by a tag only."""
 
@@ -83,6 +87,7 @@ def drawn(random: Random) -> Scenario:
         kinds=kinds,
         faults=_faults(random, tuple(deployers)),
         alarms=tuple(_alarms(random, applications)),
+        former=random.choice((3, 6)) if random.random() < 0.08 else 0,
         untagged=frozenset((r, a) for r in REGIONS for a in applications if random.random() < 0.1),
     )
 
@@ -219,8 +224,8 @@ def _faults(random: Random, deployers: tuple[str, ...]) -> tuple[Fault, ...]:
         for _ in some(2.0):
             add("slow", name, random.choice(READS[name if name in SERVICES else "deployer"]))
     for region in REGIONS:
-        for _ in some(1.2):
-            add("away", region)
+        for what in ("away",) * len(some(1.2)) + ("other",) * (wildness > 0 and random.random() < 0.03):
+            add(what, region)
     for _ in some(2.0):
         add("metrics", "prometheus")
     return tuple(faults)

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.running import run
 from tests.simulation.world import Safeguards
 
-MOST = 150
+MOST = 250
 """Seeds that are tried until one fails."""
 
 WITHOUT = {

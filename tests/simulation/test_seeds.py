@@ -47,6 +47,11 @@ def test_the_same_seed_gives_the_same_history_in_another_process() -> None:
         assert done.stdout == f"seed 7: {expected}\n"
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_it_makes_no_difference_whether_events_travel_as_bytes(seed: int) -> None:
+    assert run(seed, wire=True) == run(seed)
+
+
 def test_two_seeds_give_two_histories() -> None:
     assert run(1).history != run(2).history
 

@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lockgate.deployer.core.rows import RegionState
-from lockgate.messages.message import Message
+from lockgate.messages.message import Message, decode, encode
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import NO_FENCE
 from lockgate.runtime.decider import Loaded
@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+SLOWEST = 600.0
+"""Seconds between two readings of a topic that is read slowly."""
+
+
 class Topics:
     def __init__(self, world: "World") -> None:
         self.world = world
 
     def append(self, place: Place, message: Message[Payload]) -> None:
+        if self.world.wire and message.number is not None:
+            headers, value = encode(message)
+            message = decode(message.key, dict(headers), value)
         self.world.logs.setdefault(place, []).append(message)
         for process in self.world.processes.values():
             if place[0] in process.node.who.reads:
@@ -57,7 +64,7 @@ class Topics:
 
     def _pace(self, process: Process, topic: str) -> float:
         if self.world.faults.is_faulty("slow", process.name, topic):
-            return self.world.random.uniform(10, 600)
+            return self.world.random.uniform(10, SLOWEST)
         if self.world.random.random() < 0.9:
             return self.world.random.uniform(0.01, 0.5)
         return self.world.random.uniform(0.5, 5)

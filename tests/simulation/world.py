@@ -22,6 +22,7 @@ from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.rollbacks import ReleaseHalted
+from lockgate.messages.values import Fence
 from lockgate.rollback.core import TABLE as ROLLBACK
 from lockgate.verifier.core import TABLE as VERIFIER
 from tests.simulation.artifacts import Kind
@@ -43,7 +44,7 @@ from tests.simulation.scenario import (
 )
 from tests.simulation.surroundings import Surroundings
 from tests.simulation.timing import Timing
-from tests.simulation.topics import Topics
+from tests.simulation.topics import SLOWEST, Topics
 from tests.simulation.working import Working
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -68,8 +69,14 @@ ALL = Safeguards()
 
 class World:
     def __init__(
-        self, seed: int, safeguards: Safeguards = ALL, tell: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        safeguards: Safeguards = ALL,
+        tell: Callable[[str], None] | None = None,
+        *,
+        wire: bool = False,
     ) -> None:
+        """`wire`: events travel as the bytes that lie on the topics; else as they are, which is faster."""
         self.random = Random(seed)
         self.scenario: Scenario = drawn(self.random)
         self.safe = safeguards
@@ -80,6 +87,7 @@ class World:
         self.faults, self.topics, self.timing = Faults(self), Topics(self), Timing(self)
         self.working, self.outside = Working(self), Outside(self)
         self.troubles: list[tuple[float, float, str]] = []
+        self.wire = wire
         self._tell = tell
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._actions = 0
@@ -171,7 +179,9 @@ class World:
         )
         for application in self.scenario.applications:
             tagged = (region, application) not in self.scenario.untagged
-            cluster.runs[application] = Runs(digest=digest_of(f"{application} before") if tagged else None)
+            digest, number = digest_of(f"{application} before") if tagged else None, self.scenario.former
+            fence = Fence(number=number, turn=0, grant=min(number, 1))
+            cluster.runs[application] = Runs(digest=digest, fence=fence, adopted=number > 0)
         return cluster
 
     def _ready_in(self, digest: str | None) -> float:
@@ -190,7 +200,8 @@ class World:
         for when, application, region in self.scenario.alarms:
             self.at(when, partial(self.outside.alarm, application, region, None))
         for fault in self.faults_drawn:
-            self.troubles.append((fault.start, fault.end, fault.subject))
+            late = SLOWEST if fault.what == "slow" else 0.0  # what was begun slowly ends slowly
+            self.troubles.append((fault.start, fault.end + late, fault.subject))
             self.at(fault.start, partial(self.faults.fault, fault, begins=True))
             self.at(fault.end, partial(self.faults.fault, fault, begins=False))
 
