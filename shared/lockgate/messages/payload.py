@@ -22,6 +22,8 @@ class Payload(Value):
     topic: ClassVar[str]
     type: ClassVar[str]
     native: ClassVar[bool]
+    named: ClassVar[tuple[str, ...]] = ()
+    """Which of the names that a subject's id is made of this payload has; a miss on the instance would be slow."""
 
     def __init_subclass__(
         cls, *, topic: str = "", custom: str = "", native: str = "", version: str = "0.1.0", **options: Any
@@ -36,9 +38,14 @@ class Payload(Value):
             raise TypeError(f"two payloads for the type {cls.type}")
         PAYLOADS[cls.type] = cls
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        cls.named = tuple(name for name in _NAMES if name in cls.model_fields)
+
     def subject_id(self) -> str:
         """The id of the CDEvent's subject: what it is about, from the widest to the narrowest name."""
-        parts = [getattr(self, name, None) for name in ("application", "release", "stage", "region")]
+        parts = [getattr(self, name) for name in self.named]
         return "/".join(str(part) for part in parts if part) or self.type.rsplit(".", 4)[1]
 
     def native_content(self) -> dict[str, Any]:
@@ -48,9 +55,10 @@ class Payload(Value):
     @property
     def chain(self) -> str | None:
         """The release that the event belongs to, if any: the CDEvent's chainId."""
-        release = getattr(self, "release", None)
-        return release if isinstance(release, str) else None
+        return str(getattr(self, "release")) if "release" in self.named else None  # noqa: B009  # not every payload has it
 
+
+_NAMES = ("application", "release", "stage", "region")
 
 PAYLOADS: dict[str, type[Payload]] = {}
 """Every event type that is published or read, by its full CDEvents type."""
