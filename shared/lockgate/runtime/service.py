@@ -64,13 +64,16 @@ class Service:
 
 
 def core_version(modules: tuple[str, ...]) -> str:
-    """The hash of the source of a core and of the messages: the same source decides the same."""
+    """The hash of the source of a core and of the messages: the same source decides the same.
+
+    The generator of the schemas is left out: it describes the messages and decides nothing.
+    """
     digest = hashlib.sha256()
     for name in ("lockgate.messages", *modules):
         module = import_module(name)
         files = [Path(str(module.__file__))]
         if hasattr(module, "__path__"):
-            files = sorted(Path(module.__path__[0]).rglob("*.py"))
+            files = sorted(f for f in Path(module.__path__[0]).rglob("*.py") if "schemas" not in f.parts)
         for file in files:
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
