@@ -23,6 +23,9 @@ from tests.support.telling import Telling, Told
 
 KILLED = 128 + 9
 
+SESSION = "3"
+"""Seconds after which a killed service's partitions go to the next one: the tests kill often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Whole:
@@ -96,7 +99,11 @@ async def started_whole(kafka: KafkaUnderTest, postgres: PostgresUnderTest) -> A
     shape = Shape(
         DEPLOYERS,
         sandbox={"scrape_seconds": 0.5, "rate": 0},
-        environment={"LOCKGATE_LEDGER_SIGN_EVERY": "1s", "LOCKGATE_LEDGER_LOOK_EVERY": "1s"},
+        environment={
+            "LOCKGATE_LEDGER_SIGN_EVERY": "1s",
+            "LOCKGATE_LEDGER_LOOK_EVERY": "1s",
+            "LOCKGATE_SESSION_SECONDS": SESSION,
+        },
         prefix=f"story-{secrets.token_hex(4)}.",
     )
     local = LocalSystem(shape, servers=servers)

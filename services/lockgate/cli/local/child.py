@@ -56,13 +56,13 @@ class Child:
     def pid(self) -> int:
         return self._alive().pid
 
-    def start(self) -> None:
-        """Starts the process, and does not wait until it is ready."""
+    def start(self, more: Mapping[str, str] | None = None) -> None:
+        """Starts the process, and does not wait until it is ready. `more` is added to its environment, this once."""
         order = Order(
             self._command,
             self._home,
             self.log,
-            self._environment,
+            {**self._environment, **(more or {})},
             grace=STOP_SECONDS,
             discard=self._discard,
         )

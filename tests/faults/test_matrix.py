@@ -1,0 +1,250 @@
+"""kill -9 of each service at each named point that it can come to, while a release is under way: it ends right.
+
+The rows are services; the points of a row come one after another, in one release. What is left is audited from the
+topics, the clusters and the ledger. `.ci/run` runs all of it; otherwise a sample of four cells runs.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from lockgate.deployer.service import service as deployer
+from lockgate.deployer.settings import DeployerSettings
+from lockgate.intake.service import SERVICE as INTAKE
+from lockgate.messages.deployments import RegionRolledBack
+from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseOutcome
+from lockgate.messages.rollbacks import DebtCleared, ReleaseSettled, RollbackOrdered, VersionMarked
+from lockgate.messages.verdicts import WatchStarted
+from lockgate.rollback.service import service as rollback
+from lockgate.rollback.settings import Settings as RollbackSettings
+from lockgate.runtime.faults import Point
+from lockgate.runtime.service import Service, no_work
+from lockgate.verifier.service import service as verifier
+from lockgate.verifier.settings import Settings as VerifierSettings
+from tests.support.audit import audit
+from tests.support.crashes import NOTHING_MORE, PATIENCE, Crashes
+from tests.support.plans import APART, PILOTED, REST, pilot, preprod, watch, wave
+from tests.support.story import Story
+from tests.support.whole import Whole
+
+WORK = (Point.WORK_CLAIMED, Point.WORK_DONE, Point.REPORTED)
+TIMERS = (Point.TIMER_DUE, Point.TIMER_FIRED)
+
+NEVER: Mapping[str, Mapping[Point, str]] = {
+    "intake": {
+        Point.START_TOLD: "its core is told nothing at the start",
+        **dict.fromkeys(WORK, "it only decides, and does nothing to the world"),
+        **dict.fromkeys(TIMERS, "it sets no timers"),
+    },
+    "verifier": {Point.START_TOLD: "its core is told nothing at the start"},
+    "rollback": dict.fromkeys(WORK, "it only decides, and does nothing to the world"),
+    "deployer-eu": dict.fromkeys(TIMERS, "it sets no timers: whoever commands holds the deadline"),
+    "ledger": {
+        Point.ASSIGNED: "it reads all partitions, in no group",
+        Point.START_TOLD: "it has no core",
+        Point.DECIDED: "it decides nothing",
+        Point.JOURNAL_SENT: "it has no journal",
+        Point.OFFSETS_HINTED: "its offsets are in its database alone",
+        **dict.fromkeys(WORK, "it has no work but appending"),
+        **dict.fromkeys(TIMERS, "it has no timers"),
+    },
+}
+"""The cells that cannot be reached, and why."""
+
+SHORT = {"LOCKGATE_ROLLBACK_DEADLINE": "3s", "LOCKGATE_ROLLBACK_GRACE": "1s"}
+"""A coordinator that soon gives a region up, so that its timer fires."""
+
+
+def reached(service: str) -> list[Point]:
+    """The points of a row."""
+    return [point for point in Point if point not in NEVER[service]]
+
+
+def declared(service: Service) -> set[Point]:
+    """The points that a declaration makes impossible."""
+    never = set()
+    if service.at_start is None:
+        never.add(Point.START_TOLD)
+    if service.open_work is no_work:
+        never |= set(WORK)
+    if not getattr(service.core, "timers", None):
+        never |= set(TIMERS)
+    return never
+
+
+def test_the_cells_that_are_left_out_are_those_that_the_declarations_make_impossible() -> None:
+    services = {
+        "intake": INTAKE,
+        "verifier": verifier(VerifierSettings.model_construct()),
+        "rollback": rollback(RollbackSettings()),
+        "deployer-eu": deployer(DeployerSettings.model_construct(name="deployer-eu", regions=())),
+    }
+    assert {name: declared(service) for name, service in services.items()} == {
+        name: set(NEVER[name]) for name in services
+    }
+
+
+REGIONS = 3
+"""So many pieces of work a start of deployer-eu begins with: it registers each of its regions."""
+
+NTH: Mapping[tuple[str, Point], int] = {
+    ("rollback", Point.BEFORE_COMMIT): 2,
+    ("rollback", Point.AFTER_COMMIT): 2,
+    ("deployer-eu", Point.BEFORE_COMMIT): REGIONS + 2,
+    ("deployer-eu", Point.AFTER_COMMIT): REGIONS + 2,
+    **{("deployer-eu", point): REGIONS + 1 for point in WORK},
+}
+"""Which time is meant where the first times are those of the start itself."""
+
+PATIENT = {"budget": "120s"}
+"""A region may take as long as its deployer's kills do."""
+
+
+class Row:
+    """One row: its release, its kills, and what is left of it."""
+
+    def __init__(self, whole: Whole, story: Story, log: Path) -> None:
+        self.whole, self.story = whole, story
+        self.crashes = Crashes(whole, log)
+        self._restarted = 0.0
+
+    async def kills(
+        self, service: str, points: Sequence[Point], settings: Mapping[str, str] = NOTHING_MORE
+    ) -> None:
+        """The service ends at each of the points, in this order; at last it is started as it was.
+
+        At each of its ends the release was still under way.
+        """
+        for point in points:
+            await self.crashes.arm(service, point, nth=NTH.get((service, point), 1), environment=settings)
+            await self.crashes.dies(service, point)
+            await self.story.telling.catch_up()
+            assert self.ends() == [] or service == "ledger", f"{service} ended at {point} after the release"
+        await self.goes_on(service)
+
+    async def goes_on(self, service: str) -> None:
+        self._restarted = await self.crashes.runs(service)
+
+    def ends(self) -> list[ReleaseCompleted | ReleaseClosed]:
+        return [*self.story.heard(ReleaseCompleted), *self.story.heard(ReleaseClosed)]
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left for settling."""
+        return PATIENCE - (time.monotonic() - self._restarted)
+
+    async def completes(self, release: str) -> None:
+        await self.story.completes(release, within=self.left)
+        await self.is_sound(changes=1, runs="v2")
+
+    async def is_sound(self, *, changes: int, runs: str) -> None:
+        wrong = await audit(
+            self.whole, self.story, changes=dict.fromkeys(self.story.regions, changes), runs=runs
+        )
+        assert wrong == []
+
+
+@pytest.fixture
+def row(whole: Whole, tmp_path: Path) -> Row:
+    return Row(whole, whole.story("killed-at"), tmp_path / "faults")
+
+
+async def test_a_sample_of_the_matrix(row: Row) -> None:
+    story, crashes = row.story, row.crashes
+    cells = {
+        "intake": Point.SENT,
+        "verifier": Point.AFTER_COMMIT,
+        "deployer-eu": Point.WORK_DONE,
+        "ledger": Point.BEFORE_COMMIT,
+    }
+    await story.begins(wave("rest", *REST, **{"max-parallel": 2}, **PATIENT), watch())
+    for service, point in cells.items():
+        await crashes.arm(service, point, nth=NTH.get((service, point), 1))
+    await story.says_published("v2")
+    for service, point in cells.items():
+        await crashes.dies(service, point)
+        assert row.ends() == [], f"{service} ended at {point} after the release"
+        await row.goes_on(service)
+    await row.completes(await story.hears_queued("v2"))
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(400)
+async def test_intake_at_each_point(row: Row) -> None:
+    story = row.story
+    await story.begins(preprod(**PATIENT), wave("rest", "us-east", **PATIENT), watch("5s"))
+    release = await story.announces("v2")
+    await row.kills("intake", reached("intake"))
+    await row.completes(release)
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(400)
+async def test_the_verifier_at_each_point(row: Row) -> None:
+    story = row.story
+    await story.begins(pilot(**PATIENT), wave("first", PILOTED, **PATIENT), watch())
+    await story.says_published("v2")
+    await row.kills("verifier", reached("verifier"))
+    await row.completes(await story.hears_queued("v2"))
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(400)
+async def test_a_deployer_at_each_point(row: Row) -> None:
+    story = row.story
+    story.image("v2", start_seconds=2.0)
+    await story.begins(wave("rest", *REST, **{"max-parallel": 2}, **PATIENT), watch())
+    await story.says_published("v2")
+    await row.kills("deployer-eu", reached("deployer-eu"))
+    await row.completes(await story.hears_queued("v2"))
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(400)
+async def test_the_ledger_at_each_point(row: Row) -> None:
+    story = row.story
+    await story.begins(wave("rest", *REST, **{"max-parallel": 2}), watch())
+    await story.says_published("v2")
+    await row.kills("ledger", reached("ledger"))
+    await row.completes(await story.hears_queued("v2"))
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(400)
+async def test_the_coordinator_at_each_point(row: Row) -> None:
+    story = row.story
+    await story.begins(wave("rest", "us-east", APART, **{"max-parallel": 2}, budget="10s"), watch("120s"))
+    release = await story.announces("v2")
+    await story.hears(WatchStarted)
+    story.sandbox.put(f"faults/kubernetes/{APART}", {"mode": "error", "status": 503, "methods": ["PATCH"]})
+    try:
+        await story.alarms("too slow", "us-east")
+        await row.kills("rollback", reached("rollback"), SHORT)
+        settled = await story.hears(ReleaseSettled, release=release, within=row.left)
+        assert settled.debts == (APART,)
+    finally:
+        story.sandbox.delete(f"faults/kubernetes/{APART}")
+    closed = await story.is_taken_back(release, within=row.left)
+    await story.hears(DebtCleared, region=APART, within=row.left)
+    assert closed.outcome is ReleaseOutcome.ROLLED_BACK
+    assert len(story.heard(VersionMarked)) == 1
+    await row.is_sound(changes=2, runs="v1")
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(400)
+async def test_a_deployer_at_the_points_of_an_order(row: Row) -> None:
+    story = row.story
+    story.image("v1", start_seconds=2.0)
+    await story.begins(wave("rest", *REST, **{"max-parallel": 2}), watch("120s"))
+    release = await story.announces("v2")
+    await story.hears(WatchStarted)
+    await story.alarms("too slow", "us-east")
+    points = (Point.DECIDED, Point.BEFORE_COMMIT, Point.AFTER_COMMIT, Point.SENT, *WORK)
+    await row.kills("deployer-eu", points)
+    closed = await story.is_taken_back(release, within=row.left)
+    assert closed.outcome is ReleaseOutcome.ROLLED_BACK
+    assert len(story.heard(RollbackOrdered)) == len(story.heard(RegionRolledBack)) == len(REST)
+    await row.is_sound(changes=2, runs="v1")

@@ -1,0 +1,136 @@
+"""What must hold of one application after its releases, whatever was killed meanwhile: nothing lost, nothing twice.
+
+Reads Kafka, the clusters and the ledger, and nothing that a service keeps for itself. Each check says in
+sentences what is wrong; no sentence means that it holds.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+
+from lockgate.cli.replay import replay_all
+from lockgate.messages.topics import Kind
+from tests.support.evidence import ledger_report
+from tests.support.story import Story
+from tests.support.whole import Whole
+from tests.support.written import Line, Written, written
+
+ENDS = ("release.completed", "release.closed")
+
+
+async def audit(whole: Whole, story: Story, *, changes: Mapping[str, int], runs: str) -> list[str]:
+    """Everything that is wrong.
+
+    `changes`: region -> how often its Deployment's spec was to be changed, no more and no less, since the story
+    began. `runs` is the version that every region is to run now.
+    """
+    found = await written(whole.local.servers.kafka, whole.prefix)
+    wrong = list(on_topics(found, story.application))
+    if (seen := story.changes()) != dict(changes):
+        wrong.append(f"the regions' Deployments were changed {seen} times, not {dict(changes)}")
+    if (runs_now := story.digests()) != story.everywhere(runs):
+        wrong.append(f"the regions run {runs_now}, not {runs}")
+    if clones := story.clones():
+        wrong.append(f"clones are left: {clones}")
+    report = await ledger_report(whole)
+    if not report.sound:
+        wrong.append(f"the ledger: {report.sentence}")
+    return wrong + [sentence async for sentence in _replayed(whole, story.application)]
+
+
+def on_topics(found: Written, application: str) -> Iterator[str]:
+    """What is wrong with what was written about one application."""
+    yield from numbering(found.events(), application, "event")
+    yield from numbering(found.decisions(), application, "decision")
+    yield from journal_and_events(found, application)
+    yield from decided_twice(found, application)
+    yield from endings(found, application)
+    yield from (f"a dead letter: {line.value[:200]!r}" for line in found.of(Kind.DEAD))
+
+
+def numbering(lines: Iterable[Line], application: str, what: str) -> Iterator[str]:
+    """Per topic, writer and key the numbers are 1, 2, 3 …; what comes again is the same, and overtakes nothing."""
+    seen: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+    for line in lines:
+        if line.key != application:
+            continue
+        writer, number = _origin(line)
+        values = seen[line.topic, writer]
+        if number > len(values) + 1:
+            yield f"{what} {number} of {writer} on {line.topic} comes after {len(values)}"
+        elif number <= len(values) and values[number - 1] != line.value:
+            yield f"{what} {number} of {writer} on {line.topic} is there twice, with different bytes"
+        if number == len(values) + 1:
+            values.append(line.value)
+
+
+def journal_and_events(found: Written, application: str) -> Iterator[str]:
+    """What the journals say was emitted is on the topics, in that order, and nothing else is."""
+    promised: dict[str, list[str]] = defaultdict(list)
+    for line in _first_of_each(found.decisions(), application):
+        promised[_origin(line)[0]] += (line.body or {})["events"]
+    spoken: dict[str, list[str]] = defaultdict(list)
+    for line in _first_of_each(found.events(), application):
+        spoken[_origin(line)[0]].append(line.id)
+    for writer in sorted(promised.keys() | spoken.keys()):
+        if promised[writer] != spoken[writer]:
+            lost = [id_ for id_ in promised[writer] if id_ not in spoken[writer]]
+            yield f"{writer} decided {len(promised[writer])} events, and {len(spoken[writer])} are there; lost: {lost}"
+
+
+def decided_twice(found: Written, application: str) -> Iterator[str]:
+    """No service decided one event twice."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for line in _first_of_each(found.decisions(), application):
+        given = (line.body or {})["input"]
+        if given["kind"] == "event":
+            counts[_origin(line)[0], given["id"]] += 1
+    yield from (
+        f"{writer} decided the event {id_} {count} times"
+        for (writer, id_), count in counts.items()
+        if count > 1
+    )
+
+
+def endings(found: Written, application: str) -> Iterator[str]:
+    """Every artifact was refused, or became one release with one end; what was halted was settled once."""
+    said = list(_first_of_each(found.events(), application))
+    counts = Counter((line.name, line.said.get("release", "")) for line in said)
+    announced = sum(
+        line.name == "artifact.published"
+        and f"pkg:oci/{application}@" in str((line.body or {})["subject"]["id"])
+        for line in found.lines["artifacts"]
+    )
+    queued = [release for name, release in counts if name == "release.queued"]
+    refused = sum(line.name == "artifact.refused" for line in said)
+    if announced != len(queued) + refused:
+        yield f"{announced} artifacts were announced, {len(queued)} became releases and {refused} were refused"
+    for release in queued:
+        ends = sum(counts[name, release] for name in ENDS)
+        if ends != 1 or counts["release.queued", release] != 1:
+            yield f"the release {release} has {ends} ends"
+        halted, settled = counts["release.halted", release], counts["release.settled", release]
+        if bool(halted) != bool(settled) or settled > 1:
+            yield f"the release {release} was halted {halted} times and settled {settled} times"
+
+
+async def _replayed(whole: Whole, application: str) -> AsyncIterator[str]:
+    report = await replay_all(whole.local.servers.kafka, whole.prefix, applications=[application])
+    if not report.equal == report.decisions > 0 or report.pending:
+        yield f"{report.equal} of {report.decisions} decisions replay equal, {report.pending} have unsent events"
+    for finding in report.findings.kept:
+        yield f"replay: {finding.sentence}"
+
+
+def _first_of_each(lines: Iterable[Line], application: str) -> Iterator[Line]:
+    """Repeats left out, as readers do it."""
+    seen: set[tuple[str, str, int]] = set()
+    for line in lines:
+        if line.key == application and (place := (line.topic, *_origin(line))) not in seen:
+            seen.add(place)
+            yield line
+
+
+def _origin(line: Line) -> tuple[str, int]:
+    """Writer and number, of an event or of a decision."""
+    where = line.own or line.body or {}
+    return where["writer"], where["number"]
