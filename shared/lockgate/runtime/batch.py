@@ -1,7 +1,7 @@
 """What one batch changes, gathered in memory and written by `store` in one transaction. No I/O here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,9 @@ from lockgate.messages.message import Headers
 from lockgate.messages.values import Cause
 from lockgate.runtime import canonical
 from lockgate.runtime.checks import Record
+
+Place = tuple[str, int, int]
+"""Topic, partition, offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,31 @@ class ParkedRow:
     reason: str
     detail: str
 
+    @property
+    def place(self) -> Place:
+        return (self.record.topic, self.record.partition, self.record.offset)
 
-Place = tuple[str, int, int]
-"""Topic, partition, offset."""
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """An operator's wish: try again what is stuck of a writer and key in a partition."""
+
+    id: int
+    writer: str
+    key: str
+    part: int
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What became of a redrive: how many wait no longer, how many still do, and why the first of those does."""
+
+    released: int
+    waiting: int
+    number: int | None = None
+    reason: str | None = None
+    detail: str | None = None
 
 
 @dataclass
@@ -78,6 +103,9 @@ class Batch:
     reported: dict[tuple[str, str], int] = field(default_factory=dict)
     park: dict[Place, ParkedRow] = field(default_factory=dict)
     unpark: dict[Place, None] = field(default_factory=dict)
+    repark: dict[Place, ParkedRow] = field(default_factory=dict)
+    """Rows that are there already, and wait on for another reason."""
+    redriven: dict[int, Redriven] = field(default_factory=dict)
     out: list[Out] = field(default_factory=list)
     decisions: int = 0
 
@@ -92,7 +120,8 @@ class Batch:
 
     @property
     def empty(self) -> bool:
-        return not (self.offsets or self.keys or self.park or self.unpark or self.out)
+        waiting = self.park or self.unpark or self.repark or self.redriven
+        return not (self.offsets or self.keys or waiting or self.out)
 
     @property
     def extra(self) -> str | None:
@@ -105,6 +134,8 @@ class Batch:
             self.reported,
             self.park,
             self.unpark,
+            self.repark,
+            self.redriven,
         )
         if not any(parts):
             return None
@@ -118,7 +149,12 @@ class Batch:
                 "work": [_work(row) for row in self.work.values() if row],
                 "unwork": [_name(name) for name, row in self.work.items() if row is None],
                 "park": [_parked(row) for row in self.park.values()],
-                "unpark": [{"topic": t, "part": p, "offset": o} for t, p, o in self.unpark],
+                "unpark": [_at(place) for place in self.unpark],
+                "repark": [
+                    {**_at(place), "reason": row.reason, "detail": row.detail}
+                    for place, row in self.repark.items()
+                ],
+                "redriven": [{"id": id_, **asdict(answer)} for id_, answer in self.redriven.items()],
             }
         ).decode()
 
@@ -140,6 +176,10 @@ def packed_causes(causes: tuple[Cause, ...]) -> bytes:
 
 def unpacked_causes(data: bytes) -> tuple[Cause, ...]:
     return tuple(Cause(*cause) for cause in canonical.loads(data))
+
+
+def _at(place: Place) -> dict[str, Any]:
+    return {"topic": place[0], "part": place[1], "offset": place[2]}
 
 
 def _name(name: tuple[str, str]) -> dict[str, Any]:
@@ -176,7 +216,7 @@ def _work(row: WorkRow) -> dict[str, Any]:
 
 def _parked(row: ParkedRow) -> dict[str, Any]:
     record = row.record
-    place = {"topic": record.topic, "part": record.partition, "offset": record.offset}
+    place = _at(row.place)
     raw = {"record_key": _hex(record.key), "headers": pack(record.headers).hex(), "value": _hex(record.value)}
     why = {
         "writer": row.writer,

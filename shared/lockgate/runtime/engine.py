@@ -10,19 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from lockgate.messages.decision import Core, ServiceStarted, TimerDue, WorkReported
 from lockgate.messages.topics import Kind
 from lockgate.messages.values import EVERY
-from lockgate.runtime.batch import Batch, Out, TimerRow, WorkRow
+from lockgate.runtime.batch import Batch, Out, Redrive, Redriven, TimerRow, WorkRow
 from lockgate.runtime.checks import Record
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.deciding import Deciding, Identity
 from lockgate.runtime.faults import Point, reach
-from lockgate.runtime.handling import Handling
+from lockgate.runtime.handling import Handling, Name
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.reading import Readable, read
 from lockgate.runtime.state import State
-from lockgate.runtime.store import Store
+from lockgate.runtime.store import STARTING_OVER, ConflictError, Store
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,27 @@ class Engine:
         await self._handling.alone(batch, EVERY, given, (), self._wiring.clock.now())
         await self._commit(batch)
 
+    async def redrive(self, asked: Redrive) -> Redriven:
+        """Tries again what is stuck of a writer and key, then takes back what waited behind it, in order.
+
+        What became of it is written in the last of its transactions. ConflictError if another replica was first.
+        """
+        name = (asked.writer, asked.key)
+        before = self._handling.count(name, asked.part)
+        self._handling.try_again(name)
+        await self._release_first(name)
+        batch = Batch()
+        await self._release(batch, only=name)
+        answer = batch.redriven[asked.id] = self._handling.redriven(name, asked.part, before)
+        await self._commit(batch)
+        return answer
+
+    async def release_one_by_one(self) -> None:
+        """Takes back what waited, so that what is decided from one event and cannot be written keeps back no other."""
+        for name in self._handling.names():
+            while await self._release_first(name):
+                pass
+
     async def restore(self, parts: set[int]) -> dict[tuple[str, int], int]:
         """Takes over partitions, or starts over: the offsets from the database, nothing cached. Returns them."""
         self._state.forget()
@@ -169,8 +194,27 @@ class Engine:
         batch.consume(record, self.next[place])
         self.next[place] = record.offset + 1
 
-    async def _release(self, batch: Batch) -> None:
-        for record in await self._handling.release(batch, self._wiring.clock.now()):
+    async def _release_first(self, name: Name) -> bool:
+        """Takes back the first under a name, in a transaction of its own; if that cannot be written, it is stuck."""
+        batch, before = Batch(), dict(self.next)
+        await self._release(batch, only=name, first=True)
+        try:
+            await self._commit(batch)
+        except STARTING_OVER:
+            raise
+        except Exception as error:
+            log.exception("what waited cannot be written", writer=name[0], key=name[1])
+            if await self.restore(set(self.owned)) != before:
+                raise ConflictError("another replica has read on") from error
+            batch = Batch()
+            self._handling.keep_first(batch, name, f"cannot be written: {error!r}")
+            await self._commit(batch)
+            return False
+        return bool(batch.unpark)
+
+    async def _release(self, batch: Batch, *, only: Name | None = None, first: bool = False) -> None:
+        now = self._wiring.clock.now()
+        for record in await self._handling.release(batch, now, only=only, first=first):
             place = (record.topic, record.partition)
             if place in self.next:
                 batch.guard(place, self.next[place])
@@ -188,5 +232,5 @@ class Engine:
         METRICS.decided.inc(batch.decisions)
         self._wiring.committed(Committed(bases, batch.out, batch.timers, batch.work))
         self._state.forget_foreign()
-        if batch.park or batch.unpark:
+        if batch.park or batch.unpark or batch.repark:
             self._handling.count_parked()

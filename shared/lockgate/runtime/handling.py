@@ -17,21 +17,22 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.topics import DEAD_LETTERS, TOPICS, Kind
 from lockgate.messages.values import Cause
 from lockgate.runtime import canonical
-from lockgate.runtime.batch import Batch, Out, ParkedRow, Place
+from lockgate.runtime.batch import Batch, Out, ParkedRow, Place, Redriven
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import dead_letter
 from lockgate.runtime.decider import causes_of
 from lockgate.runtime.deciding import Deciding, Identity, Origin
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.metrics import METRICS
-from lockgate.runtime.parking import Hold, hold
+from lockgate.runtime.parking import STUCK, Hold, hold
 from lockgate.runtime.reading import Item, Readable, Rejected, inlet_id, read
 from lockgate.runtime.state import State
 from lockgate.runtime.store import RETRYABLE
 
 log = structlog.get_logger()
 
-_STUCK = {Hold.DECIDE, Hold.UNDECODABLE}
+Name = tuple[str, str]
+"""Writer and key: what waits under one name waits in one order."""
 
 
 class Handling:
@@ -118,15 +119,19 @@ class Handling:
         elif why is Hold.SEEN:
             METRICS.duplicates.labels(record.topic).inc()
         else:
-            after = [str(tuple(cause)) for cause in message.after]
-            detail = f"event {message.number} of {message.writer} follows from {after}"[:1000]
             writer = message.writer or ""
-            self._park(batch, ParkedRow(record, writer, message.key, message.number, why, detail))
+            self._park(batch, ParkedRow(record, writer, message.key, message.number, why, _causes(message)))
 
     async def _decide_or_park(
         self, batch: Batch, record: Record, message: Message[Payload], now: datetime
-    ) -> bool:
-        """Decides under each key that the event is for. If the core raises, the event and what follows it wait."""
+    ) -> None:
+        if error := await self._decide(batch, record, message, now):
+            self._park(batch, _stuck(record, message, error))
+
+    async def _decide(
+        self, batch: Batch, record: Record, message: Message[Payload], now: datetime
+    ) -> str | None:
+        """Decides under each key that the event is for. If the core raises, what it raised: the event must wait."""
         origin = Origin(_place(record), causes_of(message), (message.id,))
         try:
             decisions = await self._deciding.decisions(message, self._core.keys(message), origin, now)
@@ -136,25 +141,31 @@ class Handling:
             log.exception(
                 "decide raised; the key waits", key=message.key, type=message.body.type, topic=record.topic
             )
-            self._park(batch, _stuck(record, message, repr(error)))
-            return False
+            return repr(error)
         if message.writer is not None and message.number is not None:
             mark = (message.writer, message.key)
             self._state.marks[mark] = batch.marks[mark] = message.number
         self._deciding.record(batch, decisions, origin.causes)
         reach(Point.DECIDED)
-        return True
+        return None
 
     # --- what waits -----------------------------------------------------------------------------------------
 
-    async def release(self, batch: Batch, now: datetime) -> list[Record]:
-        """Takes back, in order, what waited for a cause that has come. Returns the records that wait no longer."""
+    async def release(
+        self, batch: Batch, now: datetime, *, only: Name | None = None, first: bool = False
+    ) -> list[Record]:
+        """Takes back, in order, what waited for a cause that has come. Returns the records that wait no longer.
+
+        `only` what waits under this name; of that the `first` alone.
+        """
         released: list[Record] = []
         progress = bool(self._state.parked)
-        while progress:
+        while progress and not (first and released):
             progress = False
             heads = [
-                queue for queue in self._state.parked.values() if queue and queue[0].reason not in _STUCK
+                queue
+                for name, queue in self._state.parked.items()
+                if only in {None, name} and queue and self._may_go(queue[0])
             ]
             items = [self._head(queue[0]) for queue in heads]
             await self._need_marks([item.message for item in items if isinstance(item, Readable)])
@@ -170,35 +181,85 @@ class Handling:
     async def _release_head(self, batch: Batch, waiting: deque[ParkedRow], item: Item, now: datetime) -> bool:
         row = waiting[0]
         if not isinstance(item, Readable):
-            waiting[0] = replace(row, reason=Hold.UNDECODABLE)
+            self._keep(batch, waiting, Hold.UNDECODABLE, item.detail)
             return False
         why = hold(item.message, self._state.marks, {}, self.reads_writer)
         if why not in {None, Hold.SEEN}:
+            if why is not None and row.reason in STUCK:  # it can be read now, and waits like others
+                self._keep(batch, waiting, why, _causes(item.message))
+            return False
+        if why is None and (error := await self._decide(batch, row.record, item.message, now)):
+            self._keep(batch, waiting, Hold.DECIDE, error)
             return False
         waiting.popleft()
-        place = _place_of(row.record)
-        if batch.park.pop(place, None) is None:
-            batch.unpark[place] = None
-        if why is None and not await self._decide_or_park(batch, row.record, item.message, now):
-            waiting.rotate(1)  # it was parked again, for another reason: it stays the first
-            batch.unpark.pop(place, None)
-            return False
-        self._heads.pop(place, None)
+        self._state.again.discard(row.place)
+        if batch.park.pop(row.place, None) is None:
+            batch.unpark[row.place] = None
+        self._heads.pop(row.place, None)
         return True
+
+    def _may_go(self, row: ParkedRow) -> bool:
+        return row.reason not in STUCK or row.place in self._state.again
+
+    def _keep(self, batch: Batch, waiting: deque[ParkedRow], reason: Hold, detail: str) -> None:
+        """What was tried stays the first of those that wait."""
+        before, row = waiting[0], replace(waiting[0], reason=reason, detail=detail[:1000])
+        waiting[0] = row
+        self._state.tried(row)
+        if row != before:
+            (batch.park if row.place in batch.park else batch.repark)[row.place] = row
+            log.warning(
+                "still parked",
+                writer=row.writer,
+                key=row.key,
+                number=row.number,
+                reason=reason,
+                detail=detail,
+            )
+
+    # --- what is asked for by hand, or cannot be written ----------------------------------------------------
+
+    def names(self) -> list[Name]:
+        return list(self._state.parked)
+
+    def try_again(self, name: Name) -> None:
+        """What is stuck under this name may go, if it can, with the next release."""
+        self._state.again.update(row.place for row in self._waiting(name) if row.reason in STUCK)
+
+    def keep_first(self, batch: Batch, name: Name, error: str) -> None:
+        """The first under this name is stuck, though its core does not raise."""
+        self._keep(batch, self._state.parked[name], Hold.DECIDE, error)
+
+    def count(self, name: Name, part: int) -> int:
+        return sum(row.record.partition == part for row in self._waiting(name))
+
+    def redriven(self, name: Name, part: int, before: int) -> Redriven:
+        """What became of those that waited under this name in a partition: `before` of them."""
+        left = [row for row in self._waiting(name) if row.record.partition == part]
+        if not left:
+            return Redriven(before, 0)
+        return Redriven(before - len(left), len(left), left[0].number, left[0].reason, left[0].detail)
+
+    def _waiting(self, name: Name) -> Sequence[ParkedRow]:
+        return self._state.parked.get(name, deque())
 
     def _head(self, row: ParkedRow) -> Item:
         """What the first of a queue says; read once, since it is looked at with every batch."""
-        place = _place_of(row.record)
-        if place not in self._heads:
-            self._heads[place] = read(row.record)
-        return self._heads[place]
+        if row.place not in self._heads:
+            self._heads[row.place] = read(row.record)
+        return self._heads[row.place]
 
     def _park(self, batch: Batch, row: ParkedRow) -> None:
         log.warning(
             "parked", writer=row.writer, key=row.key, number=row.number, reason=row.reason, detail=row.detail
         )
-        batch.park[_place_of(row.record)] = row
-        self._state.parked[row.writer, row.key].append(row)
+        batch.park[row.place] = row
+        queue = self._state.parked[row.writer, row.key]
+        at = len(queue)
+        while row.number is not None and at and (queue[at - 1].number or 0) > row.number:
+            at -= 1  # it was missing when those behind it came
+        queue.insert(at, row)
+        self._state.tried(row)
 
     def _bury(self, batch: Batch, item: Rejected) -> None:
         record = item.record
@@ -227,8 +288,9 @@ def _stuck(record: Record, message: Message[Payload], error: str) -> ParkedRow:
     return ParkedRow(record, writer, message.key, message.number, Hold.DECIDE, error[:1000])
 
 
-def _place_of(record: Record) -> Place:
-    return (record.topic, record.partition, record.offset)
+def _causes(message: Message[Payload]) -> str:
+    after = [str(tuple(cause)) for cause in message.after]
+    return f"event {message.number} of {message.writer} follows from {after}"[:1000]
 
 
 def _place(record: Record) -> dict[str, Any]:

@@ -22,6 +22,10 @@ class Hold(StrEnum):
     DECIDE = "decide"  # the core raised
 
 
+STUCK = frozenset({Hold.DECIDE, Hold.UNDECODABLE})
+"""What does not go on by itself: it takes another core, or an operator who asks for another try."""
+
+
 def hold(
     message: Message[Payload],
     marks: Mapping[tuple[str, str], int],

@@ -147,14 +147,13 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 raise
 
     async def _isolate(self, records: list[Record], error: Exception) -> None:
-        """A batch that cannot be written is read again, one record at a time; the one that is to blame is parked."""
-        if not records:
-            raise error
+        """A batch that cannot be written is taken again, one record at a time; the one that is to blame is parked."""
+        await self._engine.restore(set(self._assigned))
         if self._careful:
-            await self._engine.restore(set(self._assigned))
             await self._engine.set_aside(records[0], f"cannot be written: {error!r}")
             self._careful -= 1
         else:
+            await self._engine.release_one_by_one()
             self._careful = len(records)
 
     async def _bury_unreadable(self) -> None:

@@ -21,6 +21,7 @@ from lockgate.runtime.kafka_topics import ensure_topics
 from lockgate.runtime.producer import Producer
 from lockgate.runtime.progress import Progress
 from lockgate.runtime.reader import Reader
+from lockgate.runtime.redrive import Redrives
 from lockgate.runtime.relay import Relay
 from lockgate.runtime.service import Service, partition_of
 from lockgate.runtime.settings import RuntimeSettings
@@ -132,7 +133,7 @@ class Running:
         log.info("serving", port=self.port, core=who.version, reads=[t.name for t in who.reads])
         try:
             await patiently("the consumer", reader.start, stop)
-            loops = (reader, relay, progress, workers, timers)
+            loops = (reader, relay, progress, workers, timers, Redrives(store, reader, engine))
             await _until(stop, [*(loop.run() for loop in loops), _housekeep(store)])
         finally:
             await workers.close(settings.stop_seconds / 5)

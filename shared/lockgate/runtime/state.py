@@ -6,15 +6,14 @@ batch is forgotten after each one. Talks to the store.
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Container, Iterable
-from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from lockgate.messages.decision import Core, RowKey
-from lockgate.runtime.batch import ParkedRow
+from lockgate.runtime.batch import ParkedRow, Place
 from lockgate.runtime.decider import ABSENT, Loaded
-from lockgate.runtime.parking import Hold
+from lockgate.runtime.parking import STUCK
 from lockgate.runtime.store import Store
 
 K = TypeVar("K", str, RowKey)
@@ -35,12 +34,16 @@ class State:
         self.marks: dict[tuple[str, str], int] = {}
         self.seen: set[tuple[str, str]] = set()
         self.parked: dict[tuple[str, str], deque[ParkedRow]] = defaultdict(deque)
+        self.again: set[Place] = set()
+        """Of what is stuck, what gets another try."""
+        self._tried: set[Place] = set()
         self._marked: dict[str, None] = {}
         self._foreign: set[str] = set()
 
     def forget(self) -> None:
         self._forget_cached()
         self.parked.clear()
+        self.again.clear()
 
     def forget_foreign(self) -> None:
         """After a batch: what another replica may change before the next one, and all if it has become too much."""
@@ -86,10 +89,17 @@ class State:
             self.seen |= await self._store.load_seen(ids)
 
     async def need_parked(self, parts: Collection[int]) -> None:
-        for row in await self._store.load_parked(sorted(parts)):
-            # A core that raised, or could not read, may be a newer one now: it gets another try, in order.
-            again = row.reason in {Hold.DECIDE, Hold.UNDECODABLE}
-            self.parked[row.writer, row.key].append(replace(row, reason=Hold.ORDER) if again else row)
+        """Loads what waits. What this process has not tried yet gets a try: its core may be a newer one."""
+        for row in sorted(await self._store.load_parked(sorted(parts)), key=lambda row: row.number or 0):
+            self.parked[row.writer, row.key].append(row)
+            if row.reason in STUCK and row.place not in self._tried:
+                self.again.add(row.place)
+
+    def tried(self, row: ParkedRow) -> None:
+        """A row waits on after it was tried: it is not tried again by itself if it is stuck."""
+        self.again.discard(row.place)
+        if row.reason in STUCK:
+            self._tried.add(row.place)
 
     def _forget_cached(self) -> None:
         for cache in (self.keys, self.rows, self.marks, self.seen, self._marked, self._foreign):

@@ -14,7 +14,7 @@ import asyncpg
 
 from lockgate.messages.decision import RowKey
 from lockgate.runtime import canonical
-from lockgate.runtime.batch import Batch, ParkedRow, TimerRow, WorkRow, pack, unpack, unpacked_causes
+from lockgate.runtime.batch import Batch, ParkedRow, Redrive, TimerRow, WorkRow, pack, unpack, unpacked_causes
 from lockgate.runtime.checks import Record
 
 STATEMENT_SECONDS = 10.0
@@ -179,6 +179,15 @@ class Store:
             'select * from parked where part = any($1::int[]) order by topic, part, "offset"', list(parts)
         )
         return [_parked(r) for r in rows]
+
+    async def open_redrives(self, parts: Sequence[int]) -> list[Redrive]:
+        """What operators asked to be tried again, in the order in which they asked."""
+        rows = await self._fetch(
+            "select id, writer, key, part, asked_by from redrives"
+            " where part = any($1::int[]) and answered is null order by id",
+            list(parts),
+        )
+        return [Redrive(*r) for r in rows]
 
     async def due_timers(self, parts: Sequence[int], limit: int) -> list[TimerRow]:
         rows = await self._fetch(

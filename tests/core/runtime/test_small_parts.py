@@ -14,6 +14,7 @@ from lockgate.runtime.batch import (
     Batch,
     Out,
     ParkedRow,
+    Redriven,
     TimerRow,
     WorkRow,
     pack,
@@ -68,6 +69,8 @@ def test_the_rarer_parts_of_a_batch_written_by_hand() -> None:
     batch.reported["shop", "w"] = 7
     batch.park["releases", 1, 7] = ParkedRow(RECORD, "intake", "shop", 3, "cause", "why")
     batch.unpark["releases", 1, 6] = None
+    batch.repark["releases", 1, 5] = ParkedRow(RECORD, "intake", "shop", 1, "decide", "raised")
+    batch.redriven[4] = Redriven(2, 1, 9, "decide", "raised again")
     assert batch.extra is not None
     assert json.loads(batch.extra) == {
         "seen": [{"source": "ci", "id": "1"}],
@@ -114,6 +117,17 @@ def test_the_rarer_parts_of_a_batch_written_by_hand() -> None:
             }
         ],
         "unpark": [{"topic": "releases", "part": 1, "offset": 6}],
+        "repark": [{"topic": "releases", "part": 1, "offset": 5, "reason": "decide", "detail": "raised"}],
+        "redriven": [
+            {
+                "id": 4,
+                "released": 2,
+                "waiting": 1,
+                "number": 9,
+                "reason": "decide",
+                "detail": "raised again",
+            }
+        ],
     }
 
 
