@@ -46,7 +46,7 @@ class Faults:
         process.down += 1
         process.live = False
         for run in list(process.runs.values()):
-            self.world.working.kill(process, run)
+            self.world.working.kill(run)
 
     def up(self, process: Process) -> None:
         process.down -= 1

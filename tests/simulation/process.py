@@ -19,6 +19,8 @@ class Run:
     fate: str = "well"
     fate_at: int = 0
     steps: int = 0
+    trouble: int | None = None
+    """Where the world notes that this run goes badly, until it is over."""
 
     @property
     def region(self) -> str:

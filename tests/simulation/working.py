@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+SAID = 10.0
+"""Seconds until what a run answered is published, at most."""
+
+
 class Working:
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -28,7 +32,7 @@ class Working:
         for name, run in list(process.runs.items()):
             row = process.node.work.get(name)
             if row is None or row.set_by != run.row.set_by:
-                self.kill(process, run)
+                self.kill(run)
         if process.up and process.live:
             for name, row in process.node.work.items():
                 if name not in process.runs:
@@ -45,12 +49,13 @@ class Working:
             if row.kind == "measure" and run.fate in {"fails", "slow"}:
                 run.fate = "well"
             if run.fate != "well" and row.kind != "measure":
+                run.trouble = len(self.world.troubles)
                 self.world.troubles.append((self.world.now, math.inf, run.region))
         self.world.at(self.world.now + self.world.pause(), partial(self._advance, run))
 
-    def kill(self, process: Process, run: Run) -> None:
+    def kill(self, run: Run) -> None:
         """What it was about to write may still reach the cluster, much later."""
-        process.runs.pop((run.row.key, run.row.name), None)
+        self._over(run)
         if run.fate != "hung" and self.world.random.random() < 0.6:
             self.world.at(
                 self.world.now + self.world.random.choice((0.5, 20.0, 900.0)) * self.world.random.random(),
@@ -99,15 +104,23 @@ class Working:
 
     def _final(self, run: Run, report: dict[str, Any]) -> None:
         process = run.process
-        process.runs.pop((run.row.key, run.row.name), None)
+        self._over(run)
         self.world.say(lambda: f"   {process.name} {run.row.kind} {run.region}: {report.get('outcome')}")
         self.world.committed(
             process, process.node.report(run.row, report, self.world.time(process), final=True)
         )
 
+    def _over(self, run: Run) -> None:
+        run.process.runs.pop((run.row.key, run.row.name), None)
+        if run.trouble is not None:
+            start, _, region = self.world.troubles[run.trouble]
+            self.world.troubles[run.trouble] = (start, self.world.now + SAID, region)
+
     def _again(self, run: Run) -> None:
         """The work raised: it stays in the table of runs while it is delayed."""
         delay = min(2.0 ** min(run.attempts, 10), 60.0)
-        again = Run(run.process, run.row, work(self.world.around, run.row), run.attempts + 1)
+        again = Run(
+            run.process, run.row, work(self.world.around, run.row), run.attempts + 1, trouble=run.trouble
+        )
         run.process.runs[run.row.key, run.row.name] = again
         self.world.at(self.world.now + delay, partial(self._advance, again))
