@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from lockgate.ledger import header_names
 from lockgate.ledger.chain import Record, encode_headers
 from lockgate.ledger.store import Partition
 from lockgate.messages.topics import CHECKPOINTS, TOPICS
+from lockgate.runtime import header_names
 
 CALL_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 5.0

@@ -42,6 +42,8 @@ def checked_headers(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str,
     found: dict[str, bytes] = {}
     for name, value in headers:
         lower = name.lower()
+        if "\\" in name or not (name.isascii() and name.isprintable()):
+            raise UnreadableError("headers", f"the header name {name[:100]!r} is not plain ASCII")
         if lower in found:
             raise UnreadableError("headers", f"the header {lower[:100]!r} is there twice")
         if value is None or not _is_text(value):

@@ -108,13 +108,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def _round(self) -> None:
         if self.stale:
             await self._restore()
-        try:
-            found = await self.consumer.getmany(
-                timeout_ms=500, max_records=1 if self._careful else MAX_RECORDS
-            )
-        except UnicodeDecodeError:  # a header's name: the client gives up on the whole partition
-            await self._bury_unreadable()
-            return
+        found = await self.consumer.getmany(timeout_ms=500, max_records=1 if self._careful else MAX_RECORDS)
         now = asyncio.get_running_loop().time()
         records = [self._record(r) for records in found.values() for r in records]
         if records:
@@ -155,25 +149,6 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         else:
             await self._engine.release_one_by_one()
             self._careful = len(records)
-
-    async def _bury_unreadable(self) -> None:
-        """Finds the record that the client cannot decode, and puts it aside as a dead letter without its bytes."""
-        self.mark_stale()
-        await self._restore()
-        for topic, part in list(self._engine.next):
-            at = TopicPartition(self._prefix + topic, part)
-            try:
-                while not self.stale and (
-                    found := await self.consumer.getmany(at, timeout_ms=200, max_records=1)
-                ):
-                    await self._handle([self._record(r) for records in found.values() for r in records])
-            except UnicodeDecodeError as error:
-                offset = await self.consumer.position(at)
-                place = f"{topic}/{part}@{offset}"
-                log.warning("a record cannot be decoded", place=place, error=repr(error))
-                await self._handle([Record(topic, part, offset, None, (("undecodable", None),), None)])
-                self.mark_stale()
-                return
 
     async def _settle(self) -> None:
         """Moves over what is no record (markers of transactions), and finds topics that lost what was read."""
@@ -258,7 +233,17 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     def _record(self, raw: Any) -> Record:
         topic = raw.topic.removeprefix(self._prefix)
-        return Record(topic, raw.partition, raw.offset, raw.key, tuple(raw.headers), raw.value)
+        headers = tuple((_printable(name), value) for name, value in raw.headers)
+        return Record(topic, raw.partition, raw.offset, raw.key, headers, raw.value)
+
+
+def _printable(name: str) -> str:
+    """A header's name; bytes that are not UTF-8, which come as surrogates, are written as escapes."""
+    return (
+        name
+        if name.isascii()
+        else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    )
 
 
 def _lost(topic: str, part: int, position: int, handled: int) -> str:

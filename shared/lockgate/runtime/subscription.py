@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from lockgate.runtime import header_names
 from lockgate.runtime.settings import RuntimeSettings
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ class Subscription:
         topics: tuple[str, ...],
         listener: ConsumerRebalanceListener,
     ) -> None:
+        header_names.install()
         self._broker = KafkaBroker(
             settings.kafka,
             client_id=group,

@@ -1,7 +1,7 @@
 """Lets a consumer read records whose header names are not UTF-8, which Kafka allows and aiokafka 0.14 cannot read.
 
 There, one such record raises UnicodeDecodeError for ever, and nothing of its partition (nor of what was fetched with
-it) is delivered: whoever may write to one topic could stop the ledger. Here such names come with surrogates
+it) is delivered: whoever may write to one topic could stop all who read it. Here such names come with surrogates
 (`surrogateescape`), so that their bytes are kept. Only a batch that fails is read by the slower reader.
 """
 
