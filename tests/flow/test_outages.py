@@ -6,6 +6,7 @@ import psutil  # type: ignore[import-untyped]  # psutil ships no types
 
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
 from lockgate.messages.verdicts import RegionFailed, StagePassed
+from tests.support.eventually import eventually
 from tests.support.plans import REST, watch, wave
 from tests.support.servers import unavailable
 from tests.support.story import Story, holds
@@ -54,7 +55,7 @@ async def test_no_region_is_unreachable_because_the_verifier_hung(whole: Whole) 
     verifier = whole.service("verifier")
     verifier.pause()
     try:
-        assert psutil.Process(verifier.pid).status() == psutil.STATUS_STOPPED
+        assert await eventually(lambda: psutil.Process(verifier.pid).status() == psutil.STATUS_STOPPED)
         await away()
         assert {event.region for event in story.heard(RegionDeployed)} == set(REST)
         assert story.heard(StagePassed) == []

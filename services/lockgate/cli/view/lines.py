@@ -29,7 +29,13 @@ from lockgate.messages.releases import (
     ReleaseStarted,
     ReleaseSuperseded,
 )
-from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled, RollbackOrdered, VersionMarked
+from lockgate.messages.rollbacks import (
+    DebtCleared,
+    ReleaseHalted,
+    ReleaseSettled,
+    RollbackOrdered,
+    VersionMarked,
+)
 from lockgate.messages.verdicts import (
     Granted,
     RegionFailed,
@@ -97,6 +103,7 @@ _SAYS: dict[type[Payload], Callable[[Any], str]] = {
     ReleaseHalted: lambda b: f"halted in {', '.join(b.regions)}. {b.reason}",
     RollbackOrdered: _ordered,
     VersionMarked: lambda b: f"version {b.digest[7:19]} marked {b.grade}",
+    DebtCleared: _in_region,
     ReleaseSettled: lambda b: f"settled. {b.reason}",
     IncidentDetected: lambda b: f"incident in {b.environment or 'all regions'}: {b.description}",
 }
