@@ -65,15 +65,16 @@ async def test_no_region_is_unreachable_because_the_verifier_hung(whole: Whole) 
 
 
 async def test_no_region_is_unreachable_because_kafka_was_silent(whole: Whole) -> None:
-    if whole.kafka.server is None:
+    server = whole.kafka.server
+    if server is None:
         unavailable("An outside broker cannot be paused.", "leave out LOCKGATE_KAFKA and --containers.")
     story, release = await rolling(whole, "kafka-silent")
-    whole.kafka.server.pause()
+    server.pause()
     try:
-        assert psutil.Process(whole.kafka.server.pid).status() == psutil.STATUS_STOPPED
+        assert await eventually(lambda: psutil.Process(server.pid).status() == psutil.STATUS_STOPPED)
         await holds(lambda: story.digests() == story.everywhere("v2"))
         await away()
         assert story.heard(RegionDeployed) == []
     finally:
-        whole.kafka.server.resume()
+        server.resume()
     await assert_completes_without_blame(story, release)
