@@ -25,7 +25,8 @@ stages:
   - {name: watch, kind: watch, for: 2h}
 """
 COMMANDS = ("demo", "up", "watch", "publish", "replay", "run", "plan", "plan check", "plan publish", "ledger",
-            "ledger verify")  # fmt: skip
+            "ledger verify", "deadletters", "deadletters list", "deadletters show", "parked", "parked list",
+            "parked show", "parked redrive")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -6,20 +6,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from lockgate.cli import kafka as client
-from lockgate.cli.main import app
 from tests.support.commands import Command, command
+from tests.support.commands import typed as run
 from tests.support.ledgers import Bench
 from tests.support.plans import REST, plan_of, watch, wave
 from tests.support.servers import KafkaUnderTest, PostgresUnderTest
 from tests.support.whole import Whole
-
-
-async def run(*arguments: str) -> Result:
-    """A command in a thread of its own, since it has an event loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, app, arguments)
 
 
 def at(whole: Whole) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The command `lockgate` as a process, with its output as it grows, and everything that it started."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -9,8 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
+from typer.testing import CliRunner, Result
+
+from lockgate.cli.main import app
 
 LOCKGATE = (sys.executable, "-c", "from lockgate.cli.main import app; app()")
+
+
+async def typed(*arguments: str) -> Result:
+    """A command in this process, in a thread of its own, since it has an event loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, app, arguments)
 
 
 class Command:

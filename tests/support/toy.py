@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ class Tally(Row):
     handled: tuple[str, ...] = ()
 
 
+@dataclass
+class Fault:
+    """What is wrong with a core, until it is mended without a restart."""
+
+    there: bool = True
+
+    def __bool__(self) -> bool:
+        return self.there
+
+
 class BrokenCoreError(Exception):
     """The script says `boom`, and this core is one that does."""
 
@@ -85,7 +96,7 @@ def _scripted(script: str, now: datetime) -> Step:
             return Step()
 
 
-def core(*, broken: bool = False) -> Table:
+def core(*, broken: bool | Fault = False) -> Table:
     """The toy's core. A broken one raises where the script says `boom`."""
 
     def waiting(rows: Rows, given: Message[StageWaiting], now: datetime) -> Step:
@@ -126,7 +137,7 @@ def core(*, broken: bool = False) -> Table:
 
 
 def toy(
-    *, broken: bool = False, open_work: OpenWork = no_work, at_start: Mapping[str, Any] | None = None
+    *, broken: bool | Fault = False, open_work: OpenWork = no_work, at_start: Mapping[str, Any] | None = None
 ) -> Service:
     return Service(
         name="rollback",

@@ -1,7 +1,8 @@
 """Follows topics: first what was said since some time, in its order, and then what is said, until it is closed."""
 
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -11,6 +12,8 @@ from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 
 WATCHED = ("releases", "verdicts", "deployments", "rollbacks")
+T = TypeVar("T")
+
 SILENT_SECONDS = 15.0  # without an event; then Kafka is asked whether it is there at all
 
 
@@ -23,7 +26,8 @@ async def follow(
     """
     last: dict[tuple[str, str], int] = {}
     async with reading(kafka, prefix, topics) as consumer:
-        yield list(_once(await _past(kafka, prefix, consumer, since), last))
+        before = await past(kafka, consumer, since, lambda: fetched(kafka, prefix, consumer))
+        yield list(_once(sorted(before, key=moment), last))
         heard = time.monotonic()
         while True:
             if news := await fetched(kafka, prefix, consumer):
@@ -34,10 +38,10 @@ async def follow(
                 heard = time.monotonic()
 
 
-async def _past(
-    kafka: str, prefix: str, consumer: AIOKafkaConsumer, since: float | None
-) -> list[Message[Payload]]:
-    """What lies on the topics now, ordered by time over all of them."""
+async def past(
+    kafka: str, consumer: AIOKafkaConsumer, since: float | None, fetch: Callable[[], Awaitable[list[T]]]
+) -> list[T]:
+    """What `fetch` makes of all that lies on the consumer's topics now and was written in the last `since` seconds."""
     places = consumer.assignment()
     ends: dict[TopicPartition, int] = await called(kafka, consumer.end_offsets(places))
     if since is not None:
@@ -45,17 +49,17 @@ async def _past(
         found = await called(kafka, consumer.offsets_for_times(dict.fromkeys(places, at)))
         for place in places:
             consumer.seek(place, found[place].offset if found.get(place) else ends[place])
-    past: list[Message[Payload]] = []
+    found_so_far: list[T] = []
     progressed = time.monotonic()
     while await _behind(kafka, consumer, ends):
-        if news := await fetched(kafka, prefix, consumer):
-            past += news
+        if news := await fetch():
+            found_so_far += news
             progressed = time.monotonic()
         elif time.monotonic() - progressed > SILENT_SECONDS:
             raise UnreachableError(
                 f"Kafka at {kafka} stopped answering while its topics were read: try again"
             )
-    return sorted(past, key=moment)
+    return found_so_far
 
 
 async def _behind(kafka: str, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:

@@ -93,8 +93,7 @@ def cdevent(
 async def reading(kafka: str, prefix: str, topics: Iterable[str]) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of all partitions of some topics, at their beginning. UnreachableError if a topic is missing."""
     names = [prefix + topic for topic in topics]
-    async with _started(kafka, AIOKafkaConsumer(bootstrap_servers=kafka)) as anyone:
-        known: set[str] = await called(kafka, anyone.topics())
+    known = await known_topics(kafka)
     if missing := [name for name in names if name not in known]:
         raise UnreachableError(
             f"Kafka at {kafka} has no topic {', '.join(missing)}: start Lockgate's services there once, since they"
@@ -111,13 +110,26 @@ async def reading(kafka: str, prefix: str, topics: Iterable[str]) -> AsyncIterat
         yield consumer
 
 
-async def fetched(kafka: str, prefix: str, consumer: AIOKafkaConsumer) -> list[Message[Payload]]:
-    """The next events by their time, after half a second at most; what cannot be read is passed over."""
+async def known_topics(kafka: str) -> set[str]:
+    """The names of all topics, with their prefixes."""
+    async with _started(kafka, AIOKafkaConsumer(bootstrap_servers=kafka)) as anyone:
+        found: set[str] = await called(kafka, anyone.topics())
+    return found
+
+
+async def fetched_raw(kafka: str, consumer: AIOKafkaConsumer) -> list[Any]:
+    """The next records as the client gives them, after half a second at most."""
     try:
         found = await consumer.getmany(timeout_ms=500)
     except KAFKA_ERRORS as error:
         raise UnreachableError(f"reading from Kafka at {kafka} failed: {named(error)}") from None
-    messages = (message for raws in found.values() for raw in raws for message in _readable(raw, prefix))
+    return [raw for raws in found.values() for raw in raws]
+
+
+async def fetched(kafka: str, prefix: str, consumer: AIOKafkaConsumer) -> list[Message[Payload]]:
+    """The next events by their time, after half a second at most; what cannot be read is passed over."""
+    raws = await fetched_raw(kafka, consumer)
+    messages = (message for raw in raws for message in _readable(raw, prefix))
     return sorted(messages, key=moment)
 
 

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from lockgate.cli.announce import announce
+from lockgate.cli.deadletters import app as deadletters
 from lockgate.cli.demo.command import demo
 from lockgate.cli.ledger import app as ledger
+from lockgate.cli.parked import app as parked
 from lockgate.cli.plan import app as plan
 from lockgate.cli.replay import replay
 from lockgate.cli.run import SERVICES, run_service
@@ -28,6 +30,8 @@ app.command("publish")(announce)
 app.command()(replay)
 app.add_typer(plan, name="plan")
 app.add_typer(ledger, name="ledger")
+app.add_typer(deadletters, name="deadletters")
+app.add_typer(parked, name="parked")
 
 
 def _say_version(wanted: bool) -> None:

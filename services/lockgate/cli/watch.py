@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from lockgate.cli.following import follow
-from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
+from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption, seconds
 from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view.fold import View
 from lockgate.cli.view.lines import line
@@ -18,23 +18,15 @@ from lockgate.cli.view.plain import plain
 from lockgate.cli.view.tree import release_tree
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
-from lockgate.messages.values import parse_duration
 
 DRAWN_A_SECOND = 8
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(parse_duration(text))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def watch(
     application: Annotated[str | None, typer.Argument(help="Only this application.")] = None,
     since: Annotated[
         float,
-        typer.Option(parser=_seconds, metavar="DURATION", help="How far to look back, such as 2h or 7d."),
+        typer.Option(parser=seconds, metavar="DURATION", help="How far to look back, such as 2h or 7d."),
     ] = "7d",  # type: ignore[assignment]  # typer gives the text to the parser
     kafka: KafkaOption = DEFAULT_KAFKA,
     prefix: PrefixOption = DEFAULT_PREFIX,

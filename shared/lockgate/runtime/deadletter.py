@@ -1,5 +1,6 @@
 """Dead letters: what could not be read, with its original bytes, its place and a reason from a closed list."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from lockgate.messages.message import Headers
@@ -25,6 +26,7 @@ class Reason(StrEnum):
 
 
 PREFIX = "lg_"
+_THEIRS = f"{PREFIX}header_"
 
 
 def dead_letter(record: Record, reason: Reason, detail: str) -> tuple[Headers, bytes | None]:
@@ -40,9 +42,40 @@ def dead_letter(record: Record, reason: Reason, detail: str) -> tuple[Headers, b
         "offset": str(record.offset),
     }
     ours = tuple((f"{PREFIX}{name}", text.encode()) for name, text in place.items())
-    theirs = tuple(
-        (f"{PREFIX}header_{name}", value) for name, value in record.headers[:64] if value is not None
-    )
+    theirs = tuple((f"{_THEIRS}{name}", value) for name, value in record.headers[:64] if value is not None)
     if record.key is None and record.value is None:  # which no client can send
         return (*ours, (f"{PREFIX}value", b"null"), *theirs), b""
     return ours + theirs, record.value
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What a dead letter says of the record that could not be read. `place` is TOPIC/PARTITION/OFFSET."""
+
+    place: str
+    reason: str
+    detail: str
+    key: bytes | None
+    headers: Headers
+    value: bytes | None
+
+
+def original(letter: Record) -> Original:
+    """The opposite of `dead_letter`. Whatever may lie on the topic, it does not raise."""
+    ours = {name: value or b"" for name, value in reversed(letter.headers) if not name.startswith(_THEIRS)}
+
+    def said(name: str) -> str:
+        return ours.get(PREFIX + name, b"?").decode("utf-8", "replace")
+
+    return Original(
+        "/".join(said(name) for name in ("topic", "partition", "offset")),
+        said("reason"),
+        said("detail"),
+        letter.key,
+        tuple(
+            (name.removeprefix(_THEIRS), value or b"")
+            for name, value in letter.headers
+            if name.startswith(_THEIRS)
+        ),
+        None if said("value") == "null" else letter.value,
+    )

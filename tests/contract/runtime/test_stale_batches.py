@@ -1,12 +1,13 @@
 """A batch of a replica that is late is refused as a whole: one test for each thing that another was first at."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from lockgate.messages.decision import RowKey
-from lockgate.runtime.batch import Batch, Out, TimerRow, WorkRow
+from lockgate.runtime.batch import Batch, Out, ParkedRow, Redriven, TimerRow, WorkRow
 from lockgate.runtime.checks import Record
 from lockgate.runtime.store import ConflictError, Store
 from tests.support.servers import PostgresUnderTest
@@ -54,6 +55,41 @@ async def test_a_batch_that_is_in_time_is_written(store: Store) -> None:
     assert at.tzinfo is not None
     assert await store.load_keys(["shop"]) == {"shop": (2, 2)}
     assert await store.load_marks(["shop"]) == {("intake", "shop"): 2}
+
+
+async def test_an_event_that_does_not_wait_any_more(store: Store) -> None:
+    row = ParkedRow(Record(*PLACE, 4, b"shop", (), b"{}"), "intake", "shop", 4, "decide", "raised")
+    await store.apply(Batch(park={row.place: row}))
+    await store.apply(Batch(unpark={row.place: None}))
+    released = deciding("shop", 0)
+    released.unpark[row.place] = None
+    await refused(store, released, "an event does not wait any more")
+    await refused(store, Batch(repark={row.place: row}), "an event does not wait any more")
+
+
+async def test_what_waits_on_keeps_the_time_since_when(store: Store) -> None:
+    row = ParkedRow(Record(*PLACE, 4, b"shop", (), b"{}"), "intake", "shop", 4, "decide", "raised")
+    await store.apply(Batch(park={row.place: row}))
+    (before,) = (await contents(store))["parked"]
+    await store.apply(Batch(repark={row.place: replace(row, reason="undecodable", detail="newer")}))
+    (after,) = (await contents(store))["parked"]
+    assert [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]] == [
+        ("decide", "undecodable"),
+        ("raised", "newer"),
+    ]
+
+
+async def test_a_redrive_that_was_answered(store: Store) -> None:
+    await store._fetch(
+        "insert into redrives (writer, key, part, asked_by) values ('intake', 'shop', 0, 'a test')"
+    )
+    (asked,) = await store.open_redrives([0])
+    assert await store.open_redrives([1]) == []
+    await store.apply(Batch(redriven={asked.id: Redriven(1, 0)}))
+    late = deciding("shop", 0)
+    late.redriven[asked.id] = Redriven(0, 1, 4, "decide", "raised")
+    await refused(store, late, "a redrive was answered")
+    assert await store.open_redrives([0]) == []
 
 
 async def test_an_offset_that_moved(store: Store) -> None:
