@@ -1,5 +1,7 @@
 """Each event has its effect exactly once, whatever is killed, repeated or late."""
 
+import json
+
 from lockgate.messages.values import Cause
 from tests.support.eventually import eventually
 from tests.support.toy_world import World, completed, said
@@ -19,6 +21,16 @@ async def test_an_event_that_is_sent_twice_is_handled_once(world: World) -> None
     await world.send(said(1), said(2), said(1), said(2), said(3))
     await world.hears("verifier 1", "verifier 2", "verifier 3")
     assert await world.number("select sum(next) from offsets") == 5
+
+
+async def test_every_event_was_decided_in_the_journal(world: World) -> None:
+    await world.serving()
+    await world.send(said(1), said(2))
+    await world.hears("verifier 1", "verifier 2")
+    journal = [json.loads(record.value or b"") for record in await world.records("rollback.journal")]
+    recorded = [id_ for body in journal for id_ in body["events"]]
+    for answer in await world.answers():
+        assert answer.id in recorded, f"{answer.id} was decided by no record of the journal"
 
 
 async def test_an_event_waits_for_its_cause_and_then_both_are_handled_in_order(world: World) -> None:

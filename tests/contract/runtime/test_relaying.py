@@ -1,0 +1,80 @@
+"""The relay alone, on a real database, with a broker that only writes down what it is sent."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+from lockgate.runtime.batch import Batch, Out
+from lockgate.runtime.producer import Producer
+from lockgate.runtime.relay import Relay
+from lockgate.runtime.store import Store
+from tests.support.servers import PostgresUnderTest
+
+SCHEMA = "rollback"
+
+
+class Noted:
+    """A producer: what was sent, as (topic, key), in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    async def send(self, topic: str, part: int, records: Sequence[Out]) -> None:
+        assert part == 0
+        self.sent += [(topic, (record.key or b"").decode()) for record in records]
+
+    async def close(self) -> None:
+        pass
+
+
+def decided(key: str) -> Batch:
+    """A batch with one decision under a new key, of one event."""
+    batch = Batch(keys={key: (0, 1, 1)})
+    for topic in ("rollback.journal", "rollbacks"):
+        batch.out.append(Out(0, topic, key.encode(), (), b"{}"))
+    return batch
+
+
+@asynccontextmanager
+async def relays(
+    postgres: PostgresUnderTest, noted: Noted, count: int
+) -> AsyncIterator[tuple[Store, list[Relay]]]:
+    """A schema, and so many relays that have tried to take its partition 0."""
+    dsn = postgres.fresh_database()
+    store = await Store.open(dsn, SCHEMA)
+    made = [Relay(dsn, SCHEMA, cast("Producer", noted)) for _ in range(count)]
+    try:
+        for relay in made:
+            relay.own({0})
+            assert await relay.drain(5.0)
+        yield store, made
+    finally:
+        for relay in made:
+            await relay.close()
+        await store.close()
+
+
+async def test_two_relays_of_one_partition_publish_each_record_once(postgres: PostgresUnderTest) -> None:
+    noted = Noted()
+    async with relays(postgres, noted, 2) as (store, made):
+        for key in ("first", "second"):
+            await store.apply(decided(key))
+        for relay in made:
+            assert await relay.drain(5.0)
+    assert sorted(key for _, key in noted.sent) == ["first", "first", "second", "second"]
+
+
+async def test_what_was_decided_is_in_the_journal_before_it_is_said(postgres: PostgresUnderTest) -> None:
+    noted = Noted()
+    async with relays(postgres, noted, 1) as (store, [relay]):
+        batch = decided("first")
+        batch.keys["second"] = (0, 1, 1)
+        batch.out += decided("second").out
+        await store.apply(batch)
+        assert await relay.drain(5.0)
+    assert noted.sent == [
+        ("rollback.journal", "first"),
+        ("rollback.journal", "second"),
+        ("rollbacks", "first"),
+        ("rollbacks", "second"),
+    ]
