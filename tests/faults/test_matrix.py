@@ -5,7 +5,7 @@ topics, the clusters and the ledger. `.ci/run` runs all of it; otherwise a sampl
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -111,15 +111,23 @@ class Row:
         self._restarted = 0.0
 
     async def kills(
-        self, service: str, points: Sequence[Point], settings: Mapping[str, str] = NOTHING_MORE
+        self,
+        service: str,
+        points: Sequence[Point],
+        meanwhile: Callable[[], Awaitable[object]],
+        settings: Mapping[str, str] = NOTHING_MORE,
     ) -> None:
         """The service ends at each of the points, in this order; at last it is started as it was.
 
-        At each of its ends the release was still under way.
+        `meanwhile` is what happens while it is dead for the first time, so that it finds all of it later. At each
+        of its ends the release is still under way.
         """
         for point in points:
-            await self.crashes.arm(service, point, nth=NTH.get((service, point), 1), environment=settings)
+            nth = NTH.get((service, point), 1)
+            await self.crashes.arm(service, point, nth=nth, environment=settings)
             await self.crashes.dies(service, point)
+            if point is points[0]:
+                await meanwhile()
             await self.story.telling.catch_up()
             assert self.ends() == [] or service == "ledger", f"{service} ended at {point} after the release"
         await self.goes_on(service)
@@ -175,9 +183,8 @@ async def test_a_sample_of_the_matrix(row: Row) -> None:
 async def test_intake_at_each_point(row: Row) -> None:
     story = row.story
     await story.begins(preprod(**PATIENT), wave("rest", "us-east", **PATIENT), watch("5s"))
-    release = await story.announces("v2")
-    await row.kills("intake", reached("intake"))
-    await row.completes(release)
+    await row.kills("intake", reached("intake"), lambda: story.says_published("v2"))
+    await row.completes(await story.hears_queued("v2"))
 
 
 @pytest.mark.ci
@@ -185,8 +192,7 @@ async def test_intake_at_each_point(row: Row) -> None:
 async def test_the_verifier_at_each_point(row: Row) -> None:
     story = row.story
     await story.begins(pilot(**PATIENT), wave("first", PILOTED, **PATIENT), watch())
-    await story.says_published("v2")
-    await row.kills("verifier", reached("verifier"))
+    await row.kills("verifier", reached("verifier"), lambda: story.says_published("v2"))
     await row.completes(await story.hears_queued("v2"))
 
 
@@ -196,8 +202,7 @@ async def test_a_deployer_at_each_point(row: Row) -> None:
     story = row.story
     story.image("v2", start_seconds=2.0)
     await story.begins(wave("rest", *REST, **{"max-parallel": 2}, **PATIENT), watch())
-    await story.says_published("v2")
-    await row.kills("deployer-eu", reached("deployer-eu"))
+    await row.kills("deployer-eu", reached("deployer-eu"), lambda: story.says_published("v2"))
     await row.completes(await story.hears_queued("v2"))
 
 
@@ -206,8 +211,7 @@ async def test_a_deployer_at_each_point(row: Row) -> None:
 async def test_the_ledger_at_each_point(row: Row) -> None:
     story = row.story
     await story.begins(wave("rest", *REST, **{"max-parallel": 2}), watch())
-    await story.says_published("v2")
-    await row.kills("ledger", reached("ledger"))
+    await row.kills("ledger", reached("ledger"), lambda: story.says_published("v2"))
     await row.completes(await story.hears_queued("v2"))
 
 
@@ -220,8 +224,7 @@ async def test_the_coordinator_at_each_point(row: Row) -> None:
     await story.hears(WatchStarted)
     story.sandbox.put(f"faults/kubernetes/{APART}", {"mode": "error", "status": 503, "methods": ["PATCH"]})
     try:
-        await story.alarms("too slow", "us-east")
-        await row.kills("rollback", reached("rollback"), SHORT)
+        await row.kills("rollback", reached("rollback"), lambda: story.alarms("too slow", "us-east"), SHORT)
         settled = await story.hears(ReleaseSettled, release=release, within=row.left)
         assert settled.debts == (APART,)
     finally:
@@ -241,9 +244,8 @@ async def test_a_deployer_at_the_points_of_an_order(row: Row) -> None:
     await story.begins(wave("rest", *REST, **{"max-parallel": 2}), watch("120s"))
     release = await story.announces("v2")
     await story.hears(WatchStarted)
-    await story.alarms("too slow", "us-east")
-    points = (Point.DECIDED, Point.BEFORE_COMMIT, Point.AFTER_COMMIT, Point.SENT, *WORK)
-    await row.kills("deployer-eu", points)
+    points = (Point.ASSIGNED, Point.DECIDED, Point.BEFORE_COMMIT, Point.AFTER_COMMIT, Point.SENT, *WORK)
+    await row.kills("deployer-eu", points, lambda: story.alarms("too slow", "us-east"))
     closed = await story.is_taken_back(release, within=row.left)
     assert closed.outcome is ReleaseOutcome.ROLLED_BACK
     assert len(story.heard(RollbackOrdered)) == len(story.heard(RegionRolledBack)) == len(REST)

@@ -52,7 +52,10 @@ class Crashes:
         """Waits until it has ended at that point by SIGKILL. AssertionError if it did not, or ended otherwise."""
         child = self.whole.service(service)
         pid = child.pid
-        await eventually(lambda: not child.running, within=within)
+        try:
+            await eventually(lambda: not child.running, within=within)
+        except AssertionError:
+            raise AssertionError(f"{service} did not come to {point} within {within:.0f} s") from None
         assert child.exit_status == KILLED, f"{service} ended with {child.exit_status}: {child.log}"
         [at] = self._lines(pid, point, Action.KILL)
         hit = Hit(service, point, pid, at)
