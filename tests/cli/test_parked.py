@@ -174,11 +174,17 @@ async def test_a_missing_event_that_raises_when_it_comes_goes_before_those_that_
     world: World,
 ) -> None:
     fault = Fault()
-    await world.serving(toy(broken=fault))
+    first = await world.serving(toy(broken=fault))
     await world.send(said(1), said(3))
     await world.until("select count(*) from parked where reason = 'gap'", 1)
     await world.send(said(2, "boom"))
     await world.until("select count(*) from parked", 2)
+    raising = await typed("parked", "redrive", "--postgres", world.database)
+    assert "released 0, still parked 2: event 2 waits (decide)" in raising.stdout
+    await first.leave()
+    await world.serving(toy(broken=fault))
+    await world.send(said(1, key="other"))
+    await world.hears("verifier 1", key="other")
     fault.there = False
     mended = await typed("parked", "redrive", "--postgres", world.database)
     assert mended.stdout == "rollback: verifier shop: released 2, still parked 0\n"
@@ -222,13 +228,18 @@ async def test_an_outcome_that_cannot_be_written_waits_through_restarts_and_is_r
     await world.send(said(2, "timer a 60"), said(3))
     await world.until("select count(*) from parked", 2)
     await first.leave()
-    second = await world.serving()
-    await world.send(said(3, key="other"))
-    await world.hears("verifier 2", "verifier 3", key="other")
+    with capture_logs() as logs:
+        second = await world.serving()
+        await world.send(said(3, key="other"))
+        await world.hears("verifier 2", "verifier 3", key="other")
+        await world.send(said(4, key="other"))
+        await world.hears("verifier 2", "verifier 3", "verifier 4", key="other")
+    tries = [entry for entry in logs if entry["event"] == "what waited cannot be written"]
+    assert len(tries) == 1, "it is tried once at a start, and then when it is asked for"
     refused = await typed("parked", "redrive", "--postgres", world.database)
     assert "released 0, still parked 2: event 2 waits (decide): cannot be written: " in refused.stdout
-    await world.send(said(4, key="other"))
-    await world.hears("verifier 2", "verifier 3", "verifier 4", key="other")
+    await world.send(said(5, key="other"))
+    await world.hears("verifier 2", "verifier 3", "verifier 4", "verifier 5", key="other")
     assert not second.task.done(), "it takes no other events with it"
     await world.query("alter table timers drop constraint never")
     mended = await typed("parked", "redrive", "--postgres", world.database)
