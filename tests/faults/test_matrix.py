@@ -23,43 +23,15 @@ from lockgate.runtime.faults import Point
 from lockgate.runtime.service import Service, no_work
 from lockgate.verifier.service import service as verifier
 from lockgate.verifier.settings import Settings as VerifierSettings
-from tests.support.audit import audit
+from tests.support.audit import Expected, audit
+from tests.support.cells import NEVER, NTH, TIMERS, WORK, reached
 from tests.support.crashes import NOTHING_MORE, PATIENCE, Crashes
 from tests.support.plans import APART, PILOTED, REST, pilot, preprod, watch, wave
 from tests.support.story import Story
 from tests.support.whole import Whole
 
-WORK = (Point.WORK_CLAIMED, Point.WORK_DONE, Point.REPORTED)
-TIMERS = (Point.TIMER_DUE, Point.TIMER_FIRED)
-
-NEVER: Mapping[str, Mapping[Point, str]] = {
-    "intake": {
-        Point.START_TOLD: "its core is told nothing at the start",
-        **dict.fromkeys(WORK, "it only decides, and does nothing to the world"),
-        **dict.fromkeys(TIMERS, "it sets no timers"),
-    },
-    "verifier": {Point.START_TOLD: "its core is told nothing at the start"},
-    "rollback": dict.fromkeys(WORK, "it only decides, and does nothing to the world"),
-    "deployer-eu": dict.fromkeys(TIMERS, "it sets no timers: whoever commands holds the deadline"),
-    "ledger": {
-        Point.ASSIGNED: "it reads all partitions, in no group",
-        Point.START_TOLD: "it has no core",
-        Point.DECIDED: "it decides nothing",
-        Point.JOURNAL_SENT: "it has no journal",
-        Point.OFFSETS_HINTED: "its offsets are in its database alone",
-        **dict.fromkeys(WORK, "it has no work but appending"),
-        **dict.fromkeys(TIMERS, "it has no timers"),
-    },
-}
-"""The cells that cannot be reached, and why."""
-
 SHORT = {"LOCKGATE_ROLLBACK_DEADLINE": "3s", "LOCKGATE_ROLLBACK_GRACE": "1s"}
 """A coordinator that soon gives a region up, so that its timer fires."""
-
-
-def reached(service: str) -> list[Point]:
-    """The points of a row."""
-    return [point for point in Point if point not in NEVER[service]]
 
 
 def declared(service: Service) -> set[Point]:
@@ -85,18 +57,6 @@ def test_the_cells_that_are_left_out_are_those_that_the_declarations_make_imposs
         name: set(NEVER[name]) for name in services
     }
 
-
-REGIONS = 3
-"""So many pieces of work a start of deployer-eu begins with: it registers each of its regions."""
-
-NTH: Mapping[tuple[str, Point], int] = {
-    ("rollback", Point.BEFORE_COMMIT): 2,
-    ("rollback", Point.AFTER_COMMIT): 2,
-    ("deployer-eu", Point.BEFORE_COMMIT): REGIONS + 2,
-    ("deployer-eu", Point.AFTER_COMMIT): REGIONS + 2,
-    **{("deployer-eu", point): REGIONS + 1 for point in WORK},
-}
-"""Which time is meant where the first times are those of the start itself."""
 
 PATIENT = {"budget": "120s"}
 """A region may take as long as its deployer's kills do."""
@@ -148,10 +108,7 @@ class Row:
         await self.is_sound(changes=1, runs="v2")
 
     async def is_sound(self, *, changes: int, runs: str) -> None:
-        wrong = await audit(
-            self.whole, self.story, changes=dict.fromkeys(self.story.regions, changes), runs=runs
-        )
-        assert wrong == []
+        assert await audit(self.whole, Expected(self.story, changes, runs)) == []
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ sentences what is wrong; no sentence means that it holds.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from lockgate.cli.replay import replay_all
 from lockgate.messages.topics import Kind
@@ -17,24 +18,41 @@ from tests.support.written import Line, Written, written
 ENDS = ("release.completed", "release.closed")
 
 
-async def audit(whole: Whole, story: Story, *, changes: Mapping[str, int], runs: str) -> list[str]:
-    """Everything that is wrong.
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How a story is to have ended.
 
-    `changes`: region -> how often its Deployment's spec was to be changed, no more and no less, since the story
-    began. `runs` is the version that every region is to run now.
+    `changes` is how often each region's Deployment was to be changed since the story began, no more and no less;
+    `runs` the version that every region is to run now.
     """
-    found = await written(whole.local.servers.kafka, whole.prefix)
-    wrong = list(on_topics(found, story.application))
-    if (seen := story.changes()) != dict(changes):
-        wrong.append(f"the regions' Deployments were changed {seen} times, not {dict(changes)}")
-    if (runs_now := story.digests()) != story.everywhere(runs):
-        wrong.append(f"the regions run {runs_now}, not {runs}")
-    if clones := story.clones():
-        wrong.append(f"clones are left: {clones}")
+
+    story: Story
+    changes: int
+    runs: str
+
+
+async def audit(whole: Whole, *ended: Expected) -> list[str]:
+    """Everything that is wrong with these stories."""
+    wrong = [sentence for expected in ended for sentence in on_clusters(expected)]
     report = await ledger_report(whole)
     if not report.sound:
         wrong.append(f"the ledger: {report.sentence}")
-    return wrong + [sentence async for sentence in _replayed(whole, story.application)]
+    found = await written(whole.local.servers.kafka, whole.prefix)
+    wrong += [f"a dead letter: {line.value[:200]!r}" for line in found.of(Kind.DEAD)]
+    for expected in ended:
+        wrong += on_topics(found, expected.story.application)
+    return wrong + await replayed(whole, [expected.story.application for expected in ended])
+
+
+def on_clusters(expected: Expected) -> Iterator[str]:
+    """What is wrong with what the regions run, and how often it was changed."""
+    story = expected.story
+    if story.changes() != dict.fromkeys(story.regions, expected.changes):
+        yield f"{story.application}: changed {story.changes()} times, not {expected.changes} times each"
+    if story.digests() != story.everywhere(expected.runs):
+        yield f"{story.application}: the regions run {story.digests()}, not {expected.runs}"
+    if clones := story.clones():
+        yield f"{story.application}: clones are left: {clones}"
 
 
 def on_topics(found: Written, application: str) -> Iterator[str]:
@@ -44,7 +62,6 @@ def on_topics(found: Written, application: str) -> Iterator[str]:
     yield from journal_and_events(found, application)
     yield from decided_twice(found, application)
     yield from endings(found, application)
-    yield from (f"a dead letter: {line.value[:200]!r}" for line in found.of(Kind.DEAD))
 
 
 def numbering(lines: Iterable[Line], application: str, what: str) -> Iterator[str]:
@@ -113,12 +130,15 @@ def endings(found: Written, application: str) -> Iterator[str]:
             yield f"the release {release} was halted {halted} times and settled {settled} times"
 
 
-async def _replayed(whole: Whole, application: str) -> AsyncIterator[str]:
-    report = await replay_all(whole.local.servers.kafka, whole.prefix, applications=[application])
+async def replayed(whole: Whole, applications: Collection[str]) -> list[str]:
+    """Which decisions do not come out the same, to the byte."""
+    report = await replay_all(whole.local.servers.kafka, whole.prefix, applications=applications)
+    wrong = [f"replay: {finding.sentence}" for finding in report.findings.kept]
     if not report.equal == report.decisions > 0 or report.pending:
-        yield f"{report.equal} of {report.decisions} decisions replay equal, {report.pending} have unsent events"
-    for finding in report.findings.kept:
-        yield f"replay: {finding.sentence}"
+        wrong.append(
+            f"replay: {report.equal} of {report.decisions} decisions are equal, {report.pending} have unsent events"
+        )
+    return wrong
 
 
 def _first_of_each(lines: Iterable[Line], application: str) -> Iterator[Line]:

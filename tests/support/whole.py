@@ -5,6 +5,7 @@ import json
 import secrets
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -93,9 +94,9 @@ def cdevent(kind: str, subject: str, content: Mapping[str, Any]) -> dict[str, An
     }
 
 
-@pytest.fixture(scope="session")
-async def started_whole(kafka: KafkaUnderTest, postgres: PostgresUnderTest) -> AsyncIterator[Whole]:
-    servers = Servers(kafka.bootstrap, postgres.fresh_database())
+@asynccontextmanager
+async def opened(kafka: KafkaUnderTest | None, servers: Servers | None = None) -> AsyncIterator[Whole]:
+    """The whole system, started and stopped; without servers on embedded ones of its own."""
     shape = Shape(
         DEPLOYERS,
         sandbox={"scrape_seconds": 0.5, "rate": 0},
@@ -109,15 +110,22 @@ async def started_whole(kafka: KafkaUnderTest, postgres: PostgresUnderTest) -> A
     local = LocalSystem(shape, servers=servers)
     await asyncio.to_thread(local.start)
     try:
-        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
+        bootstrap = local.servers.kafka
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
         await producer.start()
-        async with Telling(kafka.bootstrap, shape.prefix) as telling:
+        async with Telling(bootstrap, shape.prefix) as telling:
             for region in shape.regions:
                 await telling.first(partial(_accepts, region), 30.0)
-            yield Whole(local, telling, producer, kafka)
+            yield Whole(local, telling, producer, kafka or KafkaUnderTest(bootstrap, local.kafka))
         await producer.stop()
     finally:
         await asyncio.to_thread(local.stop)
+
+
+@pytest.fixture(scope="session")
+async def started_whole(kafka: KafkaUnderTest, postgres: PostgresUnderTest) -> AsyncIterator[Whole]:
+    async with opened(kafka, Servers(kafka.bootstrap, postgres.fresh_database())) as whole:
+        yield whole
 
 
 def _accepts(region: str, told: Told) -> bool:
