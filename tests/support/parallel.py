@@ -15,7 +15,7 @@ _FIRST = ("faults", "flow", "cli", "simulation", "contract", "embedded", "sandbo
 """Folders in the order in which they are dealt; the others follow."""
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     root = config.rootpath / "tests"
     folders = {item: item.path.relative_to(root).parts[0] for item in items if item.path.is_relative_to(root)}

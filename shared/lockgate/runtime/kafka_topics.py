@@ -10,7 +10,12 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    InvalidReplicationFactorError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from lockgate.messages.topics import Topic
 from lockgate.runtime.settings import RuntimeSettings
@@ -23,7 +28,10 @@ class TopicError(Exception):
 
 
 async def ensure_topics(settings: RuntimeSettings, topics: Iterable[Topic]) -> None:
-    """Makes sure that the topics are there and right. TopicError if they are not; Kafka's errors if it is away."""
+    """Makes sure that the topics are there and right. TopicError if they are not.
+
+    Kafka's errors if it is away, or not yet able to hold them: then it is worth another try.
+    """
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.kafka, request_timeout_ms=int(ADMIN_SECONDS * 1000)
     )
@@ -62,6 +70,8 @@ async def _create(admin: AIOKafkaAdminClient, settings: RuntimeSettings, topics:
     response = await admin.create_topics(new)
     for name, code, *rest in response.topic_errors:
         error = for_code(code)
+        if error is InvalidReplicationFactorError:  # also while brokers are starting, or too busy to be heard
+            raise error(f"{name} needs {settings.replication} brokers at work, and there are fewer: {rest}")
         if code and error is not TopicAlreadyExistsError:
             raise TopicError(f"the topic {name} could not be created: {error.__name__} {rest}")
 
@@ -91,7 +101,7 @@ async def _described(admin: AIOKafkaAdminClient, names: dict[str, Topic]) -> lis
             return described
         await asyncio.sleep(0.1)
     missing = [t["topic"] for t in described if t["error_code"] != 0]
-    raise TopicError(f"the broker does not know these topics: {missing}. Check that they were not deleted")
+    raise UnknownTopicOrPartitionError(f"the broker does not know them yet, or they were deleted: {missing}")
 
 
 async def _check_configs(admin: AIOKafkaAdminClient, names: dict[str, Topic]) -> None:
