@@ -5,7 +5,7 @@ topics, the clusters and the ledger. `.ci/run` runs all of it; otherwise a sampl
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from lockgate.verifier.settings import Settings as VerifierSettings
 from tests.support.audit import Expected, audit
 from tests.support.cells import NEVER, NTH, TIMERS, WORK, reached
 from tests.support.crashes import NOTHING_MORE, PATIENCE, Crashes
-from tests.support.plans import APART, PILOTED, REST, pilot, preprod, watch, wave
+from tests.support.plans import PILOTED, REST, pilot, preprod, watch, wave
 from tests.support.story import Story
 from tests.support.whole import Whole
 
@@ -112,8 +112,10 @@ class Row:
 
 
 @pytest.fixture
-def row(whole: Whole, tmp_path: Path) -> Row:
-    return Row(whole, whole.story("killed-at"), tmp_path / "faults")
+async def row(whole: Whole, tmp_path: Path) -> AsyncIterator[Row]:
+    made = Row(whole, whole.story("killed-at"), tmp_path / "faults")
+    yield made
+    await made.crashes.disarm()
 
 
 async def test_a_sample_of_the_matrix(row: Row) -> None:
@@ -175,20 +177,21 @@ async def test_the_ledger_at_each_point(row: Row) -> None:
 @pytest.mark.ci
 @pytest.mark.timeout(400)
 async def test_the_coordinator_at_each_point(row: Row) -> None:
-    story = row.story
-    await story.begins(wave("rest", "us-east", APART, **{"max-parallel": 2}, budget="10s"), watch("120s"))
+    story, whole = row.story, row.whole
+    await story.begins(wave("rest", *REST, **{"max-parallel": 2}, budget="10s"), watch("120s"))
     release = await story.announces("v2")
     await story.hears(WatchStarted)
-    story.sandbox.put(f"faults/kubernetes/{APART}", {"mode": "error", "status": 503, "methods": ["PATCH"]})
-    try:
-        await row.kills("rollback", reached("rollback"), lambda: story.alarms("too slow", "us-east"), SHORT)
-        settled = await story.hears(ReleaseSettled, release=release, within=row.left)
-        assert settled.debts == (APART,)
-    finally:
-        story.sandbox.delete(f"faults/kubernetes/{APART}")
+
+    async def fails_where_a_deployer_is_away() -> None:
+        await whole.kill("deployer-world")
+        await story.alarms("too slow", "us-east")
+
+    await row.kills("rollback", reached("rollback"), fails_where_a_deployer_is_away, SHORT)
     closed = await story.is_taken_back(release, within=row.left)
-    await story.hears(DebtCleared, region=APART, within=row.left)
     assert closed.outcome is ReleaseOutcome.ROLLED_BACK
+    assert [settled.debts for settled in story.heard(ReleaseSettled)] == [("us-east",)]
+    await row.goes_on("deployer-world")
+    await story.hears(DebtCleared, region="us-east", within=row.left)
     assert len(story.heard(VersionMarked)) == 1
     await row.is_sound(changes=2, runs="v1")
 

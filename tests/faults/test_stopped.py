@@ -42,6 +42,6 @@ async def test_what_hung_and_wakes_does_nothing_twice(
         assert whole.service(service).running, "it woke and ended"
         assert await audit(whole, Expected(story, changes=2, runs="v3")) == []
     finally:
-        whole.service(service).resume()
+        await crashes.disarm()
         beside.stop()
         del whole.local.children[beside.name]

@@ -115,14 +115,16 @@ async def _several(whole: Whole, log: Path, chunk: Iterable[Run], figures: Figur
     for run in chunk:
         began = time.monotonic()
         text = " + ".join(map(str, run.cells))
+        crashes = Crashes(whole, log)
         try:
-            expected, counts = await _one(whole, Crashes(whole, log), run, figures)
+            expected, counts = await _one(whole, crashes, run, figures)
             ended.append(expected)
         except (AssertionError, TimeoutError) as error:
             figures.violations.append(f"{text}: {error}"[:2000])
             counts = True
         figures.runs += counts
         figures.void += not counts
+        await crashes.disarm()
         await whole.mend()
         said = "" if counts else " (void: not both points were reached)"
         sys.stdout.write(f"{figures.runs}/{of} {text}{said}: {time.monotonic() - began:.1f} s\n")

@@ -33,6 +33,7 @@ class Crashes:
     whole: Whole
     log: Path
     hits: list[Hit] = field(default_factory=list)
+    armed: set[str] = field(default_factory=set)
 
     async def arm(
         self,
@@ -47,6 +48,7 @@ class Crashes:
         await asyncio.to_thread(child.stop)
         fault = {"LOCKGATE_FAULT": f"{point}:{action}:{nth}", "LOCKGATE_FAULT_LOG": str(self.log)}
         child.start({**fault, **environment})
+        self.armed.add(service)
 
     async def dies(self, service: str, point: Point, within: float = PATIENCE) -> Hit:
         """Waits until it has ended at that point by SIGKILL. AssertionError if it did not, or ended otherwise."""
@@ -74,9 +76,17 @@ class Crashes:
 
     async def runs(self, service: str) -> float:
         """Starts it without a fault; returns when (seconds of the machine's monotonic clock)."""
+        self.armed.discard(service)
         began = time.monotonic()
         await self.whole.restart(service)
         return began
+
+    async def disarm(self) -> None:
+        """What a failed test left armed or dead runs again without a fault, so that it ends in no other test."""
+        for service in sorted(self.armed):
+            self.whole.service(service).resume()
+            await asyncio.to_thread(self.whole.service(service).stop)
+            await self.runs(service)
 
     def _lines(self, pid: int, point: Point, action: Action) -> list[float]:
         """When this very process wrote that it was about to act, there and so."""
