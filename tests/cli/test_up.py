@@ -24,6 +24,8 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
     state, kept = tmp_path / "state", tmp_path / "state" / "regions.json"
     with command("up", "--state", str(state), "--digest", digest_of(7)) as up:
         up.until_said(READY)
+        # It stays in pre-production: no region changes while the test looks, however slow the machine is.
+        ask("PUT", f"{_sandbox(up)}/images/{digest_of(2)}", {"never_ready": True})
         asyncio.run(_release_v2(_kafka(up)))
         family = [*up.family(), *_ledger_comes_back(up)]
         waited_for(lambda: digest_of(7) in kept.read_text(), 10.0, kept.read_text)
