@@ -31,6 +31,9 @@ PATIENT = {"budget": "120s"}
 LATER = (0, 0, 0, 1, 2)
 """So many times more than the first is a point passed before it acts: mostly none."""
 
+ONCE = {Point.ASSIGNED, Point.RESTORED, Point.START_TOLD, Point.LANE_TAKEN, *TIMERS, *WORK}
+"""Points that a release comes to no second time after a start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -94,7 +97,8 @@ def _cell(chance: random.Random, service: str, *, bad: bool) -> Cell:
     if bad and service == "verifier":
         never |= set(WORK)  # the pilot was measured before
     point = chance.choice([point for point in reached(service) if point not in never])
-    return Cell(service, point, NTH.get((service, point), 1) + chance.choice(LATER))
+    later = 0 if point in ONCE else chance.choice(LATER)
+    return Cell(service, point, NTH.get((service, point), 1) + later)
 
 
 async def qualify(runs: int, seed: int) -> dict[str, Any]:
