@@ -28,6 +28,7 @@ log = structlog.get_logger()
 POLL_SECONDS = 0.2  # how soon another replica's commit is noticed without being told
 READ_AT_ONCE = 500
 PRUNE_SECONDS = 1.0
+COMMAND_SECONDS = 10.0
 _FIRST = frozenset(t.name for t in (*JOURNALS.values(), *DEAD_LETTERS.values()))
 
 
@@ -46,6 +47,7 @@ class Relay:
 
     def __init__(self, dsn: str, schema: str, producer: Producer, *, silent_seconds: float = 10.0) -> None:
         self._silent_ms = str(int(silent_seconds * 1000))
+        self._busy_ms = int(max(silent_seconds, COMMAND_SECONDS) * 1000)
         self._dsn = dsn
         self._schema = schema
         self._producer = producer
@@ -218,8 +220,11 @@ class Relay:
                 "idle_session_timeout": self._silent_ms,
             }
             self._connection = await asyncpg.connect(
-                self._dsn, timeout=5.0, command_timeout=10.0, server_settings=settings
+                self._dsn, timeout=5.0, command_timeout=COMMAND_SECONDS, server_settings=settings
             )
+            # A process that hangs between preparing a statement and executing it is not idle, but in a transaction.
+            if self._connection.get_server_version().major >= 17:
+                await self._connection.execute(f"set transaction_timeout = {self._busy_ms}")
         return self._connection
 
     async def _let_go(self) -> None:

@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
+import pytest
+
 from lockgate.runtime.batch import Batch, Out
 from lockgate.runtime.producer import Producer
 from lockgate.runtime.relay import Relay
 from lockgate.runtime.store import Store
+from tests.support.eventually import eventually
 from tests.support.servers import PostgresUnderTest
 
 SCHEMA = "rollback"
@@ -37,12 +40,12 @@ def decided(key: str) -> Batch:
 
 @asynccontextmanager
 async def relays(
-    postgres: PostgresUnderTest, noted: Noted, count: int
+    postgres: PostgresUnderTest, noted: Noted, count: int, *, silent_seconds: float = 10.0
 ) -> AsyncIterator[tuple[Store, list[Relay]]]:
     """A schema, and so many relays that have tried to take its partition 0."""
     dsn = postgres.fresh_database()
     store = await Store.open(dsn, SCHEMA)
-    made = [Relay(dsn, SCHEMA, cast("Producer", noted)) for _ in range(count)]
+    made = [Relay(dsn, SCHEMA, cast("Producer", noted), silent_seconds=silent_seconds) for _ in range(count)]
     try:
         for relay in made:
             relay.own({0})
@@ -78,3 +81,20 @@ async def test_what_was_decided_is_in_the_journal_before_it_is_said(postgres: Po
         ("rollbacks", "first"),
         ("rollbacks", "second"),
     ]
+
+
+async def test_a_relay_that_hangs_between_two_messages_to_the_database_loses_its_partition(
+    postgres: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockgate.runtime.relay.COMMAND_SECONDS", 1.0)
+    noted = Noted()
+    async with relays(postgres, noted, 2, silent_seconds=1.0) as (store, [hung, other]):
+        assert hung._connection is not None
+        await hung._connection.prepare("select $1::int")  # and it never says what comes next
+        await store.apply(decided("first"))
+
+        async def published() -> bool:
+            return await other.drain(5.0) and bool(noted.sent)
+
+        await eventually(published)
+    assert noted.sent == [("rollback.journal", "first"), ("rollbacks", "first")]
