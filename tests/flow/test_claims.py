@@ -10,6 +10,7 @@ from lockgate.messages.message import Message, encode, event_id
 from lockgate.messages.releases import RegionRefused
 from lockgate.messages.verdicts import Granted, StagePassed
 from tests.support.plans import CONTESTED, RIVAL, watch, wave
+from tests.support.story import PATIENCE
 from tests.support.telling import Told
 from tests.support.whole import Whole
 
@@ -21,7 +22,7 @@ async def refusal(started_whole: Whole) -> AsyncIterator[RegionRefused]:
     child.start()
     try:
         await asyncio.to_thread(child.wait_ready)
-        told = await started_whole.telling.first(lambda told: isinstance(told.body, RegionRefused), 30.0)
+        told = await started_whole.telling.first(lambda told: isinstance(told.body, RegionRefused), PATIENCE)
         assert isinstance(told.body, RegionRefused)
         yield told.body
     finally:
@@ -64,7 +65,7 @@ async def test_what_the_second_says_of_the_region_moves_nothing(whole: Whole, re
         artifact=grant.artifact,
     )
     await _says(whole, forged)
-    await whole.telling.first(lambda told: told.body == forged, 30.0)
+    await whole.telling.first(lambda told: told.body == forged, PATIENCE)
     assert story.heard(RegionDeployed) == [forged]
     await story.completes(release)
     [passed] = _whole_records(whole, StagePassed, story.application, "rest")

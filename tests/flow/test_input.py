@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.releases import ArtifactRefused, PlanRefused, ReleaseQueued
 from tests.support.plans import REST, pilot, plan_of, watch, wave
+from tests.support.story import PATIENCE
 from tests.support.telling import Told
 from tests.support.whole import Whole, cdevent
 
@@ -69,7 +70,7 @@ async def test_an_event_that_is_sent_twice_starts_one_release(whole: Whole) -> N
 async def test_a_bad_plan_is_answered_with_every_problem(whole: Whole) -> None:
     story = whole.story("bad-plan")
     await story.publishes(plan_of(story.application, pilot(regions=["atlantis"]), wave("rest", *REST)))
-    told = await whole.telling.first(lambda told: _refuses_plan(told, story.application), 30.0)
+    told = await whole.telling.first(lambda told: _refuses_plan(told, story.application), PATIENCE)
     assert isinstance(told.body, PlanRefused)
     problems = "\n".join(told.body.problems)
     assert "watch" in problems
@@ -81,7 +82,7 @@ async def test_every_official_sample_on_the_inlet_is_answered_with_a_sentence(wh
     events = [json.loads(sample.read_bytes()) for sample in SAMPLES]
     await written(whole, *((sample.read_bytes(), {}) for sample in SAMPLES))
     for event in events:
-        told = await whole.telling.first(partial(_answers_sample, event), 30.0)
+        told = await whole.telling.first(partial(_answers_sample, event), PATIENCE)
         assert isinstance(told.body, ArtifactRefused)
         assert len(told.body.reason.split()) > 5, told.body.reason
 

@@ -20,7 +20,7 @@ def preprod(**changes: Any) -> Stage:
         "name": "preprod",
         "kind": "preprod",
         "regions": [PREPROD],
-        "budget": "30s",
+        "budget": "90s",
         "requests": [{"get": "/healthz"}, {"post": "/pay", "json": {"amount": 1}}],
     } | changes
 
@@ -31,13 +31,13 @@ def pilot(verify: str = "4s", **changes: Any) -> Stage:
         "kind": "pilot",
         "regions": [PILOTED],
         "share": "50%",
-        "budget": "30s",
+        "budget": "90s",
         "after": {"verify": verify},
     } | changes
 
 
 def wave(name: str, *regions: str, **changes: Any) -> Stage:
-    return {"name": name, "kind": "wave", "regions": list(regions), "budget": "30s"} | changes
+    return {"name": name, "kind": "wave", "regions": list(regions), "budget": "90s"} | changes
 
 
 def watch(seconds: str = "1s") -> Stage:
