@@ -130,8 +130,11 @@ async def _several(whole: Whole, log: Path, chunk: Iterable[Run], figures: Figur
         figures.void += not counts
         await crashes.disarm()
         await whole.mend()
-        said = "" if counts else " (void: not both points were reached)"
-        sys.stdout.write(f"{figures.runs}/{of} {text}{said}: {time.monotonic() - began:.1f} s\n")
+        said = f"settled in {figures.settled[-1]:.1f} s" if counts and figures.settled else "void"
+        kind = "bad" if run.bad else "good"
+        sys.stdout.write(
+            f"{figures.runs}/{of} {kind}, {text}: {said}, {time.monotonic() - began:.1f} s in all\n"
+        )
         sys.stdout.flush()
     figures.violations += await audit(whole, *ended)
 
