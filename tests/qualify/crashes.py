@@ -97,7 +97,7 @@ def _cell(chance: random.Random, service: str, *, bad: bool) -> Cell:
     if bad and service == "verifier":
         never |= set(WORK)  # the pilot was measured before
     point = chance.choice([point for point in reached(service) if point not in never])
-    later = 0 if point in ONCE else chance.choice(LATER)
+    later = 0 if point in ONCE or service == "ledger" else chance.choice(LATER)
     return Cell(service, point, NTH.get((service, point), 1) + later)
 
 
