@@ -15,15 +15,11 @@ from lockgate.runtime.deciding import Deciding
 from lockgate.runtime.handling import Handling
 from lockgate.runtime.relay import Relay
 from lockgate.runtime.store import Store
-from lockgate.runtime.timers import Timers
-from lockgate.runtime.workers import Workers
 from tests.contract.runtime import test_effect_once as effects
 from tests.contract.runtime import test_hostile_records as hostile
 from tests.contract.runtime import test_parking as waiting
 from tests.contract.runtime import test_relaying as relaying
 from tests.contract.runtime import test_stale_batches as stale
-from tests.contract.runtime import test_timers_fire as timers
-from tests.contract.runtime import test_work_runs as work
 from tests.support import toy_world
 from tests.support.eventually import eventually
 from tests.support.mutation import changed, without
@@ -79,27 +75,6 @@ async def test_noticing_a_gap(world: World, soon: None, monkeypatch: pytest.Monk
     monkeypatch.setattr(handling, "hold", parking.hold)
     check = waiting.test_a_missing_event_holds_those_behind_it_until_it_comes(world)
     await fails(check, "reason = 'gap'\", 0")
-
-
-async def test_reading_on_before_a_timer_fires(
-    world: World, soon: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = ("await self._progress.read_up_to(ends, READ_SECONDS)", "pass")
-    read = (" and self._progress.caught_up(asked.ends)", "")
-    without(monkeypatch, Timers, "_round", asked, read)
-    monkeypatch.setattr("lockgate.runtime.reader.MAX_RECORDS", 1)  # so that reading takes its time
-    check = timers.test_a_timer_that_fell_due_in_an_outage_waits_for_the_backlog_and_heeds_it(world)
-    await fails(check, "'timer a'")
-
-
-async def test_catching_up_before_work_begins(
-    world: World, soon: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = ("await self._progress.read_up_to(ends, READ_SECONDS)", "True")
-    read = (" and self._progress.caught_up(ends)", "")
-    without(monkeypatch, Workers, "_catch_up", asked, read)
-    check = work.test_work_is_not_begun_before_the_backlog_that_cancels_it_is_read(world, monkeypatch)
-    await fails(check, "'stopped'")
 
 
 async def test_the_order_of_the_relay(world: World, soon: None, monkeypatch: pytest.MonkeyPatch) -> None:
