@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= 3
+JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -24,7 +24,7 @@ demo: setup ## Watch a release go through regions, with everything in one proces
 up: setup ## Run the whole system on this machine
 	@$(BIN)/lockgate up $(ARGS)
 
-test: setup ## Run the tests, JOBS at a time (3: most of them wait for servers); the long ones too with ARGS="-m 'ci or not ci'"
+test: setup ## Run the tests, JOBS at a time (2: most of them wait for servers); the long ones too with ARGS="-m 'ci or not ci'"
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Check style, types and layers
