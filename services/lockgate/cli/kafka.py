@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from lockgate.cli.view.order import moment
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.runtime.bounded import close
 from lockgate.runtime.checks import Record
 from lockgate.runtime.reading import Readable, read
 
@@ -65,7 +66,8 @@ async def publish(kafka: str, prefix: str, topic: str, event: Mapping[str, Any])
             prefix + topic, json.dumps(event).encode(), headers=[(k, v.encode()) for k, v in headers.items()]
         )
         try:
-            await asyncio.wait_for(sent, CALL_SECONDS)
+            async with asyncio.timeout(CALL_SECONDS):
+                await sent
         except KAFKA_ERRORS as error:
             raise UnreachableError(
                 f"the topic {prefix + topic} on {kafka} did not take the event ({named(error)}): see that"
@@ -136,7 +138,8 @@ async def fetched(kafka: str, prefix: str, consumer: AIOKafkaConsumer) -> list[M
 async def called(kafka: str, call: Awaitable[T]) -> T:
     """The answer to a call. UnreachableError if it fails, or takes longer than CALL_SECONDS."""
     try:
-        return await asyncio.wait_for(call, CALL_SECONDS)
+        async with asyncio.timeout(CALL_SECONDS):
+            return await call
     except KAFKA_ERRORS as error:
         raise UnreachableError(
             f"no Kafka broker answers at {kafka} ({named(error)}): start one with `lockgate up`, or name yours"
@@ -152,8 +155,7 @@ async def _started(kafka: str, client: T) -> AsyncIterator[T]:
         await called(kafka, some.start())
         yield client
     finally:
-        with contextlib.suppress(*KAFKA_ERRORS):
-            await asyncio.wait_for(some.stop(), CALL_SECONDS)
+        await close(some.stop(), CALL_SECONDS)
 
 
 def _readable(raw: Any, prefix: str) -> Iterator[Message[Payload]]:

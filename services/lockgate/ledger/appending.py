@@ -20,6 +20,7 @@ from lockgate.ledger.settings import Settings
 from lockgate.ledger.signing import Signer
 from lockgate.ledger.store import HeadMovedError, SignedHead, State, Store
 from lockgate.runtime.backoff import Backoff
+from lockgate.runtime.bounded import end
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.producer import PRODUCER_ERRORS, Producer
 
@@ -81,7 +82,8 @@ class Ledger:
         store = await Store.lead(self._settings.ledger_postgres)
         if store is None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), STANDBY_SECONDS)
+                async with asyncio.timeout(STANDBY_SECONDS):
+                    await stop.wait()
             return
         try:
             reach(Point.LANE_TAKEN)
@@ -238,6 +240,4 @@ async def _stopped_within(stop: asyncio.Event, backoff: Backoff) -> None:
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+        await end(waits)

@@ -16,6 +16,7 @@ from lockgate.ledger.chain import Record, encode_headers
 from lockgate.ledger.store import Partition
 from lockgate.messages.topics import CHECKPOINTS, TOPICS
 from lockgate.runtime import header_names
+from lockgate.runtime.bounded import close
 
 CALL_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 5.0
@@ -72,18 +73,10 @@ async def start(reader: AIOKafkaConsumer) -> None:
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
-    """Closes a client within a bound, whatever it says.
-
-    In a task of its own: with the broker away aiokafka's closing raises CancelledError, which here would look as if
-    the ledger itself were cancelled, and end it without a word (seen).
-    """
+    """Closes a client within a bound, whatever it says."""
     ending = client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop()
-    closing = asyncio.create_task(ending)
-    _, late = await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
-    for task in late:
-        task.cancel()
-    if not late and not closing.cancelled() and (error := closing.exception()) is not None:
-        log.info("a client did not close well", error=repr(error))
+    if trouble := await close(ending, CLOSE_SECONDS):
+        log.info("a client did not close well", trouble=trouble)
 
 
 def as_record(raw: Any, prefix: str) -> Record:

@@ -34,7 +34,7 @@ def _train(target: Path) -> None:
         flags = (f"-XX:AOTCacheOutput={target}",)
         broker = Kafka(Path(scratch) / "kafka", extra_flags=flags).start(timeout=120)
         try:
-            wait_for(asyncio.wait_for(_exercise(broker.bootstrap), _DAY))
+            wait_for(_exercise(broker.bootstrap))
         finally:
             broker.stop(timeout=_DUMP)
         if not target.exists():
@@ -45,13 +45,22 @@ def _train(target: Path) -> None:
 
 async def _exercise(bootstrap: str) -> None:
     """A client's usual day: a topic, an idempotent producer, a consumer group."""
+    async with asyncio.timeout(_DAY):
+        await _create(bootstrap)
+        await _produce(AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True))
+        await _consume(bootstrap)
+
+
+async def _create(bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         await admin.create_topics([NewTopic("training", num_partitions=2, replication_factor=1)])
     finally:
         await admin.close()
-    await _produce(AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True))
+
+
+async def _consume(bootstrap: str) -> None:
     consumer = AIOKafkaConsumer(
         "training",
         bootstrap_servers=bootstrap,

@@ -6,7 +6,6 @@ next send makes a new one. What was sent twice because of it is dropped by the r
 """
 
 import asyncio
-import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from lockgate.runtime.batch import Out
+from lockgate.runtime.bounded import close
 
 SEND_SECONDS = 10.0
 STOP_SECONDS = 2.0
@@ -83,11 +83,8 @@ class Producer:
 
 async def _stop(producer: AIOKafkaProducer) -> None:
     """Stops it in order, or its client alone: flushing hangs while the broker is away."""
-    with contextlib.suppress(*PRODUCER_ERRORS):
-        try:
-            await asyncio.wait_for(producer.stop(), STOP_SECONDS)
-        except TimeoutError:
-            await asyncio.wait_for(producer.client.close(), STOP_SECONDS)
+    if await close(producer.stop(), STOP_SECONDS):
+        await close(producer.client.close(), STOP_SECONDS)
 
 
 def _joined(records: Sequence[Out]) -> Iterator[list[Out]]:

@@ -219,14 +219,16 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             for topic in self._topics
             for part in parts
         }
-        found = await asyncio.wait_for(self.consumer.end_offsets(list(wanted)), ANSWER_SECONDS)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            found = await self.consumer.end_offsets(list(wanted))
         return {wanted[tp]: end for tp, end in found.items()}
 
     async def _hint(self) -> None:
         if not self.stale and self._engine.next:
             places = {TopicPartition(self._prefix + t, p): n for (t, p), n in self._engine.next.items()}
             try:
-                await asyncio.wait_for(self.consumer.commit(places), ANSWER_SECONDS)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self.consumer.commit(places)
                 reach(Point.OFFSETS_HINTED)
             except KAFKA_ERRORS as error:
                 log.debug("the offset hint was not committed", error=repr(error))

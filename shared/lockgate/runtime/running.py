@@ -14,6 +14,7 @@ from lockgate.messages.topics import DEAD_LETTERS, JOURNALS
 from lockgate.messages.values import EVERY
 from lockgate.runtime import faults, logs
 from lockgate.runtime.backoff import Backoff
+from lockgate.runtime.bounded import end
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.engine import Committed, Engine, Wiring
 from lockgate.runtime.health import HealthServer
@@ -188,9 +189,7 @@ async def patiently(what: str, action: Callable[[], Awaitable[T]], stop: asyncio
         await asyncio.wait({trying, stopping}, return_when=asyncio.FIRST_COMPLETED)
         return trying.result() if trying.done() else None
     finally:
-        for task in (trying, stopping):
-            task.cancel()
-        await asyncio.gather(trying, stopping, return_exceptions=True)
+        await end({trying, stopping})
 
 
 async def _again_and_again(what: str, action: Callable[[], Awaitable[T]]) -> T:
@@ -210,12 +209,10 @@ async def _until(stop: asyncio.Event, loops: list[Coroutine[Any, Any, None]]) ->
     try:
         await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (*tasks, stopping):
-            task.cancel()
-        results = await asyncio.gather(*tasks, stopping, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+        await end({*tasks, stopping})
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()):
+            raise error
 
 
 async def _housekeep(store: Store) -> None:

@@ -4,8 +4,6 @@ FastStream's broker makes and owns the consumer; the records are taken from it r
 hostile headers and its batches wait when they need not (docs/decisions/0002). Talks to Kafka.
 """
 
-import asyncio
-import contextlib
 from typing import Any
 
 import structlog
@@ -16,6 +14,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from lockgate.runtime import header_names
+from lockgate.runtime.bounded import close
 from lockgate.runtime.settings import RuntimeSettings
 
 log = structlog.get_logger()
@@ -74,10 +73,8 @@ class Subscription:
     async def stop(self, seconds: float) -> None:
         """Leaves the group, or ends without: leaving hangs while the broker is away."""
         consumer = self.consumer
-        try:
-            await asyncio.wait_for(self._broker.stop(), seconds)
-        except KAFKA_ERRORS as error:
-            log.warning("the consumer did not leave its group in time", error=repr(error))
+        if trouble := await close(self._broker.stop(), seconds):
+            log.warning("the consumer did not leave its group", trouble=trouble)
             if consumer is not None:
                 await _abandon(consumer)
 
@@ -86,5 +83,4 @@ async def _abandon(consumer: Any) -> None:
     """Ends the tasks of a consumer whose broker does not answer."""
     for part in (consumer._fetcher, consumer._client):  # noqa: SLF001  # aiokafka has no way to stop without an answer
         if part is not None:
-            with contextlib.suppress(*KAFKA_ERRORS):
-                await asyncio.wait_for(part.close(), 1.0)
+            await close(part.close(), 1.0)

@@ -28,6 +28,7 @@ from lockgate.cli.local.system import LocalSystem
 from lockgate.cli.plan import published
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import PlanAccepted, RegionAccepted, ReleaseQueued
+from lockgate.runtime.bounded import end
 
 SCENE_SECONDS = 90.0
 
@@ -137,6 +138,4 @@ async def until_first_ends(*works: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
