@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     for name in names:
         for figure in BENCHES[name](profile=profile):
             if profile:  # which slows it down: such a figure is not kept
-                sys.stdout.write(f"{figure}\n")
+                sys.stdout.write(f"{figure.sentence}\n")
             else:
                 write(figure)
     return 0
