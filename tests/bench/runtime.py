@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 import asyncpg
-import psutil
+import psutil  # type: ignore[import-untyped]  # psutil ships no types
 import uvloop
 
 from lockgate.messages.message import encode

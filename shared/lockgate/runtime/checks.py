@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from lockgate.messages.message import UnreadableError
 
@@ -18,7 +18,24 @@ MAX_HEADERS = 64
 MAX_HEADER_BYTES = 16 * 1024
 MAX_INTEGER = 2**63  # beyond it neither the database nor a consumer in another language reads the same number
 
+_USUAL = frozenset(
+    {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "content-type"}
+)
+"""Header names of our own events, which are known to be plain."""
+
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+
+
+class Unread(bytes):
+    """A whole batch as it lies on a topic, in place of the value of a record in it that cannot be had."""
+
+    why: str
+
+    @classmethod
+    def because(cls, why: str, batch: bytes) -> Self:
+        unread = cls(batch)
+        unread.why = why
+        return unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +54,25 @@ def checked_headers(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str,
     """The headers by lower-case name. UnreadableError for too many, too large, doubled or malformed ones."""
     if len(headers) > MAX_HEADERS:
         raise UnreadableError("headers", f"{len(headers)} headers; at most {MAX_HEADERS} are read")
-    if sum(len(name) + len(value or b"") for name, value in headers) > MAX_HEADER_BYTES:
-        raise UnreadableError("headers", f"the headers are larger than {MAX_HEADER_BYTES} bytes")
+    size = 0
     found: dict[str, bytes] = {}
     for name, value in headers:
-        lower = name.lower()
-        if "\\" in name or not (name.isascii() and name.isprintable()):
-            raise UnreadableError("headers", f"the header name {name[:100]!r} is not plain ASCII")
+        size += len(name) + (len(value) if value else 0)
+        if size > MAX_HEADER_BYTES:
+            raise UnreadableError("headers", f"the headers are larger than {MAX_HEADER_BYTES} bytes")
+        lower = name if name in _USUAL else _lower(name)
         if lower in found:
             raise UnreadableError("headers", f"the header {lower[:100]!r} is there twice")
         if value is None or not _is_text(value):
             raise UnreadableError("headers", f"the header {lower[:100]!r} is null or not UTF-8 text")
         found[lower] = value
     return found
+
+
+def _lower(name: str) -> str:
+    if "\\" in name or not (name.isascii() and name.isprintable()):
+        raise UnreadableError("headers", f"the header name {name[:100]!r} is not plain ASCII")
+    return name.lower()
 
 
 def checked_key(key: bytes | None) -> str | None:
@@ -61,8 +84,10 @@ def checked_key(key: bytes | None) -> str | None:
     return key.decode()
 
 
-def checked_value(value: bytes | None) -> bytes:
-    """The value, found to be JSON of sane size and depth without duplicate keys. UnreadableError otherwise."""
+def checked_value(value: bytes | None) -> tuple[bytes, Any]:
+    """The value, and what it says: JSON of sane size and depth without duplicate keys. UnreadableError otherwise."""
+    if isinstance(value, Unread):
+        raise UnreadableError("batch", value.why)
     if not value:
         raise UnreadableError("empty", "the record has no value")
     if len(value) > MAX_VALUE_BYTES:
@@ -72,23 +97,18 @@ def checked_value(value: bytes | None) -> bytes:
     if _depth(value) > MAX_DEPTH:
         raise UnreadableError("too-deep", f"JSON nested deeper than {MAX_DEPTH}")
     try:
-        json.loads(
-            value,
-            object_pairs_hook=_no_duplicates,
-            parse_int=_bounded_int,
-            parse_float=_finite,
-            parse_constant=_no_constant,
-        )
+        return value, _DECODER.decode(value.decode())
     except UnreadableError:
         raise
     except (ValueError, RecursionError) as error:
         raise UnreadableError("not-json", f"the value is not JSON in UTF-8: {error}") from None
-    return value
 
 
 def _is_text(raw: bytes) -> bool:
+    if b"\0" in raw:
+        return False
     try:
-        return "\0" not in raw.decode()
+        return raw.isascii() or bool(raw.decode())
     except UnicodeDecodeError:
         return False
 
@@ -130,3 +150,12 @@ def _finite(text: str) -> float:
 
 def _no_constant(text: str) -> None:
     raise UnreadableError("invalid", f"{text} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates,
+    parse_int=_bounded_int,
+    parse_float=_finite,
+    parse_constant=_no_constant,
+)
+"""Made once: making one costs more than reading a small event with it."""

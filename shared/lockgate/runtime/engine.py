@@ -6,6 +6,7 @@ PostgreSQL, so nothing is lost and nothing is done twice. Talks to the store; ha
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,8 +83,8 @@ class Engine:
             if release:
                 await self._release(batch)
             await self._commit(batch)
-        for item in items:
-            METRICS.consumed.labels(item.record.topic).inc()
+        for topic, count in Counter(item.record.topic for item in items).items():
+            METRICS.consumed.labels(topic).inc(count)
 
     async def set_aside(self, record: Record, error: str) -> None:
         """Parks a record without deciding it: what is decided from it cannot be written."""

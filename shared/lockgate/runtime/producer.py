@@ -32,16 +32,21 @@ class Producer:
         self._name = name
         self._producer: AIOKafkaProducer | None = None
 
-    async def send(self, topic: str, part: int, records: Sequence[Out]) -> None:
-        """Raises one of PRODUCER_ERRORS if any record was not acknowledged; all of them are to be sent again."""
+    async def send(self, topic: str, part: int, records: Sequence[Out]) -> int:
+        """Returns an offset up to which all of them lie on the topic; 0 if the broker does not say.
+
+        Raises one of PRODUCER_ERRORS if any record was not acknowledged; all of them are to be sent again.
+        """
+        end = 0
         try:
             producer = await self._started()
             for joined in _joined(records):
                 async with asyncio.timeout(SEND_SECONDS):
-                    await self._send(producer, self._prefix + topic, part, joined)
+                    end = await self._send(producer, self._prefix + topic, part, joined)
         except PRODUCER_ERRORS:
             await self.close()
             raise
+        return end
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
@@ -70,7 +75,7 @@ class Producer:
         return self._producer
 
     @staticmethod
-    async def _send(producer: AIOKafkaProducer, topic: str, part: int, records: Sequence[Out]) -> None:
+    async def _send(producer: AIOKafkaProducer, topic: str, part: int, records: Sequence[Out]) -> int:
         """One batch, acknowledged before the next is sent: one that fails is never overtaken."""
         batch = producer.create_batch()
         for record in records:
@@ -78,7 +83,9 @@ class Producer:
                 raise ValueError(
                     f"a record for {topic} has {_size(record)} bytes: more than a batch may have"
                 )
-        await (await producer.send_batch(batch, topic, partition=part))
+        sent = await (await producer.send_batch(batch, topic, partition=part))
+        first: int = sent.offset  # negative where the broker had these already
+        return first + len(records) if first >= 0 else 0
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
@@ -102,8 +109,10 @@ def _joined(records: Sequence[Out]) -> Iterator[list[Out]]:
 
 
 def _size(record: Out) -> int:
-    headers = sum(len(name) * 4 + len(value) + 10 for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers + 50
+    size = len(record.key or b"") + len(record.value or b"") + 50
+    for name, value in record.headers:
+        size += len(name) * 4 + len(value) + 10
+    return size
 
 
 def _append(batch: Any, record: Out) -> bool:

@@ -44,8 +44,10 @@ def read(record: Record) -> Item:
     try:
         key = checked_key(record.key)
         headers = checked_headers(record.headers)
-        value = checked_value(record.value)
-        message = decode(key, headers, value, _PAYLOADS[record.topic], OTHERS.get(record.topic))
+        value, parsed = checked_value(record.value)
+        message = decode(
+            key, headers, value, _PAYLOADS[record.topic], OTHERS.get(record.topic), parsed=parsed
+        )
     except UnreadableError as error:
         return _rejected(record, Reason(error.code), str(error))
     return _judged(record, key, message)
