@@ -22,17 +22,21 @@ class Reason(StrEnum):
     UNKNOWN_TYPE = "unknown-type"  # an event type that is not read here
     WRONG_TOPIC = "wrong-topic"  # an event type that does not belong on this topic
     WRONG_WRITER = "wrong-writer"  # a writer that may not write this topic, or not about that region
+    BATCH = "batch"  # in a compressed batch that cannot be inflated or is too large; the value is that batch
     FORGED = "forged"  # an id that does not follow from writer, key and number
 
 
 PREFIX = "lg_"
 _THEIRS = f"{PREFIX}header_"
+_MOST_HEADERS = 64
+_MOST_OF_A_NAME = 1000  # written as escapes, 1 MiB of it would be more than the topic takes
 
 
 def dead_letter(record: Record, reason: Reason, detail: str) -> tuple[Headers, bytes | None]:
     """Headers and value of the dead letter: the original value as it was, the rest in headers.
 
-    Original headers keep their names behind `lg_header_`, so that none of them acts on a reader of dead letters.
+    Original headers keep their names behind `lg_header_`, so that none of them acts on a reader of dead letters;
+    a record with more of them, or with longer names, than can be kept is still on its topic.
     """
     place = {
         "reason": reason.value,
@@ -42,7 +46,11 @@ def dead_letter(record: Record, reason: Reason, detail: str) -> tuple[Headers, b
         "offset": str(record.offset),
     }
     ours = tuple((f"{PREFIX}{name}", text.encode()) for name, text in place.items())
-    theirs = tuple((f"{_THEIRS}{name}", value) for name, value in record.headers[:64] if value is not None)
+    theirs = tuple(
+        (f"{_THEIRS}{name[:_MOST_OF_A_NAME]}", value)
+        for name, value in record.headers[:_MOST_HEADERS]
+        if value is not None
+    )
     if record.key is None and record.value is None:  # which no client can send
         return (*ours, (f"{PREFIX}value", b"null"), *theirs), b""
     return ours + theirs, record.value
