@@ -1,7 +1,7 @@
 """A changed line of a core shows at the first decision that it changes, and at no other."""
 
 from lockgate.runtime.replay import replay
-from lockgate.runtime.replay_findings import DecidesOtherwise, DecisionDiffers, EventDiffers, EventOtherwise
+from lockgate.runtime.replay_findings import DecidesOtherwise, DecisionDiffers, EventOtherwise
 from lockgate.runtime.replay_report import EXIT_DIFFERS, EXIT_EQUAL, EXIT_OTHERWISE
 from tests.support.replay_core import replayable, toy
 from tests.support.replays import a_history
@@ -51,21 +51,28 @@ def test_a_history_of_two_versions_is_judged_decision_by_decision() -> None:
     assert report.writers[0].cores == {"v1": 14, "v2": 1}
 
 
-def test_an_event_that_only_todays_core_words_otherwise_is_found_although_the_journal_is_equal() -> None:
-    # The journal names events by their ids alone; their bytes lie on the topic.
-    place = HISTORY.events[-1]
-    value = (HISTORY.shelf.at(place).value or b"").replace(b"halted", b"stopped")
-    shelf = HISTORY.shelf.changed(place, value=value)
-    report = replay(shelf, [replayable(version="v2")])
+def test_an_event_that_only_todays_core_words_otherwise_is_told_apart_where_it_lies() -> None:
+    report = replay(HISTORY.shelf, [replayable(toy(looked="saw"), version="v2")])
     assert {type(found) for found in report.findings.kept} == {EventOtherwise}
-    assert report.exit_code == EXIT_OTHERWISE
+    assert (report.exit_code, report.equal, report.events) == (EXIT_OTHERWISE, 14, 12)
+    first = report.findings.kept[0]
+    place = next(p for p in HISTORY.events if b'"looked"' in (HISTORY.shelf.at(p).value or b""))
+    assert first.where.place == place
+    assert 'reason: is "looked", expected "saw"' in first.detail
 
 
-def test_an_event_whose_ids_disagree_was_changed_whatever_version_emitted_it() -> None:
-    place = HISTORY.events[-1]
-    value = (HISTORY.shelf.at(place).value or b"").replace(b'"number":', b'"number":1')
-    report = replay(HISTORY.shelf.changed(place, value=value), [replayable(version="v2")])
-    assert [(type(f), f.where.place) for f in report.findings.kept] == [(EventDiffers, place)]
+def test_the_same_version_that_words_an_event_otherwise_is_a_decision_that_cannot_be_reproduced() -> None:
+    report = replay(HISTORY.shelf, [replayable(toy(looked="saw"))])
+    assert {type(found) for found in report.findings.kept} == {DecisionDiffers}
+    assert report.findings.kept[0].detail.startswith('sent[0]: is "')
+    assert (report.exit_code, report.equal) == (EXIT_DIFFERS, 12)
+
+
+def test_what_todays_core_would_word_otherwise_is_found_although_the_event_is_not_there() -> None:
+    place = next(p for p in HISTORY.events if b'"looked"' in (HISTORY.shelf.at(p).value or b""))
+    found = replay(HISTORY.shelf.without(place), [replayable(toy(looked="saw"), version="v2")]).findings.kept
+    assert isinstance(found[0], EventOtherwise)
+    assert "its sha256 would be" in found[0].detail
 
 
 def test_a_core_that_raises_today_is_a_difference_too() -> None:

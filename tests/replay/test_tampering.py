@@ -3,7 +3,7 @@
 import pytest
 
 from lockgate.runtime.replay_findings import (
-    EventDiffers,
+    EventChanged,
     InputChanged,
     JournalDamaged,
 )
@@ -57,7 +57,7 @@ def test_any_flipped_byte_of_an_emitted_event_is_found_and_named(event: int) -> 
     for changed in flips(HISTORY.shelf.at(place).value or b"", every=7, first=event % 7):
         report = judged(HISTORY.shelf.changed(place, value=changed))
         assert report.exit_code == EXIT_DIFFERS, changed
-        assert [(type(f), f.where.place) for f in report.findings.kept] == [(EventDiffers, place)], changed
+        assert [(type(f), f.where.place) for f in report.findings.kept] == [(EventChanged, place)], changed
         assert report.equal == 14
 
 
@@ -69,15 +69,15 @@ def test_any_flipped_byte_of_an_events_headers_is_found(header: int) -> None:
     for changed in (*((name, v) for v in flips(value or b"", every=3)), (name + "x", value)):
         replaced = (*headers[:header], changed, *headers[header + 1 :])
         report = judged(HISTORY.shelf.changed(place, headers=replaced))
-        assert [(type(f), f.where.place) for f in report.findings.kept] == [(EventDiffers, place)], changed
+        assert [(type(f), f.where.place) for f in report.findings.kept] == [(EventChanged, place)], changed
     report = judged(HISTORY.shelf.changed(place, headers=(*headers[:header], *headers[header + 1 :])))
-    assert kinds(report) == {EventDiffers}
+    assert kinds(report) == {EventChanged}
 
 
 def test_an_event_under_another_key_is_found() -> None:
     place = HISTORY.events[5]
     report = judged(HISTORY.shelf.changed(place, key=b"other"))
-    assert [(type(f), f.where.place) for f in report.findings.kept] == [(EventDiffers, place)]
+    assert [(type(f), f.where.place) for f in report.findings.kept] == [(EventChanged, place)]
     assert "key: is b'other', expected b'" in report.findings.kept[0].detail
 
 

@@ -67,7 +67,8 @@ def test_an_event_that_is_decided_on_a_second_time_is_found() -> None:
     added = shelf.append(first.topic, first.partition, first.key, (), first.value or b"")
 
     def next_number(record: dict[str, Any]) -> None:
-        record["number"], record["first"], record["events"] = last["number"] + 1, last["first"] + 1, []
+        record["number"], record["first"] = last["number"] + 1, last["first"] + 1
+        record["events"] = record["sent"] = []
 
     report = judged(resealed(shelf, (added.topic, added.partition, added.offset), next_number))
     assert kinds(report) == {InputForeign}

@@ -86,9 +86,12 @@ def nudge(rows: Rows, given: TimerDue, now: datetime) -> Step:
     return remove(Note, "halt") + emit(said(rows.key, text))
 
 
-def look(rows: Rows, given: WorkReported, now: datetime) -> Step:
-    del now
-    return put(Note(text=str(given.report["seen"])), "seen") + emit(said(rows.key, "looked"))
+def look(word: str) -> Callable[[Rows, WorkReported, datetime], Step]:
+    def decide(rows: Rows, given: WorkReported, now: datetime) -> Step:
+        del now
+        return put(Note(text=str(given.report["seen"])), "seen") + emit(said(rows.key, word))
+
+    return decide
 
 
 def started(rows: Rows, given: ServiceStarted, now: datetime) -> Step:
@@ -96,14 +99,14 @@ def started(rows: Rows, given: ServiceStarted, now: datetime) -> Step:
     return put(Note(text=str(given.settings.get("deployer", "")))) + emit(said(EVERY, "started"))
 
 
-def toy(word: str = "number", *, halted: str = "halted") -> Table:
-    """The core. Another `word` or `halted` is a changed line of its source."""
+def toy(word: str = "number", *, halted: str = "halted", looked: str = "looked") -> Table:
+    """The core. Another word is a changed line of its source; `looked` is said in an event and kept in no row."""
     return Table(
         kinds=(Tally, Box, Note),
         shared={ArtifactPublished: On(announced)},
         events={ArtifactPublished: On(arrived(word)), ReleaseHalted: On(halt(halted))},
         timers={"nudge": On(nudge)},
-        work={"look": On(look)},
+        work={"look": On(look(looked))},
         started=On(started),
     )
 

@@ -26,6 +26,7 @@ from lockgate.runtime.batch import Place
 from lockgate.runtime.checks import Record
 from lockgate.runtime.decider import ABSENT, Case, Decision, Loaded, causes_of, decide
 from lockgate.runtime.reading import Readable, read
+from lockgate.runtime.record_hash import record_hash
 from lockgate.runtime.replay_records import Span
 from lockgate.runtime.service import partition_of
 from tests.support.replay_core import toy
@@ -187,7 +188,7 @@ class History:
         item = read(record)
         assert isinstance(item, Readable), item
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        place["sha256"] = canonical.sha256(record.value or b"")
+        place["sha256"] = record_hash(record.key, record.headers, record.value)
         self.inputs.append((record.topic, record.partition, record.offset))
         message = item.message
         self._decide(message, self.core.keys(message), place, causes_of(message), (message.id,))
@@ -232,8 +233,8 @@ class History:
                 self.work[key, work.name] = (work, causes)
         record = self.shelf.append(f"{self.service}.journal", part, raw, (), decision.journal)
         self.journal.append((record.topic, part, record.offset))
-        for message in decision.messages:
-            record = self.shelf.append(self.topic, part, raw, *encode(message))
+        for event in decision.events:
+            record = self.shelf.append(self.topic, part, raw, *event)
             self.events.append((record.topic, part, record.offset))
 
 

@@ -24,10 +24,11 @@ from lockgate.messages.decision import (
     TimerDue,
     WorkReported,
 )
-from lockgate.messages.message import Message, cause_ids, event_id
+from lockgate.messages.message import Headers, Message, cause_ids, encode, event_id
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import EVERY, Cause
 from lockgate.runtime import canonical
+from lockgate.runtime.record_hash import record_hash
 
 SERVICES = frozenset({"intake", "verifier", "rollback"})
 """Writers of which there is one; their events are passed on as causes of what follows (deployers are many)."""
@@ -61,11 +62,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome: its step, its events as messages, its rows as canonical bytes, and its journal record."""
+    """The outcome: its step, its events as messages and as they are published, its rows as canonical bytes, and its
+    journal record.
+    """
 
     number: int
     step: Step
     messages: tuple[Message[Payload], ...]
+    events: tuple[tuple[Headers, bytes], ...]
     rows: Mapping[RowKey, tuple[Row | None, bytes | None]]
     journal: bytes
 
@@ -93,6 +97,8 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
     _check(core, case, step)
     number = case.decisions + 1
     messages = tuple(_message(case, body, case.events + i) for i, body in enumerate(step.events, start=1))
+    events = tuple(map(encode, messages))
+    key = case.key.encode()
     changed = _changed(case.key, step)
     record = {
         "writer": case.writer,
@@ -105,16 +111,17 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
         "core": version,
         "read": [[*key, loaded[key].version] for key in rows.read],
         "rows": [
-            [key.kind, key.id, None if row is None else row.model_dump(mode="json")]
-            for key, (row, _) in changed.items()
+            [name.kind, name.id, None if row is None else row.model_dump(mode="json")]
+            for name, (row, _) in changed.items()
         ],
         "first": case.events + 1,
         "events": [message.id for message in messages],
+        "sent": [record_hash(key, *event) for event in events],
         "timers": [_timer(timer) for timer in step.timers],
         "work": [_work(work) for work in step.work],
         "forward": list(step.forward),
     }
-    return Decision(number, step, messages, changed, sealed(record))
+    return Decision(number, step, messages, events, changed, sealed(record))
 
 
 def sealed(record: Mapping[str, Any]) -> bytes:

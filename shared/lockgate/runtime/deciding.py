@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from lockgate.messages.decision import CancelTimer, Core, Input, NotLoaded, RowKey, SetTimer, StartWork, Step
-from lockgate.messages.message import Headers, encode
 from lockgate.messages.topics import JOURNALS, Topic
 from lockgate.messages.values import Cause
 from lockgate.runtime.batch import Batch, Out, TimerRow, WorkRow
@@ -42,11 +41,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One decision and its events as they will be published."""
+    """One decision and the key that it is for."""
 
     key: str
     decision: Decision
-    events: tuple[tuple[Headers, bytes], ...]
 
 
 MAX_JOURNAL_BYTES = 3 << 20  # the journal topics take 4 MiB; the relay sends it in one piece
@@ -127,7 +125,7 @@ class Deciding:
     def _publish(self, batch: Batch, made: Made) -> None:
         part, raw = self._part_of(made.key), made.key.encode()
         batch.out.append(Out(part, JOURNALS[self._who.service].name, raw, (), made.decision.journal))
-        batch.out.extend(Out(part, self._who.writes.name, raw, *event) for event in made.events)
+        batch.out.extend(Out(part, self._who.writes.name, raw, *event) for event in made.decision.events)
 
     def _schedule(self, batch: Batch, key: str, number: int, step: Step, causes: tuple[Cause, ...]) -> None:
         part = self._part_of(key)
@@ -151,10 +149,9 @@ class Deciding:
 
 
 def _made(key: str, decision: Decision) -> Made:
-    events = tuple(encode(message) for message in decision.messages)
     if len(decision.journal) > MAX_JOURNAL_BYTES:
         raise TooLargeError(f"the journal record of {key!r} has {len(decision.journal)} bytes")
-    for message, (_, value) in zip(decision.messages, events, strict=True):
+    for message, (_, value) in zip(decision.messages, decision.events, strict=True):
         if len(value) > MAX_VALUE_BYTES:
             raise TooLargeError(f"{message.body.type} has {len(value)} bytes; {MAX_VALUE_BYTES} are read")
-    return Made(key, decision, events)
+    return Made(key, decision)

@@ -16,7 +16,6 @@ from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.topics import DEAD_LETTERS, TOPICS, Kind
 from lockgate.messages.values import Cause
-from lockgate.runtime import canonical
 from lockgate.runtime.batch import Batch, Out, ParkedRow, Place, Redriven
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import dead_letter
@@ -26,6 +25,7 @@ from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.parking import STUCK, Hold, hold
 from lockgate.runtime.reading import Item, Readable, Rejected, inlet_id, read
+from lockgate.runtime.record_hash import record_hash
 from lockgate.runtime.state import State
 from lockgate.runtime.store import RETRYABLE
 
@@ -294,5 +294,5 @@ def _causes(message: Message[Payload]) -> str:
 
 
 def _place(record: Record) -> dict[str, Any]:
-    sha256 = canonical.sha256(record.value or b"")
+    sha256 = record_hash(record.key, record.headers, record.value)
     return {"topic": record.topic, "partition": record.partition, "offset": record.offset, "sha256": sha256}

@@ -20,6 +20,7 @@ from lockgate.runtime.engine import Engine
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.kafka_topics import TopicError
 from lockgate.runtime.metrics import METRICS
+from lockgate.runtime.record_hash import printable
 from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.store import RETRYABLE, STARTING_OVER, ConflictError
 from lockgate.runtime.subscription import KAFKA_ERRORS, Subscription
@@ -235,17 +236,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     def _record(self, raw: Any) -> Record:
         topic = raw.topic.removeprefix(self._prefix)
-        headers = tuple((_printable(name), value) for name, value in raw.headers)
+        headers = tuple((printable(name), value) for name, value in raw.headers)
         return Record(topic, raw.partition, raw.offset, raw.key, headers, raw.value)
-
-
-def _printable(name: str) -> str:
-    """A header's name; bytes that are not UTF-8, which come as surrogates, are written as escapes."""
-    return (
-        name
-        if name.isascii()
-        else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    )
 
 
 def _lost(topic: str, part: int, position: int, handled: int) -> str:

@@ -10,13 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lockgate.messages.message import encode
 from lockgate.messages.values import EVERY
 from lockgate.runtime.batch import Place
 from lockgate.runtime.decider import Decision
 from lockgate.runtime.replay_compare import differing
 from lockgate.runtime.replay_deciding import Key, Replayable, Writer, restored, tried
-from lockgate.runtime.replay_events import Events
+from lockgate.runtime.replay_events import Events, Sent
 from lockgate.runtime.replay_findings import (
     CoreUnknown,
     DecidesOtherwise,
@@ -238,7 +237,6 @@ class _Service:
         this.remember_forwards(expected)
 
     def _expect(self, this: Key, body: Mapping[str, Any], decision: Decision | None) -> None:
-        same = body["core"] == self._service.version
-        for i in range(len(body["events"])):
-            encoded = encode(decision.messages[i]) if decision else None
-            self.events.expect(this.where, this.place, body["first"] + i, encoded, same_core=same)
+        for i, (_, sha256) in enumerate(zip(body["events"], body["sent"], strict=True)):
+            sent = Sent(body["first"] + i, sha256, decision.events[i] if decision else None)
+            self.events.expect(this.where, this.place, sent)

@@ -26,7 +26,8 @@ def differing_records(
     if there.key != key:
         found.append(f"key: is {there.key!r}, expected {key!r}")
     if there.headers != tuple(headers):
-        found.append(differing(_texts(there.headers), _texts(headers)) or "the order of the headers differs")
+        text = differing(_texts(there.headers), _texts(headers))
+        found.append(text or "the headers differ in their order, their number, or in bytes that are no text")
     if there.value != value:
         found.append(_differing_values(there.value, value))
     return f"{name}: " + "; ".join(found)

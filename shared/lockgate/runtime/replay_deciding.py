@@ -150,9 +150,12 @@ def decided(core: Core, this: Key, body: Body, given: Given) -> Decision:
 def tried(this: Key, body: Body, value: bytes, given: Given) -> tuple[Decision | None, str | None]:
     """The decision of the first core with which it is the same to the byte; else what differs with the likeliest.
 
-    Nothing differs if the input is for none of the cores; it is None if there is no core at all.
+    The decision of another version is the same, too, if its events alone have other bytes: those are told apart where
+    they lie. Nothing differs if the input is for none of the cores; it is None if there is no core at all.
     """
     first: str | None = None
+    worded: Decision | None = None
+    may_word = body["core"] != this.writer.service.version
     for core in this.writer.cores_for(body):
         first = first or ""
         if not this.concerns(core, given):
@@ -166,8 +169,10 @@ def tried(this: Key, body: Body, value: bytes, given: Given) -> tuple[Decision |
             continue
         if decision.journal == value:
             return decision, ""
+        if may_word and worded is None and _is_only_worded_otherwise(body, decision):
+            worded = decision
         first = first or _differing(body, decision, value)
-    return None, first
+    return (None, first) if worded is None else (worded, "")
 
 
 def restored(this: Key, inputs: Inputs, body: Body) -> tuple[dict[str, Any] | None, Decision | None]:
@@ -200,9 +205,19 @@ def _is_the_hash(there: str, expected: str) -> bool:
 
 
 def _differing(body: Body, decision: Decision, value: bytes) -> str:
-    detail = differing(_rest(body), _rest(canonical.loads(decision.journal)))
+    expected = canonical.loads(decision.journal)
+    detail = differing(_rest(body), _rest(expected)) or differing(
+        {"sent": body["sent"]}, {"sent": expected["sent"]}
+    )
     return detail or f"the same content in other bytes ({len(value)} instead of {len(decision.journal)})"
 
 
+def _is_only_worded_otherwise(body: Body, decision: Decision) -> bool:
+    """Whether nothing but the hashes of what was sent differs."""
+    expected = canonical.loads(decision.journal)
+    return body["sent"] != expected["sent"] and not differing(_rest(body), _rest(expected))
+
+
 def _rest(body: Body) -> dict[str, Any]:
-    return {name: part for name, part in body.items() if name != "sha256"}
+    """A record without hashes, whose difference tells nobody anything."""
+    return {name: part for name, part in body.items() if name not in {"sha256", "sent"}}

@@ -11,9 +11,10 @@ from typing import Any
 from lockgate.messages.message import Headers, event_id
 from lockgate.runtime.batch import Place
 from lockgate.runtime.checks import Record
+from lockgate.runtime.record_hash import record_hash
 from lockgate.runtime.replay_compare import differing_records
 from lockgate.runtime.replay_findings import (
-    EventDiffers,
+    EventChanged,
     EventForeign,
     EventMissing,
     EventOtherwise,
@@ -25,6 +26,17 @@ from lockgate.runtime.replay_records import Records, begins_late
 
 Name = tuple[str, str]
 """Writer and key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One event of a decision: its number, the record's hash in the journal, and what the decision emits when it is
+    made again (None: that could not be had).
+    """
+
+    number: int
+    sha256: str
+    again: tuple[Headers, bytes] | None
 
 
 @dataclass(slots=True)
@@ -109,44 +121,25 @@ class Events:
         """The journal of this (writer, key) tells of the events from `first` to `last`."""
         self._known[name] = _Known(first, last)
 
-    def expect(
-        self,
-        where: Where,
-        journal: tuple[int, int],
-        number: int,
-        encoded: tuple[Headers, bytes] | None,
-        *,
-        same_core: bool,
-    ) -> None:
-        """A decision emitted its event `number`. `journal` is the partition and offset of its record.
-
-        `encoded` is what it must be; None if the decision could not be recomputed, so that it only must be there.
-        """
+    def expect(self, where: Where, journal: tuple[int, int], sent: Sent) -> None:
+        """A decision emitted this event. `journal` is the partition and offset of its record."""
         partition, offset = journal
         lane = self._lanes.setdefault((where.writer, partition), _Lane())
-        record = self._find(where, number)
+        record = self._find(where, sent.number)
         if record is None:
-            lane.absent.append(((offset, number), where, number))
+            lane.absent.append(((offset, sent.number), where, sent.number))
+            if sent.again and (again := record_hash(where.key.encode(), *sent.again)) != sent.sha256:
+                detail = (
+                    f"event {sent.number}: its sha256 would be {again}, and the journal says {sent.sha256}"
+                )
+                self.findings.add(EventOtherwise(where, detail))
             return
-        lane.published = max(lane.published, (offset, number))
-        if encoded is None:
-            return
-        headers, value = encoded
-        key = where.key.encode()
-        if record.value == value and record.headers == headers and record.key == key:
+        lane.published = max(lane.published, (offset, sent.number))
+        at = Where(where.writer, where.key, where.number, (record.topic, record.partition, record.offset))
+        if found := _compared(record, where.key.encode(), sent, at):
+            self.findings.add(found)
+        elif sent.again is not None:
             self.equal[where.writer] = self.equal.get(where.writer, 0) + 1
-            return
-        place = (record.topic, record.partition, record.offset)
-        detail = differing_records(record, key, headers, value, f"event {number}")
-        at = Where(where.writer, where.key, where.number, place)
-        forged = same_core or not self._lies_right(where, number, record)
-        self.findings.add(EventDiffers(at, detail) if forged else EventOtherwise(at, detail))
-
-    def _lies_right(self, where: Where, number: int, record: Record) -> bool:
-        """Whether its key and its ids agree, as they do whatever version of a core emitted it."""
-        emitted = self._emitted.get((where.writer, where.key))
-        agreeing = emitted is not None and emitted.offsets.get(number) == record.offset
-        return agreeing and record.key == where.key.encode()
 
     def _find(self, where: Where, number: int) -> Record | None:
         emitted = self._emitted.get((where.writer, where.key))
@@ -206,6 +199,19 @@ class Events:
 
     def _begins_late(self, partition: int) -> bool:
         return begins_late(self.records, self.topic, partition)
+
+
+def _compared(record: Record, key: bytes, sent: Sent, at: Where) -> EventChanged | EventOtherwise | None:
+    """What lies on the topic against the journal, and against what is emitted when it is decided again."""
+    lies, name = (record.key, record.headers, record.value), f"event {sent.number}"
+    sha256, again = record_hash(*lies), None if sent.again is None else (key, *sent.again)
+    if sha256 == sent.sha256:
+        if again is None or lies == again:
+            return None
+        return EventOtherwise(at, differing_records(record, *again, name))
+    if again is not None and record_hash(*again) == sent.sha256:
+        return EventChanged(at, differing_records(record, *again, name))
+    return EventChanged(at, f"{name}: its sha256 is {sha256}, and the journal says {sent.sha256}")
 
 
 def _origin(body: dict[str, Any] | None) -> tuple[str, str, int] | None:

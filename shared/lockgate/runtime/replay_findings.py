@@ -64,7 +64,8 @@ class JournalGap(_Found):
 
 class InputChanged(_Found):
     meaning = (
-        "the record that was decided on was changed afterwards (its sha256 is not the one in the journal)"
+        "the record that was decided on was changed afterwards, in its key, a header or its value (the sha256 over"
+        " them is not the one in the journal)"
     )
 
 
@@ -97,8 +98,11 @@ class DecidesOtherwise(_Found):
     meaning = "another version of the core decided this; today's would decide otherwise"
 
 
-class EventDiffers(_Found):
-    meaning = "the event on the topic is not the one that the decision emits"
+class EventChanged(_Found):
+    meaning = (
+        "the event was changed after it was emitted, in its key, a header or its value (the sha256 over them is"
+        " not the one in the journal)"
+    )
 
 
 class EventOtherwise(_Found):
@@ -131,7 +135,7 @@ Finding = (
     | InputForeign
     | DecisionDiffers
     | DecidesOtherwise
-    | EventDiffers
+    | EventChanged
     | EventOtherwise
     | EventMissing
     | EventForeign

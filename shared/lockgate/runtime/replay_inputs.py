@@ -13,9 +13,9 @@ from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.topics import TOPICS
 from lockgate.messages.values import EVERY, Cause
-from lockgate.runtime import canonical
 from lockgate.runtime.decider import causes_of
 from lockgate.runtime.reading import Item, Readable, inlet_id, read
+from lockgate.runtime.record_hash import record_hash
 from lockgate.runtime.replay_findings import (
     Finding,
     InputChanged,
@@ -116,7 +116,8 @@ class Inputs:
                 return None
             if len(self._items) >= CACHED:
                 self._items.clear()
-            self._items[place] = (canonical.sha256(record.value or b""), read(record))
+            sha256 = record_hash(record.key, record.headers, record.value)
+            self._items[place] = (sha256, read(record))
         return self._items[place]
 
     def _absent(self, where: Where, topic: str, partition: int, offset: int) -> Finding:

@@ -14,7 +14,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from lockgate.messages.topics import TOPICS, Kind
+from lockgate.runtime import header_names
 from lockgate.runtime.checks import Record
+from lockgate.runtime.record_hash import printable
 from lockgate.runtime.replay_records import Span, Spool
 
 CALL_SECONDS = 15.0
@@ -103,6 +105,7 @@ async def _partitions(bootstrap: str, prefix: str) -> list[TopicPartition]:
 
 @contextlib.asynccontextmanager
 async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+    header_names.install()  # else one record with a name that is not UTF-8 keeps all others from being read
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         client_id="lockgate-replay",
@@ -152,5 +155,6 @@ async def _to_the_ends(
 
 def _record(raw: object, prefix: str) -> Record:
     topic, key, value = raw.topic, raw.key, raw.value  # type: ignore[attr-defined]  # aiokafka has no types
-    partition, offset, headers = raw.partition, raw.offset, raw.headers  # type: ignore[attr-defined]  # as above
-    return Record(topic.removeprefix(prefix), partition, offset, key, tuple(map(tuple, headers)), value)
+    partition, offset, found = raw.partition, raw.offset, raw.headers  # type: ignore[attr-defined]  # as above
+    headers = tuple((printable(name), bytes_) for name, bytes_ in found)
+    return Record(topic.removeprefix(prefix), partition, offset, key, headers, value)

@@ -18,12 +18,13 @@ from lockgate.messages.decision import (
     WorkReported,
     put,
 )
-from lockgate.messages.message import Message, event_id
+from lockgate.messages.message import Message, encode, event_id
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import Cause
 from lockgate.messages.verdicts import StageWaiting
 from lockgate.runtime import canonical
 from lockgate.runtime.decider import Case, Decision, Loaded, causes_of, decide, sealed
+from lockgate.runtime.record_hash import record_hash
 from tests.support.toy import Tally, core
 from tests.support.toy_world import said
 
@@ -60,7 +61,8 @@ def test_the_same_case_has_the_same_bytes() -> None:
 
 
 def test_the_journal_record_of_an_event_written_by_hand() -> None:
-    record = record_of(decide(core(), "v1", case(), ROWS))
+    decision = decide(core(), "v1", case(), ROWS)
+    record = record_of(decision)
     assert canonical.sha256(
         canonical.dumps({k: v for k, v in record.items() if k != "sha256"})
     ) == record.pop("sha256")
@@ -77,6 +79,7 @@ def test_the_journal_record_of_an_event_written_by_hand() -> None:
         "rows": [["tally", "", {"handled": ["before", "verifier 3"]}]],
         "first": 8,
         "events": [event_id("rollback", "shop", 8)],
+        "sent": [record_hash(b"shop", *encode(decision.messages[0]))],
         "timers": [
             {"set": "a", "due": "2026-11-24T12:01:00.123Z", "body": {"of": "timer a 60"}, "grace": 0.0}
         ],

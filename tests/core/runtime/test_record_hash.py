@@ -1,0 +1,67 @@
+"""The hash of a record: no two records that differ in a byte have the same, and anybody can make it."""
+
+import hashlib
+from itertools import combinations
+
+import pytest
+
+from lockgate.runtime.batch import pack, unpack
+from lockgate.runtime.record_hash import printable, record_hash
+
+Parts = tuple[bytes | None, tuple[tuple[str, bytes | None], ...], bytes | None]
+
+BASIS: Parts = (b"shop", (("a", b"1"), ("b", b"2")), b"value")
+OTHERS: dict[str, Parts] = {
+    "a byte of the key": (b"shoq", BASIS[1], BASIS[2]),
+    "no key": (None, BASIS[1], BASIS[2]),
+    "an empty key": (b"", BASIS[1], BASIS[2]),
+    "a byte of the value": (b"shop", BASIS[1], b"valuf"),
+    "no value": (b"shop", BASIS[1], None),
+    "an empty value": (b"shop", BASIS[1], b""),
+    "a byte of a header": (b"shop", (("a", b"1"), ("b", b"3")), b"value"),
+    "another name": (b"shop", (("a", b"1"), ("c", b"2")), b"value"),
+    "a null header": (b"shop", (("a", None), ("b", b"2")), b"value"),
+    "an empty header": (b"shop", (("a", b""), ("b", b"2")), b"value"),
+    "one header more": (b"shop", (*BASIS[1], ("c", b"3")), b"value"),
+    "one header less": (b"shop", (("a", b"1"),), b"value"),
+    "a header twice": (b"shop", (*BASIS[1], BASIS[1][1]), b"value"),
+    "headers swapped": (b"shop", (("b", b"2"), ("a", b"1")), b"value"),
+    "their values swapped": (b"shop", (("a", b"2"), ("b", b"1")), b"value"),
+    "a byte that moved from a value into the next name": (b"shop", (("a", b""), ("1b", b"2")), b"value"),
+    "a byte that moved from the key into the value": (b"sho", BASIS[1], b"pvalue"),
+    "a header that is part of the value": (b"shop", (), b"a1b2value"),
+}
+
+
+def field(length: int, raw: bytes) -> bytes:
+    return bytes([0, 0, 0, 0, 0, 0, 0, length]) + raw
+
+
+def test_it_is_the_sha256_of_fields_that_begin_with_their_length() -> None:
+    headers = field(1, b"a") + field(1, b"1") + field(1, b"b") + b"\xff" * 8
+    expected = field(4, b"shop") + field(len(headers), headers) + field(0, b"")
+    found = record_hash(b"shop", (("a", b"1"), ("b", None)), b"")
+    assert found == hashlib.sha256(expected).hexdigest()
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_record_that_differs_in_anything_has_another_hash(other: str) -> None:
+    assert record_hash(*OTHERS[other]) != record_hash(*BASIS)
+
+
+def test_no_two_of_them_have_the_same_hash() -> None:
+    hashes = {name: record_hash(*parts) for name, parts in OTHERS.items()}
+    assert [pair for pair in combinations(hashes, 2) if hashes[pair[0]] == hashes[pair[1]]] == []
+
+
+def test_an_event_that_waited_in_the_database_has_the_same_hash() -> None:
+    headers = (("traceparent", b"00-\xff-1"), ("empty", b""), ("null", None), (printable("n\udcff"), b"1"))
+    assert record_hash(b"k", unpack(pack(headers)), b"v") == record_hash(b"k", headers, b"v")
+
+
+def test_names_that_are_not_utf_8_are_escaped_before() -> None:
+    assert printable(b"n\xff".decode("utf-8", "surrogateescape")) == "n\\xff"
+    assert printable("größe") == "größe"
+    assert record_hash(None, ((printable("n\udcff"), b""),), b"") == record_hash(
+        None, (("n\\xff", b""),), b""
+    )
