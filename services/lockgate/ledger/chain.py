@@ -13,6 +13,7 @@ from 1 without a gap. A signed head says that chain_n has a certain value.
 """
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -81,22 +82,27 @@ def decode_headers(encoded: bytes) -> tuple[tuple[str, bytes | None], ...]:
     )
 
 
-def _integer(value: int) -> bytes:
-    return field(value.to_bytes(8, "big", signed=True))
+_THREE_INTEGERS = struct.Struct(">QqQqQq").pack
 
 
 def fields(record: Record) -> bytes:
     return b"".join(
         (
             field(record.topic.encode()),
-            _integer(record.part),
-            _integer(record.offset),
-            _integer(record.time),
+            _THREE_INTEGERS(8, record.part, 8, record.offset, 8, record.time),
             field(record.key),
             field(record.headers),
             field(record.value),
         )
     )
+
+
+def hashes(record: Record, before: bytes) -> tuple[bytes, bytes]:
+    """The leaf, and the chain's value after the record given its value before: most of it is hashed once for both."""
+    digest = hashlib.sha256(b"\0" + fields(record))
+    own = digest.digest()
+    digest.update(before)
+    return own, digest.digest()
 
 
 def leaf(record: Record) -> bytes:
@@ -105,13 +111,14 @@ def leaf(record: Record) -> bytes:
 
 def linked(record: Record, before: bytes) -> bytes:
     """The chain's value after a record, given its value before."""
-    return hashlib.sha256(b"\0" + fields(record) + before).digest()
+    return hashes(record, before)[1]
 
 
 def extend(head: Head, records: Sequence[Record]) -> tuple[Head, list[Link]]:
     """The new head, and the links of the records in their order."""
     links: list[Link] = []
     for record in records:
-        head = Head(head.seq + 1, linked(record, head.chain))
-        links.append(Link(head.seq, record, leaf(record), head.chain))
+        own, chain = hashes(record, head.chain)
+        head = Head(head.seq + 1, chain)
+        links.append(Link(head.seq, record, own, chain))
     return head, links

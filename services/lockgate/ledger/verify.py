@@ -3,7 +3,9 @@
 Reads PostgreSQL and Kafka and writes to neither. The rules are in `walk` and `comparison`.
 """
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,7 @@ _STORED = (
 )
 _END = 1 << 62
 _STEP = 10_000
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,24 @@ async def verify(
 async def verify_chain(connection: "asyncpg.Connection[Any]", heads: tuple[HeadSigned, ...]) -> Finding:
     """Walks along the whole table, a few hundred rows at a time. Needs a transaction."""
     walk = Walk(heads)
-    async for row in connection.cursor(_LINKS, prefetch=500):
-        record = Record(
-            *(row[name] for name in ("topic", "part", "offset", "time", "key", "headers", "value"))
-        )
-        if broken := walk.step(Link(row["seq"], record, row["leaf"], row["chain"])):
-            return broken
+    async with contextlib.aclosing(_read_ahead(await connection.cursor(_LINKS))) as batches:
+        async for rows in batches:
+            for seq, *fields, leaf, chain in rows:
+                if broken := walk.step(Link(seq, Record(*fields), leaf, chain)):
+                    return broken
     return walk.end()
+
+
+async def _read_ahead(cursor: "asyncpg.cursor.Cursor[Any]") -> AsyncGenerator[Sequence[Any], None]:
+    """The rows in batches; the database prepares the next one while the caller works on one."""
+    coming = asyncio.create_task(cursor.fetch(_AT_ONCE))
+    try:
+        while rows := await coming:
+            coming = asyncio.create_task(cursor.fetch(_AT_ONCE))
+            await asyncio.sleep(0)  # so that it is asked for now
+            yield rows
+    finally:
+        await asyncio.wait({coming})  # the connection does one thing at a time
 
 
 async def compare_topics(connection: "asyncpg.Connection[Any]", bootstrap: str, prefix: str) -> Comparison:

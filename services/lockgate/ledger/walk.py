@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from lockgate.ledger.chain import GENESIS, Link, Record, leaf, linked
+from lockgate.ledger.chain import GENESIS, Link, Record, hashes, linked
 from lockgate.ledger.findings import (
     Added,
     Broken,
@@ -67,9 +67,10 @@ class Walk:
             return Removed(expected)
         if link.seq < expected:
             return Added(link.seq, place(link.record))
-        if leaf(link.record) != link.leaf:
+        own, chain = hashes(link.record, self._chain)
+        if own != link.leaf:
             return Changed(link.seq, place(link.record))
-        if linked(link.record, self._chain) != link.chain:
+        if chain != link.chain:
             return self._unlinked(link)
         self._last = (link.record, self._chain)
         self._seq, self._chain = link.seq, link.chain
