@@ -10,7 +10,7 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.registry import OTHERS, payloads_of
 from lockgate.messages.topics import TOPICS, Kind, Topic
 from lockgate.runtime import canonical
-from lockgate.runtime.checks import Record, checked_headers, checked_key, checked_value
+from lockgate.runtime.checks import MAX_INTEGER, Record, checked_headers, checked_key, checked_value
 from lockgate.runtime.deadletter import Reason
 from lockgate.runtime.decider import SERVICES
 
@@ -94,7 +94,7 @@ def _rejected(record: Record, reason: Reason, detail: str) -> Rejected:
 def _is_place(record: Record, topic: Topic, writer: Any, key: Any, number: Any) -> bool:
     """Whether these are a writer of the topic, the record's key and an event number."""
     texts = isinstance(writer, str) and isinstance(key, str) and may_write(topic.writer, writer)
-    return texts and record.key == key.encode() and type(number) is int and number >= 1
+    return texts and record.key == key.encode() and type(number) is int and 1 <= number < MAX_INTEGER
 
 
 def inlet_id(message: Message[Payload]) -> tuple[str, str]:
