@@ -5,13 +5,14 @@ without it (all was read, the loop has gone round), so nothing waits in vain; an
 not read yet, the reader is held with the record in its hands.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
@@ -24,13 +25,22 @@ from tests.support.eventually import eventually
 from tests.support.hands import Hands
 from tests.support.mutation import Gate, returned
 from tests.support.toy import toy
-from tests.support.toy_world import PARTITIONS, World, completed, said
+from tests.support.toy_world import PARTITIONS, Replica, World, completed, said
 
 READ = "select sum(next) from offsets"
+HANDLED = "select next from offsets where topic = 'verdicts'"
+UNSENT = "select sum(next_seq - sent) from relay"
+
+
+async def leaves(world: World, replica: Replica) -> None:
+    """Once all is published: a client that is stopped while it starts leaves a connection, and so a warning."""
+    await world.until(UNSENT, 0)
+    await replica.leave()
 
 
 async def decided(world: World, key: str) -> list[str]:
-    """What was decided under a key, in order, as its row has it: published or not."""
+    """What was decided under a key, in order, as its row has it; and all is published."""
+    await world.until(UNSENT, 0)
     rows = await world.query("select body from rows where key = $1 and kind = 'tally'", key)
     return list(json.loads(rows[0]["body"])["handled"]) if rows else []
 
@@ -70,32 +80,25 @@ async def where_kafka_is_ahead(world: World, key: str) -> list[str]:
     """The group's offset in Kafka says more than was handled, as after a restored backup of the database."""
     first = await world.serving()
     await takes(world, said(1, key=key))
-    await first.leave()
-    before = await world.number(READ)
+    await leaves(world, first)
+    before, part = await world.number(READ), partition_of(key, PARTITIONS)
     await world.send(said(2, key=key))
-    place = TopicPartition(world.prefix + "verdicts", partition_of(key, PARTITIONS))
-    await eventually(lambda: _hint_the_end(world, place))
+    end = 1 + await world.number(f"{HANDLED} and part = {part}")
+    place = TopicPartition(world.prefix + "verdicts", part, end)
+    await eventually(lambda: asyncio.to_thread(_hint, world, place))
     second = await world.serving()
     await world.until(READ, before + 1)
-    await second.leave()
+    await leaves(world, second)
     return await decided(world, key)
 
 
-async def _hint_the_end(world: World, place: TopicPartition) -> bool:
-    """Commits where a partition ends as the toy's offset; refused while a member of its group is still there."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=world.kafka.bootstrap, group_id=world.prefix + "rollback", enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        consumer.assign([place])
-        (end,) = (await consumer.end_offsets([place])).values()
-        await consumer.commit({place: end})
-        return bool(await consumer.committed(place) == end)
-    except KafkaError:
-        return False
-    finally:
-        await consumer.stop()
+def _hint(world: World, place: TopicPartition) -> bool:
+    """Sets the toy's offset in Kafka. KafkaException while a member of its group is still there."""
+    admin = AdminClient({"bootstrap.servers": world.kafka.bootstrap})
+    wanted = ConsumerGroupTopicPartitions(world.prefix + "rollback", [place])
+    (change,) = admin.alter_consumer_group_offsets([wanted]).values()
+    (changed,) = change.result(5.0).topic_partitions
+    return bool(changed.error is None)
 
 
 async def due_before_the_backlog_is_read(
@@ -124,7 +127,7 @@ async def ready_before_the_backlog_is_read(
     first = await world.serving(toy(open_work=earlier.opened))
     await takes(world, said(1, "work w cancelled", key=key))
     await eventually(lambda: earlier.began)
-    await first.leave()
+    await leaves(world, first)
     read = await world.number(READ)
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -138,7 +141,7 @@ async def ready_before_the_backlog_is_read(
         assert await world.number(READ) == read, "what cancels the work was read before it was looked at"
         gate.open()
         await world.until(READ, read + 1)
-        await second.leave()
+        await leaves(world, second)
     return later.began
 
 
@@ -146,7 +149,7 @@ async def due_after_a_gap_in_reading(world: World, key: str) -> list[str]:
     """A deadline set on others and a timer fall due while nobody reads. What fired once the timer has."""
     first = await world.serving()
     await takes(world, said(1, "timer deadline 600 600", key=key), said(2, "timer a 600", key=key))
-    await first.leave()
+    await leaves(world, first)
     for timer in ("deadline", "a"):
         due = "update timers set due = clock_timestamp() where key = $1 and name = $2"
         await world.query(due, key, timer)
@@ -157,5 +160,5 @@ async def due_after_a_gap_in_reading(world: World, key: str) -> list[str]:
         return found if found[-1] == "timer a" else []
 
     found: list[str] = await eventually(fired)
-    await second.leave()
+    await leaves(world, second)
     return found[2:]
