@@ -13,7 +13,8 @@ from lockgate.cli import replay as command
 from lockgate.intake.service import SERVICE as INTAKE
 from lockgate.runtime.replay import replay
 from lockgate.runtime.replay_records import Spool
-from lockgate.runtime.replay_topics import ReadError, read_topics
+from lockgate.runtime.replay_topics import read_topics
+from lockgate.runtime.topic_scan import ReadError
 from tests.support.replay_core import replayable
 from tests.support.replay_kafka import publish
 from tests.support.replays import History, Shelf, a_history

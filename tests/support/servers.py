@@ -53,6 +53,20 @@ class PostgresUnderTest:
         self.made.append(name)
         return self.dsn(name)
 
+    def copy(self, dsn: str) -> str:
+        """A database with what this one has now, as a backup restored later has it; nobody may be connected to it."""
+        name = f"test_{secrets.token_hex(6)}"
+        wait_for(_execute(self.url, f"CREATE DATABASE {name} TEMPLATE {urlsplit(dsn).path[1:]}"))
+        self.made.append(name)
+        return self.dsn(name)
+
+    def replace(self, dsn: str, other: str) -> None:
+        """Lets a database be another one, under whoever is connected: they are cut off, as by a restore."""
+        name, new = (urlsplit(url).path[1:] for url in (dsn, other))
+        wait_for(_execute(self.url, f"DROP DATABASE {name} WITH (FORCE)"))
+        wait_for(_execute(self.url, f"ALTER DATABASE {new} RENAME TO {name}"))
+        self.made.remove(new)
+
     def drop_made(self) -> None:
         for name in self.made:
             wait_for(_execute(self.url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))

@@ -22,8 +22,9 @@ from lockgate.runtime.replay_deciding import Replayable
 from lockgate.runtime.replay_findings import Severity
 from lockgate.runtime.replay_records import Spool
 from lockgate.runtime.replay_report import EXIT_DIFFERS, EXIT_OTHERWISE, Report, WriterReport
-from lockgate.runtime.replay_topics import ReadError, read_topics
+from lockgate.runtime.replay_topics import read_topics
 from lockgate.runtime.service import Service
+from lockgate.runtime.topic_scan import ReadError
 
 EXIT_UNREADABLE = 2
 SHOWN = 5

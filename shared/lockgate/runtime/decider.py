@@ -28,6 +28,7 @@ from lockgate.messages.message import Headers, Message, cause_ids, encode, event
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import EVERY, Cause
 from lockgate.runtime import canonical
+from lockgate.runtime.inlet_id import inlet_id
 from lockgate.runtime.record_hash import record_hash
 
 SERVICES = frozenset({"intake", "verifier", "rollback"})
@@ -164,6 +165,8 @@ def _changed(key: str, step: Step) -> dict[RowKey, tuple[Row | None, bytes | Non
 
 def _input(given: Input) -> dict[str, Any]:
     match given:
+        case Message(number=None):
+            return {"kind": "event", "id": given.id, "inlet": list(inlet_id(given))}
         case Message():
             return {"kind": "event", "id": given.id}
         case TimerDue():

@@ -5,7 +5,7 @@ Talks to the state (and through it to the store); the decision itself is `decide
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,8 +68,19 @@ class Deciding:
         self._state = state
         self._part_of = part_of
 
-    async def decisions(self, given: Input, keys: Sequence[str], origin: Origin, now: datetime) -> list[Made]:
-        """One decision per key; those of forwarded keys follow. Whatever the core raises comes out."""
+    async def decisions(
+        self,
+        given: Input,
+        keys: Sequence[str],
+        origin: Origin,
+        now: datetime,
+        *,
+        done: Collection[str] = (),
+    ) -> list[Made]:
+        """One decision per key; those of forwarded keys follow, but for those that are `done`.
+
+        Whatever the core raises comes out.
+        """
         overlay = _Overlay()
         counts: dict[str, tuple[int, int]] = {}
         made: list[Made] = []
@@ -94,7 +105,7 @@ class Deciding:
             for row_key, (row, _) in decision.rows.items():
                 overlay[row_key] = ABSENT if row is None else Loaded(decision.number, row)
             made.append(_made(key, decision))
-            queue.extend(decision.step.forward)
+            queue.extend(key for key in decision.step.forward if key not in done)
         return made
 
     async def _decide(self, case: Case, overlay: _Overlay) -> Decision:

@@ -22,9 +22,10 @@ from lockgate.runtime.deadletter import dead_letter
 from lockgate.runtime.decider import causes_of
 from lockgate.runtime.deciding import Deciding, Identity, Origin
 from lockgate.runtime.faults import Point, reach
+from lockgate.runtime.inlet_id import inlet_id
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.parking import STUCK, Hold, hold
-from lockgate.runtime.reading import Item, Readable, Rejected, inlet_id, read
+from lockgate.runtime.reading import Item, Readable, Rejected, read
 from lockgate.runtime.record_hash import record_hash
 from lockgate.runtime.state import State
 from lockgate.runtime.store import RETRYABLE

@@ -21,6 +21,7 @@ from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.kafka_topics import TopicError
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.record_hash import printable
+from lockgate.runtime.recovering import Recovery
 from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.store import RETRYABLE, STARTING_OVER, ConflictError
 from lockgate.runtime.subscription import KAFKA_ERRORS, Subscription
@@ -34,16 +35,23 @@ ANSWER_SECONDS = 5.0
 
 
 class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """`stale` means that what the engine remembers must be dropped before anything else is handled.
+    """`stale` means that what the engine remembers must be dropped before anything else is handled. The
+    recovery comes before anything is remembered anew.
 
     `failing` means that Kafka could not be read from the last time that it was tried.
     """
 
     def __init__(
-        self, settings: RuntimeSettings, group: str, reads: tuple[Topic, ...], engine: Engine
+        self,
+        settings: RuntimeSettings,
+        group: str,
+        reads: tuple[Topic, ...],
+        engine: Engine,
+        recovery: Recovery,
     ) -> None:
         self._prefix = settings.topic_prefix
         self._engine = engine
+        self._recovery = recovery
         self._topics = [topic.name for topic in reads]
         self._assigned: set[int] = set()
         self._careful = (
@@ -107,6 +115,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 await self._backoff.wait()
 
     async def _round(self) -> None:
+        if self._recovery.needed:
+            self.mark_stale()
         if self.stale:
             await self._restore()
         found = await self.consumer.getmany(timeout_ms=500, max_records=1 if self._careful else MAX_RECORDS)
@@ -178,6 +188,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         async with self._engine.lock:
             self.stale = False  # whatever happens from here on marks it again
             try:
+                await self._recovery.run()
                 parts = set(self._assigned)
                 offsets = await self._engine.restore(parts)
                 for (topic, part), offset in offsets.items():

@@ -95,13 +95,3 @@ def _is_place(record: Record, topic: Topic, writer: Any, key: Any, number: Any) 
     """Whether these are a writer of the topic, the record's key and an event number."""
     texts = isinstance(writer, str) and isinstance(key, str) and may_write(topic.writer, writer)
     return texts and record.key == key.encode() and type(number) is int and 1 <= number < MAX_INTEGER
-
-
-def inlet_id(message: Message[Payload]) -> tuple[str, str]:
-    """CDEvents makes (source, id) unique; the type is added for producers that reuse an id for another fact.
-
-    Hashed: these texts come from outside and may be longer than an index of the database takes.
-    """
-    fact = getattr(message.body, "event_type", message.body.type)
-    parts = (message.source, message.id, fact, message.body.subject_id())
-    return (message.source[:200], canonical.sha256(canonical.dumps(parts)))

@@ -21,7 +21,7 @@ from lockgate.runtime.batch import Out, unpack
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.producer import PRODUCER_ERRORS, Producer
-from lockgate.runtime.store import RETRYABLE
+from lockgate.runtime.store import RETRYABLE, Store
 
 log = structlog.get_logger()
 
@@ -29,6 +29,7 @@ POLL_SECONDS = 0.2  # how soon another replica's commit is noticed without being
 READ_AT_ONCE = 500
 PRUNE_SECONDS = 1.0
 COMMAND_SECONDS = 10.0
+_JOURNALS = frozenset(t.name for t in JOURNALS.values())
 _FIRST = frozenset(t.name for t in (*JOURNALS.values(), *DEAD_LETTERS.values()))
 
 
@@ -39,17 +40,19 @@ class _Lane:
     next: int
     marked: int
     end: int = 0  # committed up to here, as far as this replica knows
+    journal: int = 0  # the journal's offset up to which it was sent
     handed: list[tuple[int, list[Out]]] = field(default_factory=list)
 
 
 class Relay:
     """`silent_seconds`: a relay that says nothing for so long (paused, cut off) loses its lock to another."""
 
-    def __init__(self, dsn: str, schema: str, producer: Producer, *, silent_seconds: float = 10.0) -> None:
+    def __init__(self, dsn: str, store: Store, producer: Producer, *, silent_seconds: float = 10.0) -> None:
         self._silent_ms = str(int(silent_seconds * 1000))
         self._busy_ms = int(max(silent_seconds, COMMAND_SECONDS) * 1000)
         self._dsn = dsn
-        self._schema = schema
+        self._store = store
+        self._schema = store.schema
         self._producer = producer
         self._lanes: dict[int, _Lane] = {}
         self._wanted: set[int] = set()
@@ -100,7 +103,7 @@ class Relay:
                 await self._round()
         except (TimeoutError, *PRODUCER_ERRORS, *RETRYABLE):
             return False
-        return True
+        return not self._store.suspect
 
     async def close(self) -> None:
         await self._let_go()
@@ -109,6 +112,8 @@ class Relay:
     async def _round(self) -> None:
         """Sends what there is. Marks it pass by pass, so that a steady stream is marked and pruned as well."""
         self._wake.clear()
+        if self._store.suspect:
+            return
         connection = await self._connected()
         await self._take_lanes(connection)
         progress = True
@@ -138,7 +143,9 @@ class Relay:
         first = [r for r in records if r.topic in _FIRST]
         for group in (first, [r for r in records if r.topic not in _FIRST]):
             for topic in dict.fromkeys(r.topic for r in group):
-                await self._producer.send(topic, part, [r for r in group if r.topic == topic])
+                end = await self._producer.send(topic, part, [r for r in group if r.topic == topic])
+                if topic in _JOURNALS:
+                    lane.journal = max(lane.journal, end)
             if 0 < len(first) < len(records) and group is first:
                 reach(Point.JOURNAL_SENT)
         reach(Point.SENT)
@@ -192,10 +199,12 @@ class Relay:
         if not moved or self._connection is None:
             return
         await self._connection.execute(
-            "update relay r set sent = i.sent from unnest($1::int[], $2::bigint[]) i(part, sent)"
+            "update relay r set sent = i.sent, journal = greatest(r.journal, i.journal)"
+            " from unnest($1::int[], $2::bigint[], $3::bigint[]) i(part, sent, journal)"
             " where r.part = i.part and r.sent < i.sent",
             list(moved),
             list(moved.values()),
+            [self._lanes[part].journal for part in moved],
             timeout=5.0,
         )
         for part, sent in moved.items():
@@ -222,6 +231,7 @@ class Relay:
             self._connection = await asyncpg.connect(
                 self._dsn, timeout=5.0, command_timeout=COMMAND_SECONDS, server_settings=settings
             )
+            await self._store.recognise(self._connection)
             # A process that hangs between preparing a statement and executing it is not idle, but in a transaction.
             if self._connection.get_server_version().major >= 17:
                 await self._connection.execute(f"set transaction_timeout = {self._busy_ms}")

@@ -6,15 +6,17 @@ Pure. What cannot be had is a finding; what the topics no longer reach is one to
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from lockgate.messages.decision import Input, ServiceStarted, TimerDue, WorkReported
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.topics import TOPICS
 from lockgate.messages.values import EVERY, Cause
+from lockgate.runtime.checks import Record
 from lockgate.runtime.decider import causes_of
-from lockgate.runtime.reading import Item, Readable, inlet_id, read
+from lockgate.runtime.inlet_id import inlet_id
+from lockgate.runtime.reading import Item, Readable, read
 from lockgate.runtime.record_hash import record_hash
 from lockgate.runtime.replay_findings import (
     Finding,
@@ -25,7 +27,7 @@ from lockgate.runtime.replay_findings import (
     InputUnreadable,
     Where,
 )
-from lockgate.runtime.replay_records import Records
+from lockgate.runtime.replay_records import Span
 from lockgate.runtime.replay_rows import KeyState, Pending
 
 CACHED = 4096
@@ -61,10 +63,18 @@ class Handled:
         return before
 
 
+class Places(Protocol):
+    """As much of `Records` as is needed here."""
+
+    def get(self, topic: str, partition: int, offset: int) -> Record | None: ...
+
+    def span(self, topic: str, partition: int) -> Span | None: ...
+
+
 class Inputs:
     """Reads events of all topics; the last ones are remembered, since several services read the same."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Places) -> None:
         self._records = records
         self._items: dict[tuple[str, int, int], tuple[str, Item]] = {}
 

@@ -22,6 +22,7 @@ from lockgate.runtime.kafka_topics import ensure_topics
 from lockgate.runtime.producer import Producer
 from lockgate.runtime.progress import Progress
 from lockgate.runtime.reader import Reader
+from lockgate.runtime.recovering import Recovery
 from lockgate.runtime.redrive import Redrives
 from lockgate.runtime.relay import Relay
 from lockgate.runtime.service import Service, partition_of
@@ -95,7 +96,7 @@ class Running:
             return
         relay = Relay(
             dsn,
-            schema,
+            store,
             Producer(settings.kafka, settings.topic_prefix, f"lockgate-{who.writer}"),
             silent_seconds=settings.session_seconds,
         )
@@ -121,10 +122,10 @@ class Running:
             workers.committed(what.work)
 
         partitions = settings.partitions
-        engine = Engine(
-            who, self._service.core, Wiring(store, clock, lambda k: partition_of(k, partitions), committed)
-        )
-        reader = Reader(settings, settings.topic_prefix + who.writer, who.reads, engine)
+        wiring = Wiring(store, clock, lambda k: partition_of(k, partitions), committed)
+        engine = Engine(who, self._service.core, wiring)
+        recovery = Recovery(settings, who, self._service.core, wiring)
+        reader = Reader(settings, settings.topic_prefix + who.writer, who.reads, engine, recovery)
         progress = Progress(reader, engine, settings.stall_seconds)
         workers = Workers(functions, store, reader, engine, progress)
         timers = Timers(store, reader, engine, progress, clock)

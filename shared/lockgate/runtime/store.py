@@ -14,8 +14,9 @@ import asyncpg
 
 from lockgate.messages.decision import RowKey
 from lockgate.runtime import canonical
-from lockgate.runtime.batch import Batch, ParkedRow, Redrive, TimerRow, WorkRow, pack, unpack, unpacked_causes
+from lockgate.runtime.batch import Batch, ParkedRow, Redrive, TimerRow, WorkRow, unpack, unpacked_causes
 from lockgate.runtime.checks import Record
+from lockgate.runtime.store_call import APPLY, arguments
 
 STATEMENT_SECONDS = 10.0
 READY_AT_ONCE = 5_000
@@ -39,9 +40,6 @@ RETRYABLE: tuple[type[Exception], ...] = (
 )
 
 
-_APPLY = f"select at, bases from apply({', '.join(f'${i}' for i in range(1, 24))})"  # noqa: S608  # numbers only
-
-
 class ConflictError(Exception):
     """Another replica was first: nothing of the batch was written. Forget what is cached and start over."""
 
@@ -52,20 +50,30 @@ STARTING_OVER: tuple[type[Exception], ...] = (ConflictError, *RETRYABLE)
 _CONFLICTS = {"LG001", "LG002", "LG003", "LG004"}
 
 
+class RestartedError(asyncpg.InterfaceError):  # type: ignore[misc]  # asyncpg has no types
+    """The server, or the database, is another one than before: perhaps it was restored to an earlier time."""
+
+
 class Store:
-    """One service's schema. `schema` is an identifier of our own settings, never of an event."""
+    """One service's schema. `schema` is an identifier of our own settings, never of an event.
 
-    errors = RETRYABLE
+    `suspect` means that the database may have been restored under us: nothing is written until it was looked at.
+    """
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", schema: str) -> None:
-        self._pool = pool
+    _pool: "asyncpg.Pool[Any]"
+
+    def __init__(self, schema: str) -> None:
         self.schema = schema
+        self.suspect = False
+        self._server: tuple[Any, ...] | None = None
 
     @classmethod
     async def open(cls, dsn: str, schema: str) -> "Store":
         """Connects and brings the schema up to date. Raises what asyncpg raises; the caller retries."""
-        pool = await asyncpg.create_pool(
+        store = cls(schema)
+        store._pool = await asyncpg.create_pool(
             dsn,
+            init=store.recognise,
             min_size=1,
             max_size=4,
             command_timeout=STATEMENT_SECONDS,
@@ -76,16 +84,26 @@ class Store:
                 "search_path": schema,
             },
         )
-        store = cls(pool, schema)
         try:
             await store.migrate()
         except BaseException:
-            pool.terminate()
+            await store.close()
             raise
         return store
 
     async def close(self) -> None:
         self._pool.terminate()
+
+    async def recognise(self, connection: "asyncpg.Connection[Any]") -> None:
+        """Called with each new connection. RestartedError, once, if the server is not the one it was."""
+        found = await connection.fetchrow(
+            "select pg_postmaster_start_time(), oid from pg_database where datname = current_database()",
+            timeout=STATEMENT_SECONDS,
+        )
+        before, self._server = self._server, tuple(found)
+        if before not in {None, self._server}:
+            self.suspect = True
+            raise RestartedError("the database server was started anew: what it has is looked at first")
 
     async def migrate(self) -> None:
         """Applies what is missing, once, whichever replica comes first."""
@@ -106,13 +124,17 @@ class Store:
                     await connection.execute(file.read_text().replace("{schema}", self.schema))
                     await connection.execute("insert into migrations (name) values ($1)", file.name)
 
-    async def apply(self, batch: Batch) -> tuple[datetime, dict[int, int]]:
+    async def apply(self, batch: Batch, *, recovering: bool = False) -> tuple[datetime, dict[int, int]]:
         """Writes a batch. Returns the database's time and, per output partition, the first sequence number.
 
-        ConflictError if another replica was first; then nothing was written.
+        ConflictError if another replica was first, or if it is not known what the database has; then nothing was
+        written.
         """
         try:
-            rows = await self._fetch(_APPLY, *_arguments(batch))
+            async with asyncio.timeout(ANSWER_SECONDS), self._pool.acquire() as connection:
+                if self.suspect and not recovering:
+                    raise ConflictError("the database may have been restored: it is looked at first")
+                rows = await connection.fetch(APPLY, *arguments(batch))
         except asyncpg.PostgresError as error:
             if error.sqlstate in _CONFLICTS:
                 raise ConflictError(str(error)) from None
@@ -120,7 +142,7 @@ class Store:
         return rows[0]["at"], {int(part): base for part, base in json.loads(rows[0]["bases"]).items()}
 
     async def now(self) -> datetime:
-        value: datetime = (await self._fetch("select clock_timestamp() as now"))[0]["now"]
+        value: datetime = (await self.fetch("select clock_timestamp() as now"))[0]["now"]
         return value
 
     async def ping(self) -> None:
@@ -128,7 +150,7 @@ class Store:
             await self._pool.fetchval("select 1", timeout=2.0)
 
     async def load_offsets(self, parts: Sequence[int]) -> dict[tuple[str, int], int]:
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select topic, part, next from offsets where part = any($1::int[])", list(parts)
         )
         return {(r["topic"], r["part"]): r["next"] for r in rows}
@@ -136,7 +158,7 @@ class Store:
     async def begin_offsets(self, places: Iterable[tuple[str, int, int]]) -> None:
         """Creates the offset rows of partitions that were never read."""
         topics, parts, offsets = zip(*places, strict=True)
-        await self._fetch(
+        await self.fetch(
             "insert into offsets select * from unnest($1::text[], $2::int[], $3::bigint[]) on conflict do nothing",
             topics,
             parts,
@@ -144,19 +166,19 @@ class Store:
         )
 
     async def load_keys(self, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select key, decisions, events from keys where key = any($1::text[])", list(keys)
         )
         return {r["key"]: (r["decisions"], r["events"]) for r in rows}
 
     async def load_marks(self, keys: Iterable[str]) -> dict[tuple[str, str], int]:
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select writer, key, number from marks where key = any($1::text[])", list(keys)
         )
         return {(r["writer"], r["key"]): r["number"] for r in rows}
 
     async def load_rows(self, keys: Sequence[RowKey]) -> dict[RowKey, tuple[int, dict[str, Any]]]:
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select r.key, r.kind, r.id, r.version, r.body from unnest($1::text[], $2::text[], $3::text[]) i(key, kind, id)"
             " join rows r using (key, kind, id)",
             *([k[i] for k in keys] for i in range(3)),
@@ -166,7 +188,7 @@ class Store:
         }
 
     async def load_seen(self, ids: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select s.source, s.id from unnest($1::text[], $2::text[]) i(source, id) join seen s using (source, id)",
             [i[0] for i in ids],
             [i[1] for i in ids],
@@ -175,14 +197,14 @@ class Store:
 
     async def load_parked(self, parts: Sequence[int]) -> list[ParkedRow]:
         """Everything parked from these partitions, in the order in which it came."""
-        rows = await self._fetch(
+        rows = await self.fetch(
             'select * from parked where part = any($1::int[]) order by topic, part, "offset"', list(parts)
         )
         return [_parked(r) for r in rows]
 
     async def open_redrives(self, parts: Sequence[int]) -> list[Redrive]:
         """What operators asked to be tried again, in the order in which they asked."""
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select id, writer, key, part, asked_by from redrives"
             " where part = any($1::int[]) and answered is null order by id",
             list(parts),
@@ -190,7 +212,7 @@ class Store:
         return [Redrive(*r) for r in rows]
 
     async def due_timers(self, parts: Sequence[int], limit: int) -> list[TimerRow]:
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select * from timers where part = any($1::int[]) and due <= clock_timestamp() order by due limit $2",
             list(parts),
             limit,
@@ -210,15 +232,13 @@ class Store:
         ]
 
     async def next_due(self, parts: Sequence[int]) -> datetime | None:
-        rows = await self._fetch(
-            "select min(due) as due from timers where part = any($1::int[])", list(parts)
-        )
+        rows = await self.fetch("select min(due) as due from timers where part = any($1::int[])", list(parts))
         due: datetime | None = rows[0]["due"]
         return due
 
     async def ready_work(self, parts: Sequence[int]) -> list[tuple[WorkRow, int]]:
         """The work of these partitions that may run now, with the number of failed attempts."""
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select * from work where part = any($1::int[]) and not_before <= clock_timestamp() order by not_before limit $2",
             list(parts),
             READY_AT_ONCE,
@@ -241,18 +261,18 @@ class Store:
 
     async def has_work(self, row: WorkRow) -> bool:
         """Whether this piece of work is still wanted, and was not replaced."""
-        rows = await self._fetch(
+        rows = await self.fetch(
             "select 1 from work where key = $1 and name = $2 and set_by = $3", row.key, row.name, row.set_by
         )
         return bool(rows)
 
     async def forget_seen(self, days: int) -> None:
         """Removes the ids of inlet events that are older than the inlets keep events."""
-        await self._fetch("delete from seen where at < clock_timestamp() - make_interval(days => $1)", days)
+        await self.fetch("delete from seen where at < clock_timestamp() - make_interval(days => $1)", days)
 
     async def delay_work(self, row: WorkRow, seconds: float) -> None:
         """A piece of work raised: it is tried again after a while."""
-        await self._fetch(
+        await self.fetch(
             "update work set attempts = attempts + 1, not_before = clock_timestamp() + make_interval(secs => $4)"
             " where key = $1 and name = $2 and set_by = $3",
             row.key,
@@ -261,7 +281,7 @@ class Store:
             seconds,
         )
 
-    async def _fetch(self, sql: str, *arguments: Any) -> list[Any]:
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
         async with asyncio.timeout(ANSWER_SECONDS):
             rows: list[Any] = await self._pool.fetch(sql, *arguments)
         return rows
@@ -270,28 +290,3 @@ class Store:
 def _parked(r: Any) -> ParkedRow:
     record = Record(r["topic"], r["part"], r["offset"], r["record_key"], unpack(r["headers"]), r["value"])
     return ParkedRow(record, r["writer"], r["key"], r["number"], r["reason"], r["detail"])
-
-
-def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
-
-
-def _arguments(batch: Batch) -> list[Any]:
-    sequence: dict[int, int] = {}
-    out: list[tuple[Any, ...]] = []
-    for o in batch.out:
-        seq = sequence.get(o.part, 0)
-        sequence[o.part] = seq + 1
-        out.append((o.part, seq, o.topic, o.key, pack(o.headers), o.value))
-    offsets = [(*place, *span) for place, span in sorted(batch.offsets.items())]
-    keys = [(key, *counts) for key, counts in sorted(batch.keys.items())]
-    rows = [(*key, *written) for key, written in sorted(batch.rows.items())]
-    marks = [(*mark, number) for mark, number in sorted(batch.marks.items())]
-    return [
-        *_columns(offsets, 4),
-        *_columns(keys, 4),
-        *_columns(rows, 5),
-        *_columns(marks, 3),
-        *_columns(out, 6),
-        batch.extra,
-    ]

@@ -22,9 +22,10 @@ class Noted:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
 
-    async def send(self, topic: str, part: int, records: Sequence[Out]) -> None:
+    async def send(self, topic: str, part: int, records: Sequence[Out]) -> int:
         assert part == 0
         self.sent += [(topic, (record.key or b"").decode()) for record in records]
+        return 0
 
     async def close(self) -> None:
         pass
@@ -45,7 +46,7 @@ async def relays(
     """A schema, and so many relays that have tried to take its partition 0."""
     dsn = postgres.fresh_database()
     store = await Store.open(dsn, SCHEMA)
-    made = [Relay(dsn, SCHEMA, cast("Producer", noted), silent_seconds=silent_seconds) for _ in range(count)]
+    made = [Relay(dsn, store, cast("Producer", noted), silent_seconds=silent_seconds) for _ in range(count)]
     try:
         for relay in made:
             relay.own({0})

@@ -178,11 +178,12 @@ class Broker(relaying.Noted):
         super().__init__()
         self.store: Store | None = None
 
-    async def send(self, topic: str, part: int, records: Sequence[Out]) -> None:
-        await super().send(topic, part, records)
+    async def send(self, topic: str, part: int, records: Sequence[Out]) -> int:
+        end = await super().send(topic, part, records)
         if self.store is not None:
             store, self.store = self.store, None
             await store.apply(relaying.decided("second"))
+        return end
 
     @property
     def said(self) -> list[str]:

@@ -38,7 +38,7 @@ def deciding(key: str, base: int) -> Batch:
 
 async def contents(store: Store) -> dict[str, list[tuple[object, ...]]]:
     tables = ("offsets", "keys", "rows", "marks", "seen", "timers", "work", "parked", "outbox", "relay")
-    return {table: [tuple(row) for row in await store._fetch(f"select * from {table}")] for table in tables}  # noqa: S608  # names from above
+    return {table: [tuple(row) for row in await store.fetch(f"select * from {table}")] for table in tables}  # noqa: S608  # names from above
 
 
 async def refused(store: Store, batch: Batch, why: str) -> None:
@@ -80,7 +80,7 @@ async def test_what_waits_on_keeps_the_time_since_when(store: Store) -> None:
 
 
 async def test_a_redrive_that_was_answered(store: Store) -> None:
-    await store._fetch(
+    await store.fetch(
         "insert into redrives (writer, key, part, asked_by) values ('intake', 'shop', 0, 'a test')"
     )
     (asked,) = await store.open_redrives([0])

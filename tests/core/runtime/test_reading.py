@@ -8,7 +8,8 @@ import pytest
 from lockgate.messages.message import encode, event_id
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import Reason, dead_letter
-from lockgate.runtime.reading import Item, Readable, Rejected, inlet_id, may_write, read
+from lockgate.runtime.inlet_id import inlet_id
+from lockgate.runtime.reading import Item, Readable, Rejected, may_write, read
 from tests.support.toy_world import said
 
 

@@ -19,7 +19,7 @@ from lockgate.cli.local.interrupt import terminated_like_interrupted
 from lockgate.cli.local.system import LocalSystem
 from lockgate.embedded import EmbeddedError, prepare
 from lockgate.embedded.__main__ import Printer
-from lockgate.runtime.replay_topics import ReadError
+from lockgate.runtime.topic_scan import ReadError
 
 FAILURES = (
     *(DemoError, ChildError, EmbeddedError, UnreachableError, ReadError),

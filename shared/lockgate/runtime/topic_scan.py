@@ -1,0 +1,97 @@
+"""Reads partitions once, up to where they ended when it began. No consumer group, no trace on the brokers.
+
+Talks to Kafka; every wait has a bound.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from lockgate.runtime import header_names
+from lockgate.runtime.batch import Place
+from lockgate.runtime.bounded import close
+from lockgate.runtime.checks import Record
+from lockgate.runtime.record_hash import printable
+
+CALL_SECONDS = 15.0
+STALL_SECONDS = 30.0
+CLOSE_SECONDS = 5.0
+AT_ONCE = 2000
+FETCH_BYTES = 256 * 1024
+
+KAFKA_ERRORS = (KafkaError, TimeoutError, OSError)
+Ends = Mapping[TopicPartition, int]
+
+
+class ReadError(Exception):
+    """The topics could not be read to their ends. The message says which, and why."""
+
+
+@contextlib.asynccontextmanager
+async def consumer(bootstrap: str, name: str) -> AsyncIterator[AIOKafkaConsumer]:
+    header_names.install()  # else one record with a name that is not UTF-8 keeps all others from being read
+    client = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id=name,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_uncommitted",
+        request_timeout_ms=int(CALL_SECONDS * 1000),
+        max_partition_fetch_bytes=FETCH_BYTES,  # of each of many partitions; a larger record comes all the same
+        fetch_max_wait_ms=10,  # nothing is waited for: everything is there already
+    )
+    try:
+        async with asyncio.timeout(CALL_SECONDS):
+            await client.start()
+        # Its background task must have begun before `stop`, which would raise CancelledError otherwise (aiokafka 0.14).
+        await asyncio.sleep(0)
+        yield client
+    finally:
+        await close(client.stop(), CLOSE_SECONDS)
+
+
+async def to_the_ends(
+    client: AIOKafkaConsumer, prefix: str, begins: Ends, ends: Ends
+) -> AsyncIterator[Sequence[Record]]:
+    """The records of all partitions, in batches, up to the ends that were looked up."""
+    left = {p: begin for p, begin in begins.items() if begin < ends[p]}
+    client.assign(list(left))
+    for p, begin in left.items():
+        client.seek(p, begin)
+    silent = asyncio.get_running_loop().time()
+    while left:
+        async with asyncio.timeout(CALL_SECONDS):
+            batches = await client.getmany(*left, timeout_ms=250, max_records=AT_ONCE)
+            for p in list(left):
+                if await client.position(p) >= ends[p]:
+                    del left[p]
+        now = asyncio.get_running_loop().time()
+        if batches:
+            silent = now
+        elif left and now - silent > STALL_SECONDS:
+            names = ", ".join(f"{p.topic}/{p.partition}" for p in left)
+            raise ReadError(f"nothing came for {STALL_SECONDS:.0f} s from {names}")
+        for p in sorted(batches):
+            yield [as_record(raw, prefix) for raw in batches[p] if raw.offset < ends[p]]
+
+
+async def records_at(client: AIOKafkaConsumer, prefix: str, places: Collection[Place]) -> dict[Place, Record]:
+    """The records at these places; those that are not there any more are left out."""
+    found: dict[Place, Record] = {}
+    for topic, part, offset in sorted(places):
+        at = TopicPartition(prefix + topic, part)
+        first, last = await client.beginning_offsets([at]), await client.end_offsets([at])
+        if first[at] <= offset < last[at]:
+            async for records in to_the_ends(client, prefix, {at: offset}, {at: offset + 1}):
+                found.update({(topic, part, record.offset): record for record in records})
+    return found
+
+
+def as_record(raw: object, prefix: str) -> Record:
+    topic, key, value = raw.topic, raw.key, raw.value  # type: ignore[attr-defined]  # aiokafka has no types
+    partition, offset, found = raw.partition, raw.offset, raw.headers  # type: ignore[attr-defined]  # as above
+    headers = tuple((printable(name), bytes_) for name, bytes_ in found)
+    return Record(topic.removeprefix(prefix), partition, offset, key, headers, value)
