@@ -13,6 +13,9 @@ from lockgate.messages.message import Message, decode
 from lockgate.messages.payload import Payload
 from lockgate.messages.registry import payloads_of
 from lockgate.messages.topics import TOPICS, Kind
+from lockgate.runtime import header_names
+from lockgate.runtime.checks import Record
+from lockgate.runtime.reading import Readable, read
 
 _INTERNAL = tuple(topic.name for topic in TOPICS.values() if topic.kind is Kind.INTERNAL)
 _DEAD = tuple(topic.name for topic in TOPICS.values() if topic.kind is Kind.DEAD)
@@ -38,9 +41,15 @@ class Told:
 
 
 class Telling:
-    """`all` grows while it listens; `dead` are the values in the services' dead-letter topics."""
+    """`all` grows while it listens; `dead` are the values in the services' dead-letter topics.
 
-    def __init__(self, bootstrap: str, prefix: str) -> None:
+    `tolerant`: what is no event is passed over, where others than the services write to their topics.
+    """
+
+    def __init__(self, bootstrap: str, prefix: str, *, tolerant: bool = False) -> None:
+        if tolerant:
+            header_names.install()
+        self._tolerant = tolerant
         self.all: list[Told] = []
         self.dead: list[ConsumerRecord] = []
         self._prefix = prefix
@@ -124,5 +133,12 @@ class Telling:
         if topic in _DEAD:
             self.dead.append(record)
             return
+        if self._tolerant and not _is_event(topic, record):
+            return
         message = decode(record.key.decode(), dict(record.headers), record.value, payloads_of(topic))
         self.all.append(Told(topic, record.value, message))
+
+
+def _is_event(topic: str, record: ConsumerRecord) -> bool:
+    given = (topic, record.partition, record.offset, record.key, record.headers, record.value)
+    return isinstance(read(Record(*given)), Readable)

@@ -95,8 +95,10 @@ def cdevent(kind: str, subject: str, content: Mapping[str, Any]) -> dict[str, An
 
 
 @asynccontextmanager
-async def opened(kafka: KafkaUnderTest | None, servers: Servers | None = None) -> AsyncIterator[Whole]:
-    """The whole system, started and stopped; without servers on embedded ones of its own."""
+async def opened(
+    kafka: KafkaUnderTest | None, servers: Servers | None = None, *, tolerant: bool = False
+) -> AsyncIterator[Whole]:
+    """The whole system, started and stopped; without servers on embedded ones of its own. `tolerant`: see Telling."""
     shape = Shape(
         DEPLOYERS,
         sandbox={"scrape_seconds": 0.5, "rate": 0},
@@ -113,7 +115,7 @@ async def opened(kafka: KafkaUnderTest | None, servers: Servers | None = None) -
         bootstrap = local.servers.kafka
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
         await producer.start()
-        async with Telling(bootstrap, shape.prefix) as telling:
+        async with Telling(bootstrap, shape.prefix, tolerant=tolerant) as telling:
             for region in shape.regions:
                 await telling.first(partial(_accepts, region), 30.0)
             yield Whole(local, telling, producer, kafka or KafkaUnderTest(bootstrap, local.kafka))
