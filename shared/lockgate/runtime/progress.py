@@ -71,6 +71,10 @@ class Progress:
             return False
         return True
 
+    def interrupted(self) -> None:
+        """Our database was away: what others have to report may wait for the same one, so their grace begins anew."""
+        self._resumed = _now()
+
     def had_gap_within(self, grace: timedelta) -> bool:
         """Whether our own reading resumed so lately that others have not had `grace` to be heard since."""
         return not self.continuous or _now() < self._resumed + grace.total_seconds()

@@ -1,7 +1,8 @@
 """Fires what is due, by the database's clock, once everything written before has been read.
 
 A timer fires only after its partition has been read up to where it ended when the timer was seen due; while the
-ends cannot be read none fires. A deadline set on another service waits its grace after a gap in our own reading.
+ends cannot be read none fires. A deadline set on another service waits its grace after a gap in our own reading,
+and after our database was away.
 Talks to the store, the reader (through progress) and the engine.
 """
 
@@ -62,6 +63,7 @@ class Timers:
                 fired = False
             except (*KAFKA_ERRORS, *RETRYABLE) as error:
                 log.warning("timers will be tried again", error=repr(error))
+                self._progress.interrupted()
                 fired = False
             if not fired:
                 await self._sleep()

@@ -105,33 +105,41 @@ async def test_what_was_committed_while_the_broker_was_away_is_published_later(
     assert [m.number for m in await world.answers()] == [1, 2, 3]
 
 
-async def test_a_service_that_starts_while_the_broker_is_away_waits_for_it(
-    world: World, broker: Kafka
+@pytest.mark.parametrize("which", ["broker", "database"])
+async def test_a_service_that_starts_while_a_server_is_away_waits_for_it(
+    world: World, which: str, request: pytest.FixtureRequest
 ) -> None:
-    await asyncio.to_thread(broker.kill)
+    server: Kafka | Postgres = request.getfixturevalue(which)
+    await asyncio.to_thread(server.kill)
     try:
         replica = world.start()
         done, _ = await asyncio.wait({replica.task}, timeout=1.0)
         assert not done
         assert replica.running.port is None
     finally:
-        await asyncio.to_thread(broker.start)
+        await asyncio.to_thread(server.start)
     await eventually(lambda: replica.running.port)
     await world.send(said(1))
     await world.hears("verifier 1", within=40.0)
 
 
-async def test_a_service_that_starts_while_postgres_is_away_waits_for_it(
+async def test_a_deadline_set_on_others_gets_its_grace_after_postgres_was_away(
     world: World, database: Postgres
 ) -> None:
+    """What others are to report may have waited for the same PostgreSQL."""
+    await world.serving()
+    await world.send(said(1, "timer deadline 0 3"))
+    await world.hears("verifier 1", "timer deadline")  # the grace of the start itself is over
+    await world.send(said(2, "timer deadline 600 3"), said(3, "timer a 600"))
+    await world.until("select count(*) from timers", 2)
+    for timer, seconds in (("deadline", 1.0), ("a", 1.1)):
+        due = "update timers set due = clock_timestamp() + make_interval(secs => $2) where name = $1"
+        await world.query(due, timer, seconds)
     await asyncio.to_thread(database.kill)
     try:
-        replica = world.start()
-        done, _ = await asyncio.wait({replica.task}, timeout=1.0)
-        assert not done
-        assert replica.running.port is None
+        with pytest.raises(AssertionError, match="not within"):
+            await eventually(lambda: database.running, within=1.5)
     finally:
         await asyncio.to_thread(database.start)
-    await eventually(lambda: replica.running.port)
-    await world.send(said(1))
-    await world.hears("verifier 1")
+    before = ("verifier 1", "timer deadline", "verifier 2", "verifier 3")
+    await world.hears(*before, "timer a", "timer deadline")
