@@ -3,7 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,7 +71,7 @@ class Shelf:
     def changed(self, place: Place, **changes: Any) -> "Shelf":
         shelf = self.copy()
         log = shelf.logs[place[:2]]
-        log[place[2]] = replace(log[place[2]], **changes)
+        log[place[2]] = log[place[2]]._replace(**changes)
         return shelf
 
     def without(self, place: Place) -> "Shelf":

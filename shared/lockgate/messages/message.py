@@ -27,6 +27,17 @@ from lockgate.messages.values import Cause
 P_co = TypeVar("P_co", bound=Payload, covariant=True)
 Headers = tuple[tuple[str, bytes], ...]
 
+USUAL_HEADERS = (
+    "ce_specversion",
+    "ce_id",
+    "ce_source",
+    "ce_type",
+    "ce_time",
+    "ce_subject",
+    "content-type",
+)
+"""The names of the headers of our own events, in their order."""
+
 _NAMESPACE = bytes.fromhex("7a1f3c5e9b2d48d6a0c4e8f21b6d5a39")
 
 
@@ -82,15 +93,15 @@ def encode(message: Message[Payload]) -> tuple[Headers, bytes]:
     subject = body.subject_id()
     value = to_json(_envelope(message, subject))
     headers = (
-        ("ce_specversion", b"1.0"),
-        ("ce_id", message.id.encode()),
-        ("ce_source", message.source.encode()),
-        ("ce_type", body.type.encode()),
-        ("ce_time", message.at.encode()),
-        ("ce_subject", subject.encode()),
-        ("content-type", b"application/json"),
+        b"1.0",
+        message.id.encode(),
+        message.source.encode(),
+        body.type.encode(),
+        message.at.encode(),
+        subject.encode(),
+        b"application/json",
     )
-    return headers, value
+    return tuple(zip(USUAL_HEADERS, headers, strict=True)), value
 
 
 def _envelope(message: Message[Payload], subject: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lockgate.messages.decision import RowKey
 from lockgate.messages.message import Headers
@@ -15,8 +15,7 @@ Place = tuple[str, int, int]
 """Topic, partition, offset."""
 
 
-@dataclass(frozen=True, slots=True)
-class Out:
+class Out(NamedTuple):
     """A record to be published, on the partition of its key. `topic` is the name without prefix."""
 
     part: int

@@ -7,10 +7,9 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from lockgate.messages.message import UnreadableError
+from lockgate.messages.message import USUAL_HEADERS, UnreadableError
 
 MAX_VALUE_BYTES = 256 * 1024  # the largest event is `started`, which carries a whole plan
 MAX_DEPTH = 32
@@ -18,10 +17,7 @@ MAX_HEADERS = 64
 MAX_HEADER_BYTES = 16 * 1024
 MAX_INTEGER = 2**63  # beyond it neither the database nor a consumer in another language reads the same number
 
-_USUAL = frozenset(
-    {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "content-type"}
-)
-"""Header names of our own events, which are known to be plain."""
+_USUAL = frozenset(USUAL_HEADERS)
 
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
@@ -38,8 +34,7 @@ class Unread(bytes):
         return unread
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as it lies on a topic. `topic` is the name without prefix."""
 
     topic: str

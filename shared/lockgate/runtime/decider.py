@@ -5,9 +5,9 @@ accident. The journal record holds everything that the decision was made from an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from lockgate.messages.decision import (
     CancelTimer,
@@ -35,8 +35,7 @@ SERVICES = frozenset({"intake", "verifier", "rollback"})
 """Writers of which there is one; their events are passed on as causes of what follows (deployers are many)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A row as it is before a decision: its version is the number of the decision that wrote it (0: never)."""
 
     version: int
@@ -46,8 +45,7 @@ class Loaded:
 ABSENT = Loaded(0, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """Everything that one decision is made from. `decisions` and `events` count what was there before."""
 
     writer: str
@@ -61,8 +59,7 @@ class Case:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The outcome: its step, its events as messages and as they are published, its rows as canonical bytes, and its
     journal record.
     """
@@ -86,6 +83,7 @@ def causes_of(message: Message[Payload]) -> tuple[Cause, ...]:
     return tuple(Cause(writer, key, number) for (writer, key), number in sorted(newest.items()))
 
 
+@lru_cache(maxsize=16)  # a batch is decided at one time
 def timestamp(now: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as every event and journal record has it."""
     return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -97,7 +95,8 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
     step = core.decide(rows, case.given, case.now)
     _check(core, case, step)
     number = case.decisions + 1
-    messages = tuple(_message(case, body, case.events + i) for i, body in enumerate(step.events, start=1))
+    at = timestamp(case.now)
+    messages = tuple(_message(case, body, case.events + i, at) for i, body in enumerate(step.events, start=1))
     events = tuple(map(encode, messages))
     key = case.key.encode()
     changed = _changed(case.key, step)
@@ -108,12 +107,12 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
         "input": {**_input(case.given), **case.place},
         "causes": [list(cause) for cause in case.causes],
         "links": list(case.links),
-        "now": timestamp(case.now),
+        "now": at,
         "core": version,
         "read": [[*key, loaded[key].version] for key in rows.read],
         "rows": [
-            [name.kind, name.id, None if row is None else row.model_dump(mode="json")]
-            for name, (row, _) in changed.items()
+            [name.kind, name.id, None if body is None else canonical.embedded(body)]
+            for name, (_, body) in changed.items()
         ],
         "first": case.events + 1,
         "events": [message.id for message in messages],
@@ -127,7 +126,10 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
 
 def sealed(record: Mapping[str, Any]) -> bytes:
     """A journal record's bytes, with the hash of all the rest in `sha256`, so that no changed byte is overlooked."""
-    return canonical.dumps({**record, "sha256": canonical.sha256(canonical.dumps(record))})
+    before = canonical.dumps({name: part for name, part in record.items() if name < "sha256"})[1:-1]
+    after = canonical.dumps({name: part for name, part in record.items() if name > "sha256"})[1:-1]
+    digest = canonical.sha256(b"{%b}" % b",".join(filter(None, (before, after))))
+    return b"{%b}" % b",".join(filter(None, (before, b'"sha256":"%b"' % digest.encode(), after)))
 
 
 def _check(core: Core, case: Case, step: Step) -> None:
@@ -140,14 +142,14 @@ def _check(core: Core, case: Case, step: Step) -> None:
             raise TypeError(f"a row of the kind {change.kind!r} is a {type(change.row).__name__}")
 
 
-def _message(case: Case, body: Payload, number: int) -> Message[Payload]:
+def _message(case: Case, body: Payload, number: int, at: str) -> Message[Payload]:
     causes = tuple(cause for cause in case.causes if cause.writer != case.writer)
     return Message(
         body=body,
         id=event_id(case.writer, case.key, number),
         source=f"/lockgate/{case.writer}",
         key=case.key,
-        at=timestamp(case.now),
+        at=at,
         writer=case.writer,
         number=number,
         after=causes,

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lockgate.messages.decision import CancelTimer, Core, Input, NotLoaded, RowKey, SetTimer, StartWork, Step
 from lockgate.messages.topics import JOURNALS, Topic
@@ -30,8 +30,7 @@ class Identity:
     writes: Topic
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What a decision's input came from, for the journal and for what is emitted."""
 
     place: Mapping[str, Any]
@@ -39,8 +38,7 @@ class Origin:
     links: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """One decision and the key that it is for."""
 
     key: str
@@ -87,7 +85,8 @@ class Deciding:
         queue = deque(keys)
         while queue:
             key = queue.popleft()
-            await self._state.need_keys((key,))
+            if key not in self._state.keys:
+                await self._state.need_keys((key,))
             decisions, events = counts.get(key, self._state.keys[key])
             case = Case(
                 writer=self._who.writer,
@@ -110,7 +109,8 @@ class Deciding:
 
     async def _decide(self, case: Case, overlay: _Overlay) -> Decision:
         wanted = set(self._core.touches(case.key, case.given))
-        await self._state.need_rows(wanted)
+        if not wanted <= self._state.rows.keys():
+            await self._state.need_rows(wanted)
         while True:
             try:
                 return decide(self._core, self._who.version, case, overlay.view(wanted, self._state.rows))

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lockgate.messages.deployments import speaker
 from lockgate.messages.message import Message, UnreadableError, decode, event_id
@@ -18,8 +18,7 @@ _WRITER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _PAYLOADS = {name: payloads_of(name) for name in TOPICS}
 
 
-@dataclass(frozen=True, slots=True)
-class Readable:
+class Readable(NamedTuple):
     record: Record
     message: Message[Payload]
 

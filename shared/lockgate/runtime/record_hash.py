@@ -9,9 +9,13 @@ not know it. The journal names its inputs and what was emitted by this hash; `re
 """
 
 import hashlib
+import struct
 from collections.abc import Sequence
 
+from lockgate.messages.message import USUAL_HEADERS
+
 _NULL = b"\xff" * 8
+_length = struct.Struct(">Q").pack
 
 
 def record_hash(key: bytes | None, headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> str:
@@ -20,7 +24,10 @@ def record_hash(key: bytes | None, headers: Sequence[tuple[str, bytes | None]], 
     Escapes cannot make another record look the same: only names of plain ASCII without a backslash are decided on
     (`checks.checked_headers`) or emitted.
     """
-    pairs = b"".join([_field(name.encode()) + _field(raw) for name, raw in headers])
+    parts: list[bytes] = []
+    for name, raw in headers:
+        parts += (_USUAL.get(name) or _field(name.encode()), _field(raw))
+    pairs = b"".join(parts)
     return hashlib.sha256(_field(key) + _field(pairs) + _field(value)).hexdigest()
 
 
@@ -34,4 +41,7 @@ def printable(name: str) -> str:
 
 
 def _field(value: bytes | None) -> bytes:
-    return _NULL if value is None else len(value).to_bytes(8, "big") + value
+    return _NULL if value is None else _length(len(value)) + value
+
+
+_USUAL = {name: _field(name.encode()) for name in USUAL_HEADERS}

@@ -46,7 +46,7 @@ def case(given: Any = None, **changed: Any) -> Case:
         decisions=4,
         events=7,
     )
-    return replace(basis, **changed)
+    return basis._replace(**changed)
 
 
 def record_of(decision: Decision) -> dict[str, Any]:
