@@ -51,6 +51,8 @@ def _ends_by(number: signal.Signals, up: Command, state: Path, family: list[psut
     up.process.send_signal(number)
     assert up.ends() == 0, up.output
     assert up.said[-1] == f"stopped; the state is kept in {state}\n"
+    assert "Traceback" not in up.output
+    assert "never retrieved" not in up.output
     all_gone(family)
 
 

@@ -1,7 +1,8 @@
 """Follows topics: first what was said since some time, in its order, and then what is said, until it is closed."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,25 +18,37 @@ T = TypeVar("T")
 SILENT_SECONDS = 15.0  # without an event; then Kafka is asked whether it is there at all
 
 
+@asynccontextmanager
 async def follow(
     kafka: str, prefix: str, topics: Iterable[str] = WATCHED, *, since: float | None = None
-) -> AsyncIterator[list[Message[Payload]]]:
+) -> AsyncIterator[AsyncIterator[list[Message[Payload]]]]:
     """The events of some topics, each once: as the first list the past `since` seconds (None: all), then news.
 
     The lists are ordered by time. UnreachableError when Kafka cannot be reached, or not any more.
+    A context and no mere generator: who has seen enough leaves it, and then the client is closed at once and here,
+    not by whoever collects an abandoned generator while its event loop ends.
     """
+    async with (
+        reading(kafka, prefix, topics) as consumer,
+        aclosing(_told(kafka, prefix, consumer, since)) as told,
+    ):
+        yield told
+
+
+async def _told(
+    kafka: str, prefix: str, consumer: AIOKafkaConsumer, since: float | None
+) -> AsyncGenerator[list[Message[Payload]], None]:
     last: dict[tuple[str, str], int] = {}
-    async with reading(kafka, prefix, topics) as consumer:
-        before = await past(kafka, consumer, since, lambda: fetched(kafka, prefix, consumer))
-        yield list(_once(sorted(before, key=moment), last))
-        heard = time.monotonic()
-        while True:
-            if news := await fetched(kafka, prefix, consumer):
-                heard = time.monotonic()
-                yield list(_once(news, last))
-            elif time.monotonic() - heard > SILENT_SECONDS:
-                await called(kafka, consumer.end_offsets(consumer.assignment()))
-                heard = time.monotonic()
+    before = await past(kafka, consumer, since, lambda: fetched(kafka, prefix, consumer))
+    yield list(_once(sorted(before, key=moment), last))
+    heard = time.monotonic()
+    while True:
+        if news := await fetched(kafka, prefix, consumer):
+            heard = time.monotonic()
+            yield list(_once(news, last))
+        elif time.monotonic() - heard > SILENT_SECONDS:
+            await called(kafka, consumer.end_offsets(consumer.assignment()))
+            heard = time.monotonic()
 
 
 async def past(

@@ -41,19 +41,21 @@ def watch(
 async def _tree(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
     view = View()
     with Live(console=console, refresh_per_second=DRAWN_A_SECOND) as live:
-        async for messages in follow(kafka, prefix, since=since):
-            for message in messages:
-                view.see(message)
-            live.update(drawn(view, application))
+        async with follow(kafka, prefix, since=since) as news:
+            async for messages in news:
+                for message in messages:
+                    view.see(message)
+                live.update(drawn(view, application))
 
 
 async def _lines(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
     view = View()
-    async for messages in follow(kafka, prefix, since=since):
-        for message in messages:
-            view.see(message)
-            if application in {None, message.key} and (says := told(message, view)):
-                console.print(Text(says), soft_wrap=True)
+    async with follow(kafka, prefix, since=since) as news:
+        async for messages in news:
+            for message in messages:
+                view.see(message)
+                if application in {None, message.key} and (says := told(message, view)):
+                    console.print(Text(says), soft_wrap=True)
 
 
 def told(message: Message[Payload], view: View) -> str | None:

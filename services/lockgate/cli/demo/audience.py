@@ -37,11 +37,12 @@ class Audience:
 
     async def look(self, kafka: str, prefix: str) -> None:
         """Follows the topics until it is cancelled."""
-        async for messages in follow(kafka, prefix, (*WATCHED, "anomalies")):
-            async with self._changed:
-                for message in messages:
-                    self._take(message)
-                self._changed.notify_all()
+        async with follow(kafka, prefix, (*WATCHED, "anomalies")) as news:
+            async for messages in news:
+                async with self._changed:
+                    for message in messages:
+                        self._take(message)
+                    self._changed.notify_all()
 
     async def until(self, what: str, condition: Callable[[list[Payload]], bool], seconds: float) -> None:
         """Waits until what was seen fulfils a condition. DemoError if it does not in time."""

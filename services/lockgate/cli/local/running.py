@@ -16,8 +16,11 @@ async def until_registered(system: LocalSystem) -> None:
     """Waits until intake knows every region: a plan that names another one is refused. ChildError if it does not."""
     missing = set(system.shape.regions)
     try:
-        async with asyncio.timeout(REGISTERED_SECONDS):
-            async for messages in follow(system.servers.kafka, system.shape.prefix, ("releases",)):
+        async with (
+            asyncio.timeout(REGISTERED_SECONDS),
+            follow(system.servers.kafka, system.shape.prefix, ("releases",)) as news,
+        ):
+            async for messages in news:
                 bodies = (message.body for message in messages)
                 missing -= {body.place.region for body in bodies if isinstance(body, RegionAccepted)}
                 if not missing:
