@@ -12,7 +12,10 @@ import structlog
 
 log = structlog.get_logger()
 
-CANCEL_SECONDS = 1.0
+CANCEL_SECONDS = (
+    5.0  # longer than what a cancelled task still closes; a second cancellation would cut that off
+)
+LEFT_SECONDS = 0.5  # for what was cut off to let go of its connections
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
@@ -40,6 +43,7 @@ async def close(closing: Coroutine[Any, Any, Any], seconds: float) -> str | None
         raise
     if late:
         task.cancel()
+        await asyncio.wait({task}, timeout=LEFT_SECONDS)
         return f"not closed within {seconds:g} s"
     if task.cancelled():
         return "its closing was cancelled from within"
