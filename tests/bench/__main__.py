@@ -2,10 +2,10 @@
 
 import sys
 
-from tests.bench import ledger, runtime
+from tests.bench import hop, ledger, runtime
 from tests.bench.figures import write
 
-BENCHES = {"runtime": runtime.measure, "ledger": ledger.measure}
+BENCHES = {"runtime": runtime.measure, "ledger": ledger.measure, "hop": hop.measure}
 
 
 def main(arguments: list[str]) -> int:
