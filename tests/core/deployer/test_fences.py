@@ -151,6 +151,16 @@ def test_a_grant_that_comes_in_the_last_second_of_its_time_is_obeyed() -> None:
     assert running(west) == "deploy 7.0.1"
 
 
+@pytest.mark.parametrize("command", [grant("7.0.1", deadline=100), order("7.2.1", deadline=100)])
+def test_a_command_from_the_year_9999_has_the_time_that_it_gives_from_now_on(
+    command: Granted | RollbackOrdered,
+) -> None:
+    west = desk()
+    written = "9999-12-31T23:59:59-14:00"
+    west._decide("payments", Message(command, event_id("any", "payments", 1), "/any", "payments", written))
+    assert west.work[SLOT].body["until"] == "2026-11-24T12:01:35Z"
+
+
 def test_a_void_grant_still_ends_what_an_older_one_began() -> None:
     west = desk()
     west.give(grant("7.0.1"))

@@ -7,7 +7,7 @@ from typing import Any
 from lockgate.deployer.bodies import OrderBody
 from lockgate.deployer.core.floors import Served, begun, below, not_served, raised, slot, state_of
 from lockgate.deployer.core.rows import RegionState, higher
-from lockgate.deployer.core.steps import answer_by
+from lockgate.deployer.core.steps import answer_by, given_at
 from lockgate.deployer.reports import (
     Failed,
     Fenced,
@@ -46,14 +46,13 @@ def halted(served: Served) -> Callable[[Rows, Message[ReleaseHalted], datetime],
 
 def ordered(served: Served) -> Callable[[Rows, Message[RollbackOrdered], datetime], Step]:
     def decide(rows: Rows, given: Message[RollbackOrdered], now: datetime) -> Step:
-        del now
         order = given.body
         if (why := not_served(rows, served, order)) is not None:
             return emit(_refused(order, served, RefusalCode.NOT_SERVED, why))
         state = state_of(rows, order.region)
         if (why := below(state, order.fence)) is not None:
             return emit(_refused(order, served, RefusalCode.FENCED, why))
-        until = answer_by(datetime.fromisoformat(given.at), order.deadline)
+        until = answer_by(given_at(given, now), order.deadline)
         touched = order.regardless or state.touched == order.fence.number
         body = OrderBody(order=order, until=until, touched=touched).json_body()
         return begun(rows, order.region, order.fence, StartWork(slot(order.region), "rollback", body))

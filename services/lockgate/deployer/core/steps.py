@@ -37,6 +37,11 @@ _MARGIN = 0.05
 _LONGEST_MARGIN = 15.0
 
 
+def given_at(command: Message[Any], now: datetime) -> datetime:
+    """When a command was given; now, if its writer's clock is ahead: that gives nobody more time."""
+    return min(datetime.fromisoformat(command.at), now)
+
+
 def answer_by(at: datetime, deadline: float) -> datetime:
     """When work must have answered: a little before whoever commands stops waiting for it."""
     return at + timedelta(seconds=deadline - min(_LONGEST_MARGIN, deadline * _MARGIN))
@@ -44,7 +49,7 @@ def answer_by(at: datetime, deadline: float) -> datetime:
 
 def granted(served: Served) -> Callable[[Rows, Message[Granted], datetime], Step]:
     def decide(rows: Rows, given: Message[Granted], now: datetime) -> Step:
-        grant, at = given.body, datetime.fromisoformat(given.at)
+        grant, at = given.body, given_at(given, now)
         if (why := not_served(rows, served, grant)) is not None:
             return emit(_refused(grant, served, RefusalCode.NOT_SERVED, why))
         if (why := below(state_of(rows, grant.region), grant.fence)) is not None:
