@@ -3,6 +3,7 @@
 Reads Kafka (and, for what waits, the databases). Each check says in sentences what is wrong.
 """
 
+import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from lockgate.cli.replay import replay_all
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import Original, Reason, original
 from lockgate.runtime.replay_findings import EventForeign
+from tests.support.commands import command
 from tests.support.eventually import eventually
 from tests.support.evidence import ledger_report, parked
 from tests.support.hostile_drafts import INTERNAL
@@ -204,6 +206,19 @@ async def everything_wrong(whole: Whole, written: Written, found: Answers) -> li
     if not report.sound:
         wrong.append(f"the ledger: {report.sentence}")
     return wrong
+
+
+async def watched(whole: Whole, application: str) -> None:
+    """The command line, in a process of its own, still tells of a release, and lists the dead letters."""
+    at = ("--kafka", whole.local.servers.kafka, "--prefix", whole.prefix)
+
+    def tells() -> None:
+        with command("watch", application, *at) as run:
+            run.until_said("completed")
+        with command("deadletters", "list", "--reason", "batch", *at) as run:
+            assert run.ends(60.0) == 0, run.output
+
+    await asyncio.to_thread(tells)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------

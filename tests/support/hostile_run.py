@@ -26,6 +26,9 @@ from tests.support.whole import Whole, cdevent
 PARTITIONS = 4
 TICK = 0.1
 MAX_BATCH = 900_000
+RELEASED_EVERY = 25
+"""Of so many good announcements one becomes a release."""
+
 WRITTEN_BY_BROKERS = 43
 """Bytes at the beginning of a batch into which a broker writes, but for its length."""
 
@@ -113,8 +116,9 @@ class Writer:
 
     def _package(self, number: int) -> str:
         name = f"nobody-{self._good_chance.getrandbits(64):x}"
-        if number % 50 == 7 and self._packages:
-            return f"pkg:oci/{self._good_chance.choice(self._packages)}@{digest_of(name).replace(':', '%3A')}"
+        if number % RELEASED_EVERY == RELEASED_EVERY // 2:
+            planned = self._packages[number // RELEASED_EVERY % len(self._packages)]
+            return f"pkg:oci/{planned}@{digest_of(name).replace(':', '%3A')}"
         return f"pkg:oci/{name}@{digest_of(name).replace(':', '%3A')}"
 
     # --- hostile ones -----------------------------------------------------------------------------------------

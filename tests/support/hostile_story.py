@@ -11,7 +11,14 @@ import psutil  # type: ignore[import-untyped]  # psutil ships no types
 
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseQueued, ReleaseSuperseded
 from tests.support.eventually import eventually
-from tests.support.hostile_check import answers, everything_wrong, letters_written, percentile, seconds
+from tests.support.hostile_check import (
+    answers,
+    everything_wrong,
+    letters_written,
+    percentile,
+    seconds,
+    watched,
+)
 from tests.support.hostile_run import Drawn, writing
 from tests.support.plans import REST, watch, wave
 from tests.support.story import Story
@@ -62,6 +69,10 @@ async def hostile_run(
         wrong.append(str(error))
     found = await answers(whole, written.hostile)
     wrong += await everything_wrong(whole, written, found)
+    try:
+        await watched(whole, stories[0].application)
+    except AssertionError as error:
+        wrong.append(f"the command line: {error}"[:1000])
     wrong += await _processes(whole, before)
     alone, mixed = seconds(found, written.alone), seconds(found, written.mixed)
     figures: dict[str, Any] = {

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from lockgate.cli.view.order import moment
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.runtime import header_names
 from lockgate.runtime.bounded import close
 from lockgate.runtime.checks import Record
 from lockgate.runtime.reading import Readable, read
@@ -101,6 +102,7 @@ async def reading(kafka: str, prefix: str, topics: Iterable[str]) -> AsyncIterat
             f"Kafka at {kafka} has no topic {', '.join(missing)}: start Lockgate's services there once, since they"
             " create the topics, or name another prefix with --prefix or LOCKGATE_TOPIC_PREFIX"
         )
+    header_names.install()  # else one record that no honest client writes keeps all others from being read
     consumer = AIOKafkaConsumer(
         *names,
         bootstrap_servers=kafka,
