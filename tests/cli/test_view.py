@@ -13,6 +13,7 @@ from lockgate.cli.view.tree import release_tree
 from lockgate.cli.watch import drawn, told
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.messages.values import Artifact
 from tests.support import history as h
 
 
@@ -142,7 +143,27 @@ def test_the_releases_that_ended_long_ago_are_forgotten_and_those_under_way_are_
 
 def test_versions_are_named_as_people_call_them() -> None:
     view = seen(h.queued("r1", "v1", digest=h.OLD), *h.until_pilot(), h.ordered("eu-west"), h.back("eu-west"))
-    assert view.releases["r2"].back["eu-west"].says == "runs v1 again"
+    assert "eu-west      runs v1 again" in text(release_tree(view.releases["r2"]))
+
+
+def test_a_digest_in_a_sentence_is_named_as_a_whole_or_not_at_all() -> None:
+    view = seen(h.queued())
+    assert (
+        view.names.told(f"{h.NEW} is queued, and 020202020202.")
+        == "v2 (sha256:020202020202…) is queued, and v2."
+    )
+    other = [f"sha256:{'02' * 31}0a", f"pkg:oci/payments@{h.NEW}", f"sha256:{'02' * 33}", "02" * 32,
+             "f81d4fae-7dec-11d0-a765-020202020202", h.OLD]  # fmt: skip
+    assert [view.names.told(f"{text} is told") for text in other] == [f"{text} is told" for text in other]
+
+
+def test_versions_that_share_a_tag_are_told_with_their_digests_and_another_applications_are_not() -> None:
+    view = seen(h.queued("r2"), h.queued("r3", digest="sha256:" + "03" * 32))
+    assert text(release_tree(view.releases["r2"])).startswith("payments v2 (020202020202)  queued")
+    assert view.names.told("eu-west runs 030303030303 again") == "eu-west runs v2 (030303030303) again"
+    view = seen(h.queued("r2"))
+    view.names.learn("orders", Artifact(purl="pkg:oci/orders", digest=h.OLD, tag="v2"))
+    assert view.names.told("020202020202 and 010101010101") == "v2 and v2"
 
 
 # --- the tree ---------------------------------------------------------------------------------------------
@@ -194,7 +215,7 @@ def test_a_key_and_a_tag_from_elsewhere_are_text_in_the_lines_of_watch() -> None
         (h.queued(), "releases    v2 starts at once"),
         (h.granted("all", "us-east", attempt=2), "verdicts    all: deploy granted to us-east (fence 4.0.2, attempt 2)"),
         (h.failed("pilot", "bad"), "verdicts    pilot: FAIL. bad"),
-        (h.deployed("all", "us-east"), "deployments us-east runs v2"),
+        (h.deployed("all", "us-east"), "deployments us-east runs 020202020202"),
         (h.ordered("us-east"), "rollbacks   us-east ordered back to 010101010101"),
         (h.ordered("us-east", to=None), "rollbacks   us-east ordered: clones go"),
         (h.settled(), "rollbacks   settled. v2 was taken back"),

@@ -61,7 +61,7 @@ async def _lines(console: Console, application: str | None, kafka: str, prefix: 
 def told(message: Message[Payload], view: View) -> str | None:
     """An event as a line with its time and application, if it says anything new to a person."""
     says = line(message.body)
-    return None if says is None else f"{plain(f'{message.at}  {message.key:<16}')} {view.named(says)}"
+    return None if says is None else f"{plain(f'{message.at}  {message.key:<16}')} {view.names.told(says)}"
 
 
 def drawn(view: View, application: str | None) -> Group:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from lockgate.cli.demo.scenes import FOUND, digest_of
+from lockgate.cli.demo.scenes import APPLICATION, FOUND, PACKAGE, digest_of
 from lockgate.cli.following import WATCHED, follow
 from lockgate.cli.view.fold import View
 from lockgate.cli.view.lines import line
@@ -17,6 +17,7 @@ from lockgate.cli.view.model import ReleaseView
 from lockgate.cli.view.tree import release_tree
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.messages.values import Artifact
 
 
 class DemoError(Exception):
@@ -28,7 +29,10 @@ class Audience:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.view = View(labels={digest_of(FOUND)[7:19]: f"v{FOUND}"})
+        self.view = View()
+        self.view.names.learn(
+            APPLICATION, Artifact(purl=PACKAGE, digest=digest_of(FOUND), tag=f"v{FOUND}")
+        )  # nobody announces what runs already
         self._began = time.monotonic()
         self._changed = asyncio.Condition()
         self._seen: list[Payload] = []
@@ -79,5 +83,5 @@ class Audience:
             if self._live is not None and view is not None and view.release == self._shown:
                 self._live.update(release_tree(view))
         elif says := line(body):
-            text = f"{time.monotonic() - self._began:6.1f} s  {self.view.named(says)}"
+            text = f"{time.monotonic() - self._began:6.1f} s  {self.view.names.told(says)}"
             self.console.print(Text(text), soft_wrap=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lockgate.cli.view.model import Mark, RegionView, ReleaseView, State
+from lockgate.cli.view.names import Names
 from lockgate.cli.view.order import moment
-from lockgate.cli.view.plain import plain
 from lockgate.messages.deployments import (
     DeploymentFailed,
     DeploymentProgressed,
@@ -36,6 +36,7 @@ from lockgate.messages.releases import (
     ReleaseSuperseded,
 )
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled, RollbackOrdered
+from lockgate.messages.values import Artifact
 from lockgate.messages.verdicts import (
     Action,
     Granted,
@@ -56,18 +57,13 @@ class View:
     """The releases by id: all that are under way, and the last that ended."""
 
     releases: dict[str, ReleaseView] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    """The first digits of each known digest -> what people call the version."""
+    names: Names = field(default_factory=Names)
     _told: dict[str, list[Message[Payload]]] = field(default_factory=dict)
-
-    def named(self, text: str) -> str:
-        """A text with versions as people call them."""
-        for digits, label in self.labels.items():
-            text = text.replace(digits, label)
-        return text
 
     def see(self, message: Message[Payload]) -> ReleaseView | None:
         """Takes one event in; returns the release that it is about, if that is known."""
+        if isinstance(artifact := getattr(message.body, "artifact", None), Artifact):
+            self.names.learn(message.key, artifact)
         release = message.body.chain
         if release is None:
             return None
@@ -86,16 +82,14 @@ class View:
         for message in messages:
             body = message.body
             if isinstance(body, ReleaseQueued):
-                self.labels[body.artifact.digest[7:19]] = plain(body.artifact.label)
                 self.releases[release] = ReleaseView(
-                    body.application, release, body.artifact, message.at, says=body.reason
+                    body.application, release, body.artifact, message.at, self.names, says=body.reason
                 )
             if (view := self.releases.get(release)) is not None:
                 _release(view, body)
                 _stage(view, body)
                 _region(view, body)
                 _return(view, body)
-                self._name(view)
                 view.ended = (view.ended or message.at) if view.over else None
 
     def _forget(self) -> None:
@@ -104,10 +98,6 @@ class View:
         for _, release in ended[:-KEPT]:
             self.releases.pop(release)
             self._told.pop(release)
-
-    def _name(self, view: ReleaseView) -> None:
-        for region in view.back.values():
-            region.says = self.named(region.says)
 
     def of(self, application: str | None) -> list[ReleaseView]:
         """The releases of an application, or all, in the order in which they were queued."""

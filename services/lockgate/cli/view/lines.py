@@ -52,6 +52,11 @@ def line(body: Payload) -> str | None:
     return None if says is None else plain(f"{body.topic:<11} {says(body)}")
 
 
+def _version(body: Any) -> str:
+    """By its first digits: `Names` puts the tag in their place, once it is known that it is one version's alone."""
+    return str(body.artifact.digest[7:19])
+
+
 def _granted(body: Any) -> str:
     again = f", attempt {body.attempt}" if body.attempt > 1 else ""
     return f"{body.stage}: {body.action} granted to {body.region} (fence {body.fence}{again})"
@@ -80,18 +85,18 @@ _SAYS: dict[type[Payload], Callable[[Any], str]] = {
     ArtifactRefused: _refused,
     RegionRefused: _refused,
     ReleaseQueued: lambda b: b.reason,
-    ReleaseStarted: lambda b: f"{b.artifact.label} started (fence number {b.number})",
-    ReleaseEntered: lambda b: f"{b.artifact.label} owns production (fence number {b.number})",
-    ReleaseSuperseded: lambda b: f"{b.artifact.label} superseded by a newer artifact",
-    ReleaseCompleted: lambda b: f"{b.artifact.label} completed",
-    ReleaseClosed: lambda b: f"{b.artifact.label} closed: {b.reason}",
+    ReleaseStarted: lambda b: f"{_version(b)} started (fence number {b.number})",
+    ReleaseEntered: lambda b: f"{_version(b)} owns production (fence number {b.number})",
+    ReleaseSuperseded: lambda b: f"{_version(b)} superseded by a newer artifact",
+    ReleaseCompleted: lambda b: f"{_version(b)} completed",
+    ReleaseClosed: lambda b: f"{_version(b)} closed: {b.reason}",
     Granted: _granted,
     StageWaiting: lambda b: f"{b.stage}: waiting. {b.reason}",
     VerdictReached: lambda b: f"{b.stage}: {b.outcome.upper()}. {b.reason}",
     RegionFailed: lambda b: f"{b.stage}: {b.region} failed. {b.reason}",
     StagePassed: lambda b: f"{b.stage}: passed",
     WatchEnded: lambda b: f"the watch {b.outcome}",
-    RegionDeployed: lambda b: f"{b.region} runs {b.artifact.label}",
+    RegionDeployed: lambda b: f"{b.region} runs {_version(b)}",
     PilotDeployed: lambda b: f"{b.region}: the pilot has {b.share:.0%} of the traffic",
     RegionProbed: _probed,
     DeploymentFailed: _in_region,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lockgate.cli.view.names import Names
+from lockgate.cli.view.plain import plain
 from lockgate.messages.plan import Plan, WatchStage
 from lockgate.messages.values import Artifact
 
@@ -54,6 +56,7 @@ class ReleaseView:
     artifact: Artifact
     queued: str
     """When, as its event says."""
+    names: Names = field(repr=False)
     state: State = State.QUEUED
     says: str = ""
     ended: str | None = None
@@ -65,6 +68,10 @@ class ReleaseView:
     @property
     def over(self) -> bool:
         return self.state in OVER
+
+    def told(self, text: str) -> str:
+        """A text of its events for a terminal, with versions as people call them."""
+        return self.names.told(plain(text))
 
     def laid_out(self, plan: Plan) -> None:
         """Takes its stages from the plan that it started with."""

@@ -4,7 +4,6 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lockgate.cli.view.model import Mark, RegionView, ReleaseView, StageView, State
-from lockgate.cli.view.plain import plain
 
 _SIGNS = {
     Mark.AHEAD: ("·", "dim"),
@@ -24,34 +23,36 @@ _COLOURS = {
 def release_tree(view: ReleaseView) -> Tree:
     colour = _COLOURS.get(view.state, "cyan")
     title = Text.assemble(
-        (f"{view.application} {plain(view.artifact.label)}", "bold"), "  ", (view.state.value, colour)
+        (f"{view.application} {view.names.called(view.application, view.artifact)}", "bold"),
+        "  ",
+        (view.state.value, colour),
     )
     if view.says:
-        title.append(f"\n{plain(view.says)}", style="dim")
+        title.append(f"\n{view.told(view.says)}", style="dim")
     tree = Tree(title)
     for stage in view.stages.values():
-        _add_stage(tree, stage)
+        _add_stage(tree, stage, view)
     if view.back:
         branch = tree.add(Text("back in every region", style="magenta"))
         for name, region in view.back.items():
-            branch.add(_line(name, region))
+            branch.add(_line(name, region, view))
     return tree
 
 
-def _add_stage(tree: Tree, stage: StageView) -> None:
+def _add_stage(tree: Tree, stage: StageView, view: ReleaseView) -> None:
     sign, style = _SIGNS[stage.mark]
     kind = "" if stage.kind == stage.name else f" ({stage.kind})"
     text = Text.assemble(
         (f"{sign} ", style), (f"{stage.name}{kind}", "bold" if stage.mark is Mark.RUNNING else "")
     )
     if stage.says and stage.mark is not Mark.AHEAD:
-        text.append(f"  {plain(stage.says)}", style="red" if stage.mark is Mark.FAILED else "dim")
+        text.append(f"  {view.told(stage.says)}", style="red" if stage.mark is Mark.FAILED else "dim")
     branch = tree.add(text)
     if stage.mark is not Mark.AHEAD:
         for name, region in stage.regions.items():
-            branch.add(_line(name, region))
+            branch.add(_line(name, region, view))
 
 
-def _line(name: str, region: RegionView) -> Text:
+def _line(name: str, region: RegionView, view: ReleaseView) -> Text:
     sign, style = _SIGNS[region.mark]
-    return Text.assemble((f"{sign} ", style), f"{name:<12}", (f" {plain(region.says)}", "dim"))
+    return Text.assemble((f"{sign} ", style), f"{name:<12}", (f" {view.told(region.says)}", "dim"))
