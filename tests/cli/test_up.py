@@ -26,6 +26,7 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
         up.until_said(READY)
         # It stays in pre-production: no region changes while the test looks, however slow the machine is.
         ask("PUT", f"{_sandbox(up)}/images/{digest_of(2)}", {"never_ready": True})
+        _answers_with_its_exports(up)
         asyncio.run(_release_v2(_kafka(up)))
         family = [*up.family(), *_ledger_comes_back(up)]
         waited_for(lambda: digest_of(7) in kept.read_text(), 10.0, kept.read_text)
@@ -36,6 +37,14 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
         assert isinstance(again, ReleaseQueued), "the plan of the first run is known"
         assert _digest_in_us_east(up) == digest_of(7), "the regions are as they were left"
         _ends_by(signal.SIGTERM, up, state, up.family())
+
+
+def _answers_with_its_exports(up: Command) -> None:
+    exports = dict(
+        line.strip().removeprefix("export ").split("=", 1) for line in up.said if "  export " in line
+    )
+    with command("parked", "list", environment={**os.environ, **exports}) as parked:
+        assert parked.ends() == 0, parked.output
 
 
 def _ledger_comes_back(up: Command) -> list[psutil.Process]:

@@ -70,16 +70,18 @@ def _run(state: Path | None, digest: str, say: Say) -> None:
 def _where(system: LocalSystem, plan: Path) -> str:
     lines = [
         "",
+        "In another terminal:",
         f"  export LOCKGATE_KAFKA={system.servers.kafka}",
+        f"  export LOCKGATE_POSTGRES={system.servers.postgres}",
         f"  export LOCKGATE_LEDGER_POSTGRES={system.servers.postgres}",
         f"  export LOCKGATE_LEDGER_PUBLIC_KEY={system.home / 'ledger.pem.pub'}",
-        "",
-        "In another terminal, after these exports:",
+        "and then, for instance:",
         f"  lockgate plan publish {plan}",
         f"  lockgate publish pkg:oci/{APPLICATION} {digest_of(2)} --tag v2",
         f"  lockgate watch {APPLICATION}",
         "  lockgate replay",
         "  lockgate ledger verify",
+        "  lockgate parked list",
         "",
         f"Prometheus API: {system.sandbox.prometheus}   sandbox control: {system.sandbox.control}",
         *(
