@@ -167,6 +167,7 @@ NOTHING_KNOWN = "dev.cdeventsx.lockgate-nothing.known.1.0.0"
 EVENTS = (
     kind("no context", Reason.UNKNOWN_TYPE, _missing("context")),
     kind("a context that is a list", Reason.UNKNOWN_TYPE, _said("context", to=[1])),
+    kind("a type that is a list", Reason.UNKNOWN_TYPE, _said("context", "type", to=[]), *INLETS),
     kind("a type that is a number", Reason.UNKNOWN_TYPE, _said("context", "type", to=7), *INLETS),
     kind(
         "an unknown type",

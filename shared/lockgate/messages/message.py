@@ -156,7 +156,7 @@ def decode(
     name = context.get("type") if isinstance(context, dict) else None
     payload = _reader(name, payloads, other) if isinstance(name, str) else None
     if payload is None:
-        code = "wrong-topic" if name in PAYLOADS else "unknown-type"
+        code = "wrong-topic" if isinstance(name, str) and name in PAYLOADS else "unknown-type"
         raise UnreadableError(code, f"the event type {str(name)[:200]!r} is not read on this topic")
     data = event if upcasted is raw else to_json(upcasted)
     try:

@@ -14,6 +14,8 @@ from lockgate.runtime.checks import MAX_INTEGER, Record, checked_headers, checke
 from lockgate.runtime.deadletter import Reason
 from lockgate.runtime.decider import SERVICES
 
+OUR_DEFECT = "reading it failed, which is a defect of Lockgate"
+
 _WRITER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _PAYLOADS = {name: payloads_of(name) for name in TOPICS}
 
@@ -49,6 +51,8 @@ def read(record: Record) -> Item:
         )
     except UnreadableError as error:
         return _rejected(record, Reason(error.code), str(error))
+    except Exception as error:  # noqa: BLE001  # it must not stop, for ever, all that lies behind it
+        return _rejected(record, Reason.INVALID, f"{OUR_DEFECT}: {error!r}")
     return _judged(record, key, message)
 
 
