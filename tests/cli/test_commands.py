@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lockgate.cli import kafka
+from lockgate.cli.addresses import database_problem
 from lockgate.cli.main import app
 from lockgate.embedded.ports import free_ports
 from lockgate.ledger.signing import Signer
@@ -118,11 +119,52 @@ def test_a_kafka_that_is_not_there_is_named_with_what_to_do(command: str, plan: 
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("address", ["a:b:c", "127.0.0.1:notaport", ""])
-def test_an_address_that_is_none_is_no_crash(address: str) -> None:
-    result = run("watch", "--kafka", address)
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("127.0.0.1:abc", "'abc' is no port"),
+        ("127.0.0.1:9092,[::1]:0", "'0' is no port"),
+        ("kafka://a:9092", "'kafka://a:9092' is a URL"),
+        (":9092", "':9092' names no host"),
+        ("", "'' names no host"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", ["watch", "replay", "publish", "plan publish", "deadletters list", "ledger verify"]
+)
+def test_an_address_that_is_none_is_said_in_a_sentence(
+    command: str, address: str, says: str, plan: Path
+) -> None:
+    result = run(*_whole(command, plan), "--kafka", address)
     assert result.exit_code == 2
     assert "--kafka" in result.stderr
+    assert says in _unboxed(result.stderr)
+    assert "Traceback" not in result.output
+
+
+def test_a_services_address_that_is_none_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCKGATE_KAFKA", "localhost:abc")
+    result = run("run", "intake")
+    says = "intake cannot start: LOCKGATE_KAFKA: 'abc' is no port: write a number from 1 to 65535\n"
+    assert (result.exit_code, result.stderr) == (2, says)
+
+
+@pytest.mark.parametrize("command", ["parked list", "ledger verify"])
+@pytest.mark.parametrize("url", ["postgresql://u:hunter2@localhost:abc/x", "//u:hunter2@localhost/x"])
+def test_a_databases_address_that_is_none_is_said_without_its_password(
+    command: str, url: str, plan: Path
+) -> None:
+    result = run(*_whole(command, plan), "--postgres", url)
+    assert result.exit_code == 2
+    assert "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE" in _unboxed(result.stderr)
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p@a:1,[::1]:2/x", "postgres:///x?host=/run/pg", "postgresql://a"]
+)
+def test_an_address_that_a_database_can_have_is_taken(url: str) -> None:
+    assert database_problem(url) is None
 
 
 def test_a_kafka_that_takes_the_connection_and_says_nothing_is_given_up(
@@ -182,5 +224,15 @@ def test_a_service_without_settings_names_all_that_are_missing(service: str) -> 
 
 
 def _whole(command: str, plan: Path) -> list[str]:
-    arguments = {"publish": ["pkg:oci/payments", DIGEST], "plan publish": [str(plan)]}
+    ledger = ["--postgres", "postgresql://127.0.0.1:1/x", "--key", str(plan)]
+    arguments = {
+        "publish": ["pkg:oci/payments", DIGEST],
+        "plan publish": [str(plan)],
+        "ledger verify": ledger,
+    }
     return [*command.split(), *arguments.get(command, [])]
+
+
+def _unboxed(text: str) -> str:
+    """The words of an error in its box, on one line."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[╭╮╰╯─│]", " ", text).split())

@@ -8,7 +8,7 @@ import asyncpg
 import typer
 
 from lockgate.cli.kafka import KAFKA_ERRORS, named
-from lockgate.cli.options import DEFAULT_PREFIX, PrefixOption
+from lockgate.cli.options import DEFAULT_PREFIX, PrefixOption, database, servers
 from lockgate.cli.problems import EXIT_UNREACHABLE
 from lockgate.cli.view.plain import plain
 from lockgate.ledger.signing import KeyFileError, trusted
@@ -25,13 +25,19 @@ def _ledger() -> None:
 @app.command("verify")
 def verify_ledger(
     postgres: Annotated[
-        str, typer.Option(envvar="LOCKGATE_LEDGER_POSTGRES", help="URL of the ledger's database.")
+        str,
+        typer.Option(
+            envvar="LOCKGATE_LEDGER_POSTGRES", callback=database, help="URL of the ledger's database."
+        ),
     ],
     key: Annotated[
         list[Path], typer.Option(envvar="LOCKGATE_LEDGER_PUBLIC_KEY", help="Trusted public keys (PEM).")
     ],
     kafka: Annotated[
-        str | None, typer.Option(envvar="LOCKGATE_KAFKA", help="Compare with its topics and signed heads.")
+        str | None,
+        typer.Option(
+            envvar="LOCKGATE_KAFKA", callback=servers, help="Compare with its topics and signed heads."
+        ),
     ] = None,
     prefix: PrefixOption = DEFAULT_PREFIX,
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lockgate.cli.addresses import database_problem, servers_problem
 from lockgate.messages.values import parse_duration
 
 
@@ -16,8 +17,30 @@ def seconds(text: str) -> float:
         raise typer.BadParameter(str(error)) from None
 
 
+def servers(text: str | None) -> str | None:
+    """The check of options that are bootstrap servers."""
+    return _without(None if text is None else servers_problem(text), text)
+
+
+def database(text: str | None) -> str | None:
+    """The check of options that are URLs of databases."""
+    return _without(None if text is None else database_problem(text), text)
+
+
+def _without(problem: str | None, text: str | None) -> str | None:
+    if problem:
+        raise typer.BadParameter(problem)
+    return text
+
+
 KafkaOption = Annotated[
-    str, typer.Option("--kafka", envvar="LOCKGATE_KAFKA", help="Bootstrap servers, HOST:PORT[,HOST:PORT].")
+    str,
+    typer.Option(
+        "--kafka",
+        envvar="LOCKGATE_KAFKA",
+        callback=servers,
+        help="Bootstrap servers, HOST:PORT[,HOST:PORT].",
+    ),
 ]
 PrefixOption = Annotated[
     str,
@@ -26,7 +49,10 @@ PrefixOption = Annotated[
 PostgresOption = Annotated[
     str,
     typer.Option(
-        "--postgres", envvar="LOCKGATE_POSTGRES", help="URL of the database that holds the services' schemas."
+        "--postgres",
+        envvar="LOCKGATE_POSTGRES",
+        callback=database,
+        help="URL of the database that holds the services' schemas.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]

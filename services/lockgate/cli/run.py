@@ -1,11 +1,13 @@
 """`lockgate run SERVICE`: one service in this process, which loads nothing of the others."""
 
+import os
 import sys
 from importlib import import_module
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from lockgate.cli.addresses import servers_problem
 from lockgate.cli.problems import settings_problem
 from lockgate.runtime.settings import RuntimeSettings
 
@@ -16,6 +18,9 @@ def run_service(name: str) -> int:
     """Runs the service; returns its exit code, or 2 with a sentence if its settings are wrong."""
     if name not in SERVICES:
         sys.stderr.write(f"there is no service {name!r}; the services are {', '.join(SERVICES)}\n")
+        return 2
+    if (given := os.environ.get("LOCKGATE_KAFKA")) and (problem := servers_problem(given)):
+        sys.stderr.write(f"{name} cannot start: LOCKGATE_KAFKA: {problem}\n")
         return 2
     try:
         return int(import_module(f"lockgate.{name}.service").main())
