@@ -1,4 +1,4 @@
-"""A batch as the arguments of the database's function `apply` (migrations/0001_mechanism.sql). Pure."""
+"""A batch as the arguments of the database's function `apply` (migrations/0004_keys.sql). Pure."""
 
 from collections.abc import Sequence
 from typing import Any
