@@ -1,4 +1,4 @@
-"""`python -m tests.qualify NAME [--runs N] [--seed S] [--write]`: one of the long runs that come before a release.
+"""`python -m tests.qualify NAME [--write]` and the numbers that NAME takes: one of the long runs before a release.
 
 With --write its figures go to docs/qualification/NAME.json, with the command, the machine and the commit.
 """
@@ -9,34 +9,53 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import _commit
-from tests.qualify import crashes
+from tests.qualify import crashes, restored
 
-RUNS = {"crashes": crashes.measure}
+Measure = Callable[[Mapping[str, int]], dict[str, Any]]
+"""Takes its numbers by name; gives its figures, with `violations` among them."""
+
+RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
+    "crashes": (crashes.measure, {"runs": 1000, "seed": 1}),
+    "restored": (restored.measure, {"rounds": 2, "seconds": 300}),
+}
+"""Each run with the numbers that it takes, and what they are if nobody says otherwise."""
+
 FOLDER = Path("docs/qualification")
 
 
 def main() -> int:
     """0 if nothing was violated, 1 otherwise."""
-    parser = argparse.ArgumentParser(prog="python -m tests.qualify", description=__doc__)
-    parser.add_argument("name", choices=sorted(RUNS))
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help=f"write {FOLDER}/NAME.json")
-    given = parser.parse_args()
+    given = _arguments()
+    measure, defaults = RUNS[given.run]
+    numbers = {name: int(getattr(given, name)) for name in defaults}
     began = time.monotonic()
-    figures = RUNS[given.name]({"runs": given.runs, "seed": given.seed})
-    command = f"make qualify NAME={given.name} ARGS='--runs {given.runs} --seed {given.seed} --write'"
-    data = {"command": command, **_where(), "seconds": round(time.monotonic() - began), **figures}
+    figures = measure(numbers)
+    options = " ".join(f"--{name} {number}" for name, number in numbers.items())
+    command = f"make qualify NAME={given.run} ARGS='{options} --write'"
+    data = {"command": command, **_where(), "seconds_in_all": round(time.monotonic() - began), **figures}
     text = json.dumps(data, indent=2) + "\n"
     sys.stdout.write(text)
     if given.write:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        (FOLDER / f"{given.name}.json").write_text(text)
+        (FOLDER / f"{given.run}.json").write_text(text)
     return 1 if figures["violations"] else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.qualify", description=__doc__)
+    names = parser.add_subparsers(dest="run", required=True, metavar="NAME")
+    for run, (measure, defaults) in RUNS.items():
+        described = (sys.modules[measure.__module__].__doc__ or "").splitlines()[0]
+        sub = names.add_parser(run, help=described, description=described)
+        for name, default in defaults.items():
+            sub.add_argument(f"--{name}", type=int, default=default, help=f"{default} if not given")
+        sub.add_argument("--write", action="store_true", help=f"write {FOLDER}/{run}.json")
+    return parser.parse_args()
 
 
 def _where() -> dict[str, Any]:
