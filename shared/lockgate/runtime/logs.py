@@ -32,5 +32,11 @@ def configure(service: str, level: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger("aiokafka").setLevel(logging.WARNING if level != "DEBUG" else level)
+    logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_is_trouble)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _is_trouble(record: logging.LogRecord) -> bool:
+    """A broker that starts, or a new group, has no coordinator for a moment; aiokafka calls that an error, and goes on."""
+    return "GroupCoordinatorNotAvailableError" not in record.getMessage()

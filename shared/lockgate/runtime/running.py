@@ -30,6 +30,7 @@ from lockgate.runtime.service import Service, partition_of
 from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.store import RETRYABLE, Store
 from lockgate.runtime.subscription import KAFKA_ERRORS
+from lockgate.runtime.telling import tell
 from lockgate.runtime.timers import Timers
 from lockgate.runtime.workers import Workers, WorkFunction
 
@@ -124,6 +125,7 @@ class Running:
         def committed(what: Committed) -> None:
             relay.hand_over(dict(what.bases), what.out)
             workers.committed(what.work)
+            tell(what.out, who.writes.name)
 
         partitions = settings.partitions
         wiring = Wiring(store, clock, lambda k: partition_of(k, partitions), committed)
