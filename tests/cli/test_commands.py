@@ -67,8 +67,8 @@ def test_a_good_plan_is_summed_up(plan: Path) -> None:
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         f"{plan} is a good plan for payments:",
-        "  all          wave     eu-west, us-east",
-        "  watch        watch    for 7200 s",
+        "  all    wave   eu-west, us-east  max-parallel 1, budget 15m",
+        "  watch  watch                    for 2h",
         "Whether its regions are served is known when it is published.",
     ]
 

@@ -11,11 +11,13 @@ import typer
 from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
 from lockgate.cli.problems import unreachable_is_2
+from lockgate.cli.view.content import columns
 from lockgate.cli.view.plain import plain
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
-from lockgate.messages.plan import Plan, WatchStage
+from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
+from lockgate.messages.values import write_duration
 
 app = typer.Typer(no_args_is_help=True, help="Check and publish plans.")
 
@@ -87,8 +89,28 @@ def _checked(file: Path) -> GoodPlan:
 
 
 def _summary(plan: Plan) -> str:
-    lines = []
-    for stage in plan.stages:
-        where = f"for {stage.for_:g} s" if isinstance(stage, WatchStage) else ", ".join(stage.regions)
-        lines.append(f"  {stage.name:<12} {stage.kind:<8} {where}")
-    return "\n".join(lines)
+    rows = [(stage.name, stage.kind, _where(stage), _limits(stage)) for stage in plan.stages]
+    return "\n".join(f"  {line}" for line in columns(rows))
+
+
+def _where(stage: Stage) -> str:
+    return "" if isinstance(stage, WatchStage) else ", ".join(stage.regions)
+
+
+def _limits(stage: Stage) -> str:
+    """Shares and times with their units, so that one sees how the plan was understood."""
+    match stage:
+        case PreprodStage(budget=budget, requests=requests):
+            many = "1 request" if len(requests) == 1 else f"{len(requests)} requests"
+            return f"{many}, budget {write_duration(budget)}"
+        case PilotStage(share=share, budget=budget, after=after):
+            extend = after.on_inconclusive.extend
+            more = f" (+{write_duration(extend)} if inconclusive)" if extend else ""
+            verify = f"verify {write_duration(after.verify)}{more}"
+            return f"share {100 * share:g}%, {verify}, budget {write_duration(budget)}"
+        case WaveStage(max_parallel=most, retry=retry, budget=budget, after=after):
+            tries = f", retry {retry}" if retry else ""
+            bake = f", bake {write_duration(after.bake)}" if after.bake else ""
+            return f"max-parallel {most}{tries}, budget {write_duration(budget)}{bake}"
+        case WatchStage(for_=length):
+            return f"for {write_duration(length)}"

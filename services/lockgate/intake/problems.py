@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from lockgate.intake.shape import EXAMPLES, Json, Kind, at, fields, kind_of, phrase
 from lockgate.intake.words import clip, listed, shown
 from lockgate.messages.plan import Plan
+from lockgate.messages.values import AS_WRITTEN, write_duration
 
 Path = tuple[str | int, ...]
 
@@ -61,7 +62,7 @@ def check(raw: Any) -> Plan | tuple[Problem, ...]:
     """The plan, or every problem that can be seen without knowing regions and other applications."""
     loose = tuple(_unknown_in_workload(raw))
     try:
-        plan = Plan.model_validate(raw, strict=True)
+        plan = Plan.model_validate(raw, strict=True, context=AS_WRITTEN)
     except ValidationError as error:
         details = error.errors(include_url=False)
         return (*(_problem(detail) for detail in details), *loose)
@@ -169,13 +170,6 @@ def _measure(here: Json, value: Any) -> str:
         case Kind.SHARE:
             return f"{value * 100:g}%"
         case Kind.DURATION:
-            return _duration(value)
+            return write_duration(value)
         case _:
             return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s" if seconds >= 1 or seconds == 0 else f"{seconds * 1000:g}ms"

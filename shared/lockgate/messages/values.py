@@ -4,7 +4,7 @@ Every name that can reach a cluster, a query or a URL is checked here, once, aga
 """
 
 import re
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Final, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
@@ -31,7 +32,8 @@ EVERY = "*"
 """The key of what belongs to no single application."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)$")
+DURATION_PATTERN: Final = r"^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)$"
+_DURATION = re.compile(DURATION_PATTERN)
 _PERCENT = re.compile(r"^([0-9]+(?:\.[0-9]+)?)%$")
 
 
@@ -42,6 +44,29 @@ def parse_duration(value: Any) -> Any:
             return float(match[1]) * _UNITS[match[2]]
         raise ValueError(f"{value!r} is no duration: write a number and a unit, such as 90s, 10m or 2h")
     return value
+
+
+def write_duration(seconds: float) -> str:
+    """The inverse of `parse_duration`, in the largest unit of which it is a whole number."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
+AS_WRITTEN: Final = {"written": "by people"}
+"""The context of a validation of what people wrote: there a number without a unit is no duration. In events, which
+programs write, it is seconds."""
+
+_LONGEST_BARE = 10**9  # a larger number is out of range with any unit
+
+
+def _duration(value: Any, info: ValidationInfo) -> Any:
+    bare = isinstance(value, int | float) and not isinstance(value, bool)
+    if bare and info.context == AS_WRITTEN and 0 <= value < _LONGEST_BARE:
+        units = f"{value:g}s, {value:g}m or {value:g}h"
+        raise ValueError(f"{value:g} has no unit: write {units}, whichever is meant")
+    return parse_duration(value)
 
 
 def parse_share(value: Any) -> Any:
@@ -55,10 +80,10 @@ def parse_share(value: Any) -> Any:
 
 Duration = Annotated[
     float,
-    BeforeValidator(parse_duration),
+    BeforeValidator(_duration),
     Field(ge=0, le=90 * 86400),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION.pattern}]}
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DURATION_PATTERN}]}
     ),
 ]
 """Seconds; written by people as 90s, 10m, 2h."""

@@ -54,6 +54,7 @@ def test_names_have_hyphens_and_values_are_as_people_write_them() -> None:
         ({"stages": []}, "$.stages"),
         ({"workload": {"deployment": "a", "container": "a", "service": "a", "routes": "a"}}, "$.workload"),
         ({"metrics": {"interval": "15 s"}}, "$.metrics.interval"),
+        ({"metrics": {"interval": 15}}, "$.metrics.interval"),
         ({"remediation": {"to": "yesterday"}}, "$.remediation.to"),
         ({"stages": [{"name": "all", "kind": "wave", "regions": ["eu-west"], "paralel": 2}]}, "$.stages[0]"),
     ],

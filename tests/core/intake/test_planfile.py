@@ -164,7 +164,13 @@ def test_a_problem_in_json_has_its_line_too() -> None:
             ),
         ),
         ("for: 2h", "for: 91d", "line 9: stages[1].for: 91d is out of range: write at most 90d"),
-        ("for: 2h", "for: 0", "line 9: stages[1].for: 0s is out of range: write more than 0s"),
+        ("for: 2h", "for: 0s", "line 9: stages[1].for: 0s is out of range: write more than 0s"),
+        ("for: 2h", "for: -1", "line 9: stages[1].for: -1s is out of range: write more than 0s"),
+        (
+            "for: 2h",
+            "for: 60",
+            "line 9: stages[1].for: 60 has no unit: write 60s, 60m or 60h, whichever is meant",
+        ),
         (
             "for: 2h",
             "for: .inf",
@@ -217,6 +223,15 @@ def test_a_problem_is_told_with_line_field_and_what_to_write(old: str, new: str,
 def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     text = _instead("application: payments", "application: P").replace("for: 2h", "fur: 2h")
     assert [problem.split(":")[0] for problem in _problems(text)] == ["line 2", "line 9", "line 9"]
+
+
+def test_a_duration_without_a_unit_is_refused_in_json_as_well() -> None:
+    checked = check_plan(GOOD)
+    assert isinstance(checked, GoodPlan)
+    written = checked.written | {"metrics": {"interval": 7.5}}
+    assert _problems(json.dumps(written)) == [
+        "line 1: metrics.interval: 7.5 has no unit: write 7.5s, 7.5m or 7.5h, whichever is meant"
+    ]
 
 
 def test_a_value_that_cannot_be_read_is_one_problem_and_not_two() -> None:

@@ -11,6 +11,7 @@ from lockgate.messages.inlet import Inlet
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
 from lockgate.messages.schemas.names import TypeName, description, title
+from lockgate.messages.values import DURATION_PATTERN
 
 Json = dict[str, Any]
 
@@ -49,7 +50,7 @@ def event_schema(payload: type[Payload]) -> Json:
 
 def plan_schema() -> Json:
     """The plan as people write it: names with hyphens, durations as 10m, shares as 10%."""
-    made = _schema(Plan)
+    made = _without_bare_durations(_schema(Plan))
     # Events may gain fields in a workload; in a plan as written an unknown one is refused there too.
     made["$defs"]["Workload"]["additionalProperties"] = False
     return {
@@ -59,6 +60,19 @@ def plan_schema() -> Json:
         **{name: value for name, value in made.items() if name not in {"title", "$defs"}},
         "$defs": made["$defs"],
     }
+
+
+def _without_bare_durations(part: Any) -> Any:
+    """People write a duration with its unit; a bare number is for events."""
+    if isinstance(part, list):
+        return [_without_bare_durations(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    texts = [option for option in part.get("anyOf", ()) if option.get("pattern") == DURATION_PATTERN]
+    if not texts:
+        return {name: _without_bare_durations(value) for name, value in part.items()}
+    default = {"default": f"{part['default']:g}s"} if "default" in part else {}
+    return {**{name: value for name, value in part.items() if name != "anyOf"}, **texts[0], **default}
 
 
 def _envelope(payload: type[Payload]) -> type[BaseModel]:
