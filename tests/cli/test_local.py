@@ -1,12 +1,15 @@
 """The local system when something goes wrong: what is said, what is kept to be read, and what is not left behind."""
 
 import asyncio
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from lockgate.cli.demo.play import until_first_ends
 from lockgate.cli.local.child import ChildError
+from lockgate.cli.local.claim import InUseError, claimed
 from lockgate.cli.local.system import LocalSystem, Servers, Shape
 
 NOBODY = Servers("127.0.0.1:1", "postgresql://127.0.0.1:1/nobody")
@@ -40,6 +43,19 @@ def test_an_interrupted_system_leaves_no_folder() -> None:
     assert len(said) == 1
     assert all(not child.running for child in system.children.values())
     assert not system.home.exists()
+
+
+def test_a_folder_that_another_process_uses_is_left_alone_and_its_process_is_named(tmp_path: Path) -> None:
+    shape, said = Shape({"deployer-eu": ("eu-west",)}), list[str]()
+    with (
+        claimed(tmp_path),
+        pytest.raises(InUseError, match=f"{tmp_path} is in use by the process {os.getpid()}:"),
+    ):
+        LocalSystem(shape, home=tmp_path, servers=NOBODY, say=said.append).start()
+    assert said == []
+    assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+    with claimed(tmp_path):
+        pass
 
 
 async def test_what_fails_beside_the_demo_ends_it_and_is_raised() -> None:

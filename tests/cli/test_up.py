@@ -24,6 +24,7 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
     state, kept = tmp_path / "state", tmp_path / "state" / "regions.json"
     with command("up", "--state", str(state), "--digest", digest_of(7)) as up:
         up.until_said(READY)
+        _is_alone(state, up)
         # It stays in pre-production: no region changes while the test looks, however slow the machine is.
         ask("PUT", f"{_sandbox(up)}/images/{digest_of(2)}", {"never_ready": True})
         _answers_with_its_exports(up)
@@ -37,6 +38,13 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
         assert isinstance(again, ReleaseQueued), "the plan of the first run is known"
         assert _digest_in_us_east(up) == digest_of(7), "the regions are as they were left"
         _ends_by(signal.SIGTERM, up, state, up.family())
+
+
+def _is_alone(state: Path, up: Command) -> None:
+    with command("up", "--state", str(state)) as second:
+        assert second.ends(within=20.0) == 1
+    whose = f"{state} is in use by the process {up.process.pid}: stop that one, or name another folder.\n"
+    assert second.output == whose
 
 
 def _answers_with_its_exports(up: Command) -> None:

@@ -15,6 +15,7 @@ from rich.text import Text
 from lockgate.cli.demo.scenes import APPLICATION, RATE, REPLICAS, SHAPE, digest_of
 from lockgate.cli.kafka import UnreachableError
 from lockgate.cli.local.child import ChildError
+from lockgate.cli.local.claim import InUseError
 from lockgate.cli.local.interrupt import terminated_like_interrupted
 from lockgate.cli.local.running import Kept, keep_up, until_registered
 from lockgate.cli.local.system import LocalSystem, Say
@@ -45,7 +46,7 @@ def up(
             _run(state, digest, say)
     except KeyboardInterrupt:
         say("stopped" if state is None else f"stopped; the state is kept in {state}")
-    except (EmbeddedError, ChildError, UnreachableError, OSError) as error:
+    except (EmbeddedError, ChildError, InUseError, UnreachableError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

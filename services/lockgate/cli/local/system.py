@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from typing import Any, Self
 from asyncpg import DuplicateDatabaseError
 
 from lockgate.cli.local.child import Child
+from lockgate.cli.local.claim import claimed
 from lockgate.cli.local.regions import Sandboxed, deployer_environment
 from lockgate.embedded import EmbeddedError, Kafka, Postgres
 
@@ -70,9 +72,14 @@ class LocalSystem:
         self._servers = servers
         self._say = say
         self._sandbox: Sandboxed | None = None
+        self._claim = ExitStack()
 
     def start(self) -> Self:
-        """Starts all and waits until all is ready. What was started is stopped again if something fails."""
+        """Starts all and waits until all is ready. What was started is stopped again if something fails.
+
+        InUseError, before anything is touched, if another process runs a system in the same folder.
+        """
+        self._claim.enter_context(claimed(self.home))
         try:
             began = time.monotonic()
             with ThreadPoolExecutor(2) as pool:
@@ -107,6 +114,7 @@ class LocalSystem:
             self._say(f"the logs are kept in {self.home}")
         elif not self.keep:
             shutil.rmtree(self.home, ignore_errors=True)
+        self._claim.close()
 
     def __enter__(self) -> Self:
         return self.start()
