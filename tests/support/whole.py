@@ -36,6 +36,7 @@ class Whole:
     telling: Telling
     producer: AIOKafkaProducer
     kafka: KafkaUnderTest
+    postgres: PostgresUnderTest
 
     @property
     def prefix(self) -> str:
@@ -96,7 +97,11 @@ def cdevent(kind: str, subject: str, content: Mapping[str, Any]) -> dict[str, An
 
 @asynccontextmanager
 async def opened(
-    kafka: KafkaUnderTest | None, servers: Servers | None = None, *, tolerant: bool = False
+    kafka: KafkaUnderTest | None,
+    servers: Servers | None = None,
+    *,
+    tolerant: bool = False,
+    postgres: PostgresUnderTest | None = None,
 ) -> AsyncIterator[Whole]:
     """The whole system, started and stopped; without servers on embedded ones of its own. `tolerant`: see Telling."""
     shape = Shape(
@@ -118,7 +123,9 @@ async def opened(
         async with Telling(bootstrap, shape.prefix, tolerant=tolerant) as telling:
             for region in shape.regions:
                 await telling.first(partial(_accepts, region), 30.0)
-            yield Whole(local, telling, producer, kafka or KafkaUnderTest(bootstrap, local.kafka))
+            kafka = kafka or KafkaUnderTest(bootstrap, local.kafka)
+            postgres = postgres or PostgresUnderTest(local.servers.postgres, local.postgres)
+            yield Whole(local, telling, producer, kafka, postgres)
         await producer.stop()
     finally:
         await asyncio.to_thread(local.stop)
@@ -126,7 +133,7 @@ async def opened(
 
 @pytest.fixture(scope="session")
 async def started_whole(kafka: KafkaUnderTest, postgres: PostgresUnderTest) -> AsyncIterator[Whole]:
-    async with opened(kafka, Servers(kafka.bootstrap, postgres.fresh_database())) as whole:
+    async with opened(kafka, Servers(kafka.bootstrap, postgres.fresh_database()), postgres=postgres) as whole:
         yield whole
 
 

@@ -10,6 +10,7 @@ import pytest
 from lockgate.embedded import Kafka, Postgres
 from tests.support.eventually import eventually
 from tests.support.hands import Hands
+from tests.support.outages import immediate
 from tests.support.toy import toy
 from tests.support.toy_world import World, said
 
@@ -26,13 +27,6 @@ def database(world: World) -> Postgres:
     if world.postgres.server is None:
         pytest.skip("a server that is not ours is not killed")
     return world.postgres.server
-
-
-def immediate(server: Postgres) -> None:
-    """Stopped with `immediate`: as a crash."""
-    process = server._alive()
-    process.send("QUIT")
-    process.wait(10.0)
 
 
 @pytest.mark.parametrize("stop", [immediate, Postgres.kill], ids=["immediate", "killed"])
