@@ -44,7 +44,7 @@ class Whole:
 
     def story(self, application: str) -> Story:
         """An application that nobody else has."""
-        return Story(f"{application}-{secrets.token_hex(2)}", self.local.sandbox, self.telling, self.send)
+        return Story(f"{application}-{secrets.token_hex(4)}", self.local.sandbox, self.telling, self.send)
 
     async def send(self, topic: str, kind: str, subject: str, content: Mapping[str, Any]) -> str:
         """A CDEvent on an inlet; returns its id."""
