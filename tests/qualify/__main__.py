@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import _commit
-from tests.qualify import crashes, restored
+from tests.qualify import crashes, outages, restored
 
 Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 """Takes its numbers by name; gives its figures, with `violations` among them."""
 
 RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "crashes": (crashes.measure, {"runs": 1000, "seed": 1}),
+    "outages": (outages.measure, {"seconds": 600}),
     "restored": (restored.measure, {"rounds": 2, "seconds": 300}),
 }
 """Each run with the numbers that it takes, and what they are if nobody says otherwise."""
