@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from lockgate.cli.replay import replay_all
+from lockgate.ledger.verify import Report
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import Original, Reason, original
 from lockgate.runtime.replay_findings import EventForeign
@@ -135,8 +136,10 @@ def _differs(service: str, sent: Sent | None, letter: Original) -> Iterator[str]
         yield f"{what} says {letter.reason} ({letter.detail}), not {sent.fate}"
     if hash_of(letter.value, whole=whole) != sent.value:
         yield f"{what} has another value"
-    if not whole and (letter.key, letter.headers) != (sent.key, sent.headers[:64]):
-        yield f"{what} has the key {letter.key!r} and headers {letter.headers!r}, not {sent.key!r} and {sent.headers!r}"
+    if not whole and (letter.key, letter.headers) != (sent.key, sent.headers):
+        yield f"{what} has the key {letter.key!r} and headers {letter.headers!r}, not {sent.key!r} and {sent.headers!r}"[
+            :500
+        ]
 
 
 async def letters_written(whole: Whole, hostile: Iterable[Sent], within: float) -> None:
@@ -202,10 +205,22 @@ async def everything_wrong(whole: Whole, written: Written, found: Answers) -> li
     wrong += (await letters(whole, written.hostile))[:MOST]
     wrong += (await waiting(whole, written.hostile))[:MOST]
     wrong += (await recomputed(whole, written.hostile))[:MOST]
-    report = await ledger_report(whole)
-    if not report.sound:
-        wrong.append(f"the ledger: {report.sentence}")
-    return wrong
+    return wrong + await recorded(whole)
+
+
+async def recorded(whole: Whole) -> list[str]:
+    """The ledger has everything, and is sound."""
+    reports: list[Report] = []
+
+    async def once() -> bool:
+        reports.append(await ledger_report(whole))  # it waits half a minute for the ledger to have read all
+        return True
+
+    try:
+        await eventually(once, within=300.0)
+    except AssertionError as error:
+        return [f"the ledger does not keep up: {error}"]
+    return [] if reports[-1].sound else [f"the ledger: {reports[-1].sentence}"]
 
 
 async def watched(whole: Whole, application: str) -> None:

@@ -26,6 +26,9 @@ from tests.support.whole import Whole, cdevent
 PARTITIONS = 4
 TICK = 0.1
 MAX_BATCH = 900_000
+MOST_HEADERS = 64
+"""That a dead letter keeps."""
+
 RELEASED_EVERY = 25
 """Of so many good announcements one becomes a release."""
 
@@ -155,7 +158,7 @@ class Writer:
 def _sent(name: str, raw: Raw, fate: Ends, part: int, offset: int) -> Sent:
     headers = tuple(
         (printable(header.decode("utf-8", "surrogateescape")), value)
-        for header, value in raw.headers
+        for header, value in raw.headers[:MOST_HEADERS]
         if value is not None
     )
     value = hash_of(raw.batch, whole=True) if fate is Reason.BATCH else hash_of(raw.value)
