@@ -14,22 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import _commit
-<<<<<<< 843597d8cff0cb91b108ca3e1f938d2a16f93fdf
-from tests.qualify import crashes, outages, restored
-=======
-from tests.qualify import crashes, hostile, restored
->>>>>>> local
+from tests.qualify import crashes, hostile, outages, restored
 
 Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 """Takes its numbers by name; gives its figures, with `violations` among them."""
 
 RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "crashes": (crashes.measure, {"runs": 1000, "seed": 1}),
-<<<<<<< 843597d8cff0cb91b108ca3e1f938d2a16f93fdf
-    "outages": (outages.measure, {"seconds": 600}),
-=======
     "hostile": (hostile.measure, {"records": 100_000, "seed": 1}),
->>>>>>> local
+    "outages": (outages.measure, {"seconds": 600}),
     "restored": (restored.measure, {"rounds": 2, "seconds": 300}),
 }
 """Each run with the numbers that it takes, and what they are if nobody says otherwise."""
