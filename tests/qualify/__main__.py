@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import _commit
-from tests.qualify import crashes, hostile, outages, restored
+from tests.qualify import brokers, crashes, hostile, outages, restored
 
 Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 """Takes its numbers by name; gives its figures, with `violations` among them."""
 
 RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
+    "brokers": (brokers.measure, {"kills": 30, "seed": 1}),
     "crashes": (crashes.measure, {"runs": 1000, "seed": 1}),
     "hostile": (hostile.measure, {"records": 100_000, "seed": 1}),
     "outages": (outages.measure, {"seconds": 600}),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -102,8 +103,12 @@ async def opened(
     *,
     tolerant: bool = False,
     postgres: PostgresUnderTest | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Whole]:
-    """The whole system, started and stopped; without servers on embedded ones of its own. `tolerant`: see Telling."""
+    """The whole system, started and stopped; without servers on embedded ones of its own. `tolerant`: see Telling.
+
+    `more` are settings of all services.
+    """
     shape = Shape(
         DEPLOYERS,
         sandbox={"scrape_seconds": 0.5, "rate": 0},
@@ -111,6 +116,7 @@ async def opened(
             "LOCKGATE_LEDGER_SIGN_EVERY": "1s",
             "LOCKGATE_LEDGER_LOOK_EVERY": "1s",
             "LOCKGATE_SESSION_SECONDS": SESSION,
+            **more,
         },
         prefix=f"story-{secrets.token_hex(4)}.",
     )

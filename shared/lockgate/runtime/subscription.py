@@ -36,7 +36,7 @@ class Subscription:
     ) -> None:
         header_names.install()
         self._broker = KafkaBroker(
-            settings.kafka,
+            settings.kafka.split(","),  # FastStream takes a text for one broker's address
             client_id=group,
             allow_auto_create_topics=False,
             consumer_only=True,  # else it starts a producer and an admin client that nobody uses

@@ -86,3 +86,10 @@ async def test_a_paused_replica_that_comes_back_does_nothing_twice(world: World)
     await world.send(*(said(n) for n in range(40, 60)), said(1, key=RIGHT))
     await world.hears(*(f"verifier {n}" for n in range(1, 60)))
     await world.hears("verifier 1", key=RIGHT)
+
+
+async def test_a_service_finds_its_topics_through_whichever_of_the_named_brokers_answers(world: World) -> None:
+    nobody, there = "127.0.0.1:1", world.kafka.bootstrap
+    await world.serving(kafka=f"{nobody},{there}")
+    await world.send(said(1))
+    await world.hears("verifier 1")
