@@ -11,7 +11,8 @@ from lockgate.runtime.checks import Record
 from lockgate.runtime.reading import Readable, Rejected, read
 from lockgate.runtime.record_hash import printable
 from tests.support.hostile_drafts import Raw
-from tests.support.hostile_kinds import KINDS, Fate, from_table
+from tests.support.hostile_kind import Fate
+from tests.support.hostile_kinds import KINDS, from_table
 from tests.support.hostile_story import Size, hostile_run
 from tests.support.servers import KafkaUnderTest, PostgresUnderTest
 from tests.support.whole import opened

@@ -20,7 +20,7 @@ from tests.support.commands import command
 from tests.support.eventually import eventually
 from tests.support.evidence import ledger_report, parked
 from tests.support.hostile_drafts import INTERNAL
-from tests.support.hostile_kinds import Fate
+from tests.support.hostile_kind import Fate
 from tests.support.hostile_run import PARTITIONS, Good, Sent, Written, hash_of
 from tests.support.whole import Whole
 

@@ -22,7 +22,7 @@ from lockgate.runtime.deadletter import Reason
 from lockgate.runtime.reading import OUR_DEFECT, Readable, Rejected, read
 from lockgate.runtime.record_hash import printable
 from tests.support.hostile_drafts import ANYWHERE, INLETS, INTERNAL, WRITERS, Draft, Raw, draft
-from tests.support.hostile_kinds import Ends, Fate
+from tests.support.hostile_kind import Ends, Fate
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -68,8 +68,7 @@ POOL: tuple[Any, ...] = (
 UNDECODABLE = 0.2
 """Of so many events that are parked: whoever may write as a service can park what it likes, and there it stays."""
 
-Node = tuple[Any, Any]
-"""A list or an object, and a place in it."""
+Node = tuple[Any, Any]  # a list or an object, and a place in it
 
 
 @cache
@@ -189,7 +188,7 @@ def _signed(good: Draft) -> Draft:
         }:
             good.event["context"]["id"] = event_id(writer, key, number)
         case _:
-            pass
+            return good
     return good
 
 
@@ -252,9 +251,6 @@ BROKEN: tuple[Callable[[Random, Draft], Raw], ...] = (
     lambda chance, good: good.headed((b"null", None), (b"x", chance.randbytes(4))),
     lambda chance, good: good.raw(key=b"\xff" + chance.randbytes(4)),
 )
-
-
-# --- the records --------------------------------------------------------------------------------------------------
 
 
 def fuzzed(chance: Random) -> Iterator[tuple[str, list[tuple[Raw, Ends]]]]:

@@ -20,7 +20,7 @@ from lockgate.runtime.deadletter import Reason
 from lockgate.runtime.record_hash import printable
 from tests.support.hostile_batches import Rec, batch, send_batch
 from tests.support.hostile_drafts import Raw, digest_of
-from tests.support.hostile_kinds import Ends
+from tests.support.hostile_kind import Ends
 from tests.support.whole import Whole, cdevent
 
 PARTITIONS = 4
