@@ -29,6 +29,7 @@ AT_ONCE = 200
 LOOK_AT = 5_000  # those that may not fire yet must not hide the others
 READ_SECONDS = 1.0
 BROKEN_SECONDS = 30.0
+SILENT_SECONDS = 3.0  # an answer of the database that took so long counts as if it had been away
 
 Name = tuple[str, str, int]
 
@@ -109,6 +110,8 @@ class Timers:
     async def _due(self, parts: set[int]) -> list[TimerRow]:
         now = asyncio.get_running_loop().time()
         due = await self._store.due_timers(sorted(parts), LOOK_AT)
+        if asyncio.get_running_loop().time() - now > SILENT_SECONDS:
+            self._progress.interrupted()
         self._broken = {name: until for name, until in self._broken.items() if until > now}
         return [
             timer

@@ -3,13 +3,16 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
 from lockgate.embedded import Kafka, Postgres
+from lockgate.runtime.timers import Timers
 from tests.support.eventually import eventually
 from tests.support.hands import Hands
+from tests.support.mutation import Gate
 from tests.support.outages import immediate
 from tests.support.toy import toy
 from tests.support.toy_world import World, said
@@ -48,22 +51,39 @@ async def test_postgres_goes_and_comes_back(
     assert [m.number for m in await world.answers()] == [1, 2, 3]
 
 
-async def test_postgres_answers_nothing_for_a_while(world: World, database: Postgres) -> None:
-    replica = await world.serving()
-    await world.send(said(1))
-    await world.hears("verifier 1")
+@asynccontextmanager
+async def gone(_world: World, database: Postgres) -> AsyncIterator[None]:
+    """Killed, and started again in the end."""
+    await asyncio.to_thread(database.kill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(database.start)
+
+
+@asynccontextmanager
+async def silent(world: World, database: Postgres) -> AsyncIterator[None]:
+    """Every connection stays open, and nothing is answered."""
     backends = await world.query("select pid from pg_stat_activity where application_name like 'lockgate-%'")
     database.pause()
     for (pid,) in backends:
         os.kill(pid, signal.SIGSTOP)
     try:
-        await world.send(said(2))
-        with pytest.raises(AssertionError, match="not within"):
-            await world.hears("verifier 1", "verifier 2", within=1.0)
+        yield
     finally:
         for (pid,) in backends:
             os.kill(pid, signal.SIGCONT)
         database.resume()
+
+
+async def test_postgres_answers_nothing_for_a_while(world: World, database: Postgres) -> None:
+    replica = await world.serving()
+    await world.send(said(1))
+    await world.hears("verifier 1")
+    async with silent(world, database):
+        await world.send(said(2))
+        with pytest.raises(AssertionError, match="not within"):
+            await world.hears("verifier 1", "verifier 2", within=1.0)
     await world.hears("verifier 1", "verifier 2", within=40.0)
     await replica.leave()
 
@@ -117,23 +137,28 @@ async def test_a_service_that_starts_while_a_server_is_away_waits_for_it(
     await world.hears("verifier 1", within=40.0)
 
 
+@pytest.mark.parametrize("outage", [gone, silent])
 async def test_a_deadline_set_on_others_gets_its_grace_after_postgres_was_away(
-    world: World, database: Postgres
+    world: World,
+    database: Postgres,
+    outage: Callable[[World, Postgres], AbstractAsyncContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What others are to report may have waited for the same PostgreSQL."""
+    monkeypatch.setattr("lockgate.runtime.timers.SILENT_SECONDS", 0.5)
     await world.serving()
     await world.send(said(1, "timer deadline 0 3"))
     await world.hears("verifier 1", "timer deadline")  # the grace of the start itself is over
     await world.send(said(2, "timer deadline 600 3"), said(3, "timer a 600"))
     await world.until("select count(*) from timers", 2)
-    for timer, seconds in (("deadline", 1.0), ("a", 1.1)):
-        due = "update timers set due = clock_timestamp() + make_interval(secs => $2) where name = $1"
-        await world.query(due, timer, seconds)
-    await asyncio.to_thread(database.kill)
-    try:
-        with pytest.raises(AssertionError, match="not within"):
-            await eventually(lambda: database.running, within=1.5)
-    finally:
-        await asyncio.to_thread(database.start)
+    with monkeypatch.context() as patch:
+        rounds = Gate(patch, Timers, "_round")
+        await rounds.holds()
+        for name in ("deadline", "a"):
+            await world.query("update timers set due = clock_timestamp() where name = $1", name)
+        async with outage(world, database):
+            rounds.open()
+            with pytest.raises(AssertionError, match="not within"):
+                await eventually(lambda: world.query("select 1"), within=1.5)
     before = ("verifier 1", "timer deadline", "verifier 2", "verifier 3")
     await world.hears(*before, "timer a", "timer deadline")
