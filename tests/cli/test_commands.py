@@ -83,7 +83,7 @@ def test_every_problem_of_a_bad_plan_is_said_with_its_line_and_nothing_as_the_te
         f"{plan}: line 7",
     ]
     assert "surf" in problems[0]
-    assert problems[-1] == "2 problems; nothing was published."
+    assert problems[-1] == "2 problems."
     assert "\x1b" not in result.output
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_plan_at_all_is_a_problem_and_no_crash(plan: Path, content: b
     plan.write_bytes(content)
     result = run("plan", "check", str(plan))
     assert result.exit_code == 1, result.output
-    assert "nothing was published." in result.stderr
+    assert "1 problem." in result.stderr
 
 
 def test_a_plan_that_is_not_there_is_named() -> None:

@@ -29,7 +29,7 @@ FileArgument = Annotated[
 @app.command()
 def check(file: FileArgument) -> None:
     """Checks a plan offline: every problem at once, each with its line and what to write instead."""
-    plan = _checked(file).plan
+    plan = _checked(file, "").plan
     typer.echo(f"{file} is a good plan for {plan.application}:")
     typer.echo(_summary(plan))
     typer.echo("Whether its regions are served is known when it is published.")
@@ -40,7 +40,7 @@ def publish_plan(
     file: FileArgument, kafka: KafkaOption = DEFAULT_KAFKA, prefix: PrefixOption = DEFAULT_PREFIX
 ) -> None:
     """Checks a plan, publishes it, and waits for intake's answer."""
-    good = _checked(file)
+    good = _checked(file, "; nothing was published")
     with unreachable_is_2():
         answer = asyncio.run(published(kafka, prefix, good))
     match answer:
@@ -75,16 +75,14 @@ def author() -> str:
         return f"uid {os.getuid()}"
 
 
-def _checked(file: Path) -> GoodPlan:
+def _checked(file: Path, and_so: str) -> GoodPlan:
     match check_plan(file.read_bytes()):
         case GoodPlan() as good:
             return good
         case BadPlan(problems=problems):
             for problem in problems:
                 typer.echo(f"{file}: {plain(str(problem))}", err=True)
-            typer.echo(
-                f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; nothing was published.", err=True
-            )
+            typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}{and_so}.", err=True)
             raise typer.Exit(1)
 
 

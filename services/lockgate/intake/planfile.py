@@ -7,9 +7,10 @@ beyond plain data (aliases, tags, several documents) is refused, so that a plan 
 from dataclasses import dataclass
 from typing import Any
 
-from lockgate.intake.problems import LinedProblem, Path, Problem, check
+from lockgate.intake.problems import LinedProblem, Problem, check
 from lockgate.intake.yamltext import Document, UnreadableTextError, read_text
 from lockgate.messages.plan import Plan
+from lockgate.messages.stage_rules import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,14 @@ from pydantic_core import ErrorDetails
 from lockgate.intake.shape import EXAMPLES, Json, Kind, at, fields, kind_of, phrase
 from lockgate.intake.words import clip, listed, shown
 from lockgate.messages.plan import Plan
+from lockgate.messages.stage_rules import STAGE_KINDS, Outline, Path, breaches
 from lockgate.messages.values import AS_WRITTEN, write_duration
 
-Path = tuple[str | int, ...]
-
-STAGE_KINDS: Final = ("preprod", "pilot", "wave", "watch")
+VERSION: Final = "0.1"
+_NEAREST: Final = {"canary": "pilot", "blue-green": "wave", "approval": "wave"}
+"""A kind or a strategy of later versions -> the kind of stage that comes nearest to it."""
+_LATER: Final = ("approval", "approvals", "approve", "before", "flags", "pauses", "windows")
+"""Fields of later versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,54 @@ class LinedProblem:
 
 def check(raw: Any) -> Plan | tuple[Problem, ...]:
     """The plan, or every problem that can be seen without knowing regions and other applications."""
-    loose = tuple(_unknown_in_workload(raw))
+    readable, unknown = _with_known_kinds(raw)
+    loose = (*unknown, *_unknown_in_workload(raw), *_between_stages(readable))
     try:
-        plan = Plan.model_validate(raw, strict=True, context=AS_WRITTEN)
+        plan = Plan.model_validate(readable, strict=True, context=AS_WRITTEN)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = [detail for detail in error.errors(include_url=False) if not _is_between_stages(detail)]
         return (*(_problem(detail) for detail in details), *loose)
     return loose or plan
+
+
+def _with_known_kinds(raw: Any) -> tuple[Any, tuple[Problem, ...]]:
+    """The plan with the nearest kind in each stage whose kind is unknown, else nothing of it would be checked."""
+    stages = raw.get("stages") if isinstance(raw, dict) else None
+    if not isinstance(stages, list):
+        return raw, ()
+    problems, readable = [], []
+    for i, stage in enumerate(stages):
+        kind = stage.get("kind") if isinstance(stage, dict) else None
+        if isinstance(kind, str) and kind not in STAGE_KINDS and (near := _nearest(kind)):
+            problems.append(Problem(("stages", i, "kind"), _unknown_kind(kind)))
+            readable.append({**stage, "kind": near})
+        else:
+            readable.append(stage)
+    return {**raw, "stages": readable}, tuple(problems)
+
+
+def _between_stages(raw: Any) -> Iterator[Problem]:
+    stages = raw.get("stages") if isinstance(raw, dict) else None
+    outlines = [_outline(stage) for stage in stages] if isinstance(stages, list) else []
+    for path, told in breaches(outlines):
+        yield Problem(path, told)
+
+
+def _outline(stage: Any) -> Outline:
+    fields_ = stage if isinstance(stage, dict) else {}
+    name, kind, regions = (fields_.get(field) for field in ("name", "kind", "regions"))
+    return Outline(
+        name if isinstance(name, str) else None,
+        kind if isinstance(kind, str) and kind in STAGE_KINDS else None,
+        [region if isinstance(region, str) else None for region in regions]
+        if isinstance(regions, list)
+        else (),
+    )
+
+
+def _is_between_stages(detail: ErrorDetails) -> bool:
+    """The model says the first breach, without its place; `_between_stages` says all, with theirs."""
+    return detail["loc"] == () and detail["type"] == "value_error"
 
 
 def named_regions(raw: Any) -> tuple[tuple[Path, str], ...]:
@@ -118,6 +162,8 @@ def _sentence(detail: ErrorDetails) -> str:
 
 def _about_value(type_: str, here: Json, value: Any, context: dict[str, Any]) -> str:
     match type_:
+        case "literal_error" if isinstance(value, str) and value in _NEAREST:
+            text = f"{value} is not in {VERSION} yet: write {context['expected']}; a pilot stage before the waves tries a version on a share of the traffic"
         case "literal_error":
             text = f"{shown(value)} is not possible here: write {context['expected']}"
         case "string_pattern_mismatch":
@@ -141,15 +187,24 @@ def _missing(name: str) -> str:
 
 
 def _unknown_field(name: str, known: tuple[str, ...]) -> str:
+    if name in _LATER:
+        return f"{name} is not in {VERSION} yet: remove it; the fields here are {listed(known)}"
     close = get_close_matches(name, known, n=1)
     instead = f"write {close[0]} if you meant that" if close else "remove it"
     return f"there is no field {shown(name)} here: {instead}; the fields here are {listed(known)}"
 
 
 def _unknown_kind(kind: str) -> str:
-    close = get_close_matches(kind, STAGE_KINDS, n=1)
-    instead = f"write {close[0]} if you meant that; " if close else ""
+    near = _nearest(kind)
+    if kind in _NEAREST:
+        return f"{kind} is not in {VERSION} yet: use {near}; the kinds are {listed(STAGE_KINDS)}"
+    instead = f"write {near} if you meant that; " if near else ""
     return f"{shown(kind)} is no kind of stage: {instead}the kinds are {listed(STAGE_KINDS)}"
+
+
+def _nearest(kind: str) -> str | None:
+    close = get_close_matches(kind, STAGE_KINDS, n=1)
+    return _NEAREST.get(kind) or next(iter(close), None)
 
 
 _LIMITS: Final = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}

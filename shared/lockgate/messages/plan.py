@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lockgate.messages.stage_rules import Outline, breaches
 from lockgate.messages.values import Duration, Name, Share, Workload
 
 
@@ -129,6 +130,10 @@ class Queue(PlanPart):
     supersede: bool = Field(default=True, description="a newer artifact replaces those that wait")
 
 
+def _outline(stage: Stage) -> Outline:
+    return Outline(stage.name, stage.kind, () if isinstance(stage, WatchStage) else stage.regions)
+
+
 class Plan(PlanPart):
     """An application's way to production."""
 
@@ -146,40 +151,9 @@ class Plan(PlanPart):
     queue: Queue = Queue()
 
     @model_validator(mode="after")
-    def _order_of_stages(self) -> Self:
-        names = [stage.name for stage in self.stages]
-        if doubled := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two stages are named {doubled[0]}: give each stage its own name")
-        kinds = [stage.kind for stage in self.stages]
-        order = {"preprod": 0, "pilot": 1, "wave": 2, "watch": 3}
-        if sorted(kinds, key=order.__getitem__) != kinds:
-            raise ValueError(
-                "the stages are out of order: first preprod, then pilot, then the waves, then the watch"
-            )
-        if kinds.count("watch") != 1:
-            raise ValueError(
-                "a plan ends with one watch: write {name: watch, kind: watch, for: 2h} as its last stage"
-            )
-        if "wave" not in kinds:
-            raise ValueError("a plan needs a wave: without one no region is ever deployed to")
-        return self._regions_once()
-
-    def _regions_once(self) -> Self:
-        waves = [region for stage in self.stages if isinstance(stage, WaveStage) for region in stage.regions]
-        if doubled := sorted({region for region in waves if waves.count(region) > 1}):
-            raise ValueError(f"the region {doubled[0]} is in two waves: a release deploys to a region once")
-        preprod = {
-            region for stage in self.stages if isinstance(stage, PreprodStage) for region in stage.regions
-        }
-        if both := sorted(preprod & set(waves)):
-            raise ValueError(
-                f"the region {both[0]} is in a preprod stage and in a wave: it can be only one of them"
-            )
-        piloted = {
-            region for stage in self.stages if isinstance(stage, PilotStage) for region in stage.regions
-        }
-        if loose := sorted(piloted - set(waves)):
-            raise ValueError(f"the region {loose[0]} has a pilot but is in no wave: add it to a wave")
+    def _stages_together(self) -> Self:
+        for _path, told in breaches([_outline(stage) for stage in self.stages]):
+            raise ValueError(told)
         return self
 
     @property

@@ -111,7 +111,7 @@ def test_a_problem_in_json_has_its_line_too() -> None:
             "kind: wave",
             "kind: waves",
             (
-                "line 6: stages[0]: 'waves' is no kind of stage: write wave if you meant that; the kinds are preprod, "
+                "line 7: stages[0].kind: 'waves' is no kind of stage: write wave if you meant that; the kinds are preprod, "
                 "pilot, wave, watch"
             ),
         ),
@@ -154,7 +154,10 @@ def test_a_problem_in_json_has_its_line_too() -> None:
         (
             "kind: wave",
             "kind: wave\n    strategy: canary",
-            "line 8: stages[0].strategy: 'canary' is not possible here: write 'rolling'",
+            (
+                "line 8: stages[0].strategy: canary is not in 0.1 yet: write 'rolling'; a pilot stage before the "
+                "waves tries a version on a share of the traffic"
+            ),
         ),
         (
             "for: 2h",
@@ -202,7 +205,7 @@ def test_a_problem_in_json_has_its_line_too() -> None:
         (
             "name: watch, kind: watch",
             "name: all, kind: watch",
-            "line 1: plan: two stages are named all: give each stage its own name",
+            "line 9: stages[1].name: two stages are named all, the first is stages[0]: give each its own name",
         ),
         (
             "kind: Plan",
@@ -223,6 +226,44 @@ def test_a_problem_is_told_with_line_field_and_what_to_write(old: str, new: str,
 def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     text = _instead("application: payments", "application: P").replace("for: 2h", "fur: 2h")
     assert [problem.split(":")[0] for problem in _problems(text)] == ["line 2", "line 9", "line 9"]
+
+
+def test_problems_behind_an_unknown_kind_and_between_stages_are_told_at_once_each_with_its_line() -> None:
+    stages = """\
+  - {name: a, kind: canary, regions: [eu-north], share: 200%}
+  - {name: b, kind: wave, regions: [eu-west, eu-west], approvals: 1}
+  - {name: b, kind: wave, regions: [eu-west], retry: two}
+"""
+    assert _problems(GOOD[: GOOD.index("  - name: all")] + stages) == [
+        "line 5: stages: a plan ends with one watch: write {name: watch, kind: watch, for: 2h} as its last stage",
+        "line 6: stages[0].share: 200% is out of range: write at most 100%",
+        "line 6: stages[0].after: this field is missing: add it, such as `after: {verify: 60m}`",
+        "line 6: stages[0].kind: canary is not in 0.1 yet: use pilot; the kinds are preprod, pilot, wave, watch",
+        "line 6: stages[0].regions[0]: the region eu-north has a pilot but is in no wave: add it to a wave",
+        (
+            "line 7: stages[1].approvals: approvals is not in 0.1 yet: remove it; the fields here are name, kind, regions, "
+            "strategy, max-parallel, retry, budget, after"
+        ),
+        "line 7: stages[1].regions[1]: the region eu-west is deployed to twice, first by stages[1]: name it in one wave, once",
+        "line 8: stages[2].retry: 'two' has the wrong type: write a whole number, such as 2",
+        "line 8: stages[2].name: two stages are named b, the first is stages[1]: give each its own name",
+        "line 8: stages[2].regions[0]: the region eu-west is deployed to twice, first by stages[1]: name it in one wave, once",
+    ]
+
+
+def test_stages_out_of_order_are_told_where_they_stand() -> None:
+    stages = """\
+  - {name: w, kind: watch, for: 2h}
+  - {name: a, kind: wave, regions: [eu-west]}
+  - {name: p, kind: preprod, regions: [eu-west], requests: [{get: /}]}
+  - {name: v, kind: watch, for: 2h}
+"""
+    assert _problems(GOOD[: GOOD.index("  - name: all")] + stages) == [
+        "line 7: stages[1].kind: a wave stage cannot come after a watch stage: write first preprod, then pilot, then the waves, then the watch",
+        "line 7: stages[1].regions[0]: the region eu-west is in a preprod stage and in a wave: it can be only one of them",
+        "line 8: stages[2].kind: a preprod stage cannot come after a watch stage: write first preprod, then pilot, then the waves, then the watch",
+        "line 9: stages[3].kind: a plan ends with one watch, and this is another one: remove it",
+    ]
 
 
 def test_a_duration_without_a_unit_is_refused_in_json_as_well() -> None:
