@@ -8,6 +8,7 @@ safe because it is pure. Time is an argument, ids are derived, and nothing here 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -220,6 +221,11 @@ class On:
     touches: Touches = lambda _given: ()
 
 
+@cache
+def _by_kind(kinds: tuple[type[Row], ...]) -> Mapping[str, type[Row]]:
+    return {row.kind: row for row in kinds}
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A core as a table. Events whose type it does not name are not for this service.
@@ -238,7 +244,7 @@ class Table:
 
     @property
     def rows(self) -> Mapping[str, type[Row]]:
-        return {row.kind: row for row in self.kinds}
+        return _by_kind(self.kinds)
 
     def keys(self, message: Message[Payload]) -> tuple[str, ...]:
         if not self.concerns(message):

@@ -6,8 +6,7 @@ the content type, as the binding says (a structured message may carry `ce_` head
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -49,8 +48,7 @@ class UnreadableError(ValueError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Message(Generic[P_co]):
+class Message(NamedTuple, Generic[P_co]):
     """One event. `number` is None for inlets, whose deduplication is by (source, id)."""
 
     body: P_co

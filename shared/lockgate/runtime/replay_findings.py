@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from lockgate.runtime.batch import Place
 
@@ -17,8 +17,7 @@ class Severity(StrEnum):
     EXPIRED = "expired"  # the topics no longer hold what it takes; nothing is wrong
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """Which decision it is about (as far as that is known), and at which place the finding lies."""
 
     writer: str

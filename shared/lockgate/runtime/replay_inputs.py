@@ -6,7 +6,7 @@ Pure. What cannot be had is a finding; what the topics no longer reach is one to
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from lockgate.messages.decision import Input, ServiceStarted, TimerDue, WorkReported
 from lockgate.messages.message import Message
@@ -33,8 +33,7 @@ from lockgate.runtime.replay_rows import KeyState, Pending
 CACHED = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """An input with what its decision had besides: the place for the journal, causes and links."""
 
     input: Input

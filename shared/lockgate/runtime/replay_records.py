@@ -5,7 +5,7 @@ through the keys one after another. Talks to a temporary file only.
 """
 
 import marshal
-import os
+import mmap
 import tempfile
 from array import array
 from bisect import bisect_left
@@ -69,7 +69,7 @@ class Spool:
         self._file = tempfile.TemporaryFile(prefix="lockgate-replay-", buffering=1 << 20)  # noqa: SIM115  # closed by close()
         self._parts: dict[tuple[str, int], _Places] = {}
         self._end = 0
-        self._flushed = True
+        self._map: mmap.mmap | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +78,7 @@ class Spool:
         self.close()
 
     def close(self) -> None:
+        self._unmap()
         self._file.close()
 
     def open_partition(self, topic: str, partition: int, span: Span) -> None:
@@ -98,7 +99,12 @@ class Spool:
         places.positions.append(self._end)
         places.sizes.append(len(data))
         self._end += len(data)
-        self._flushed = False
+        self._unmap()
+
+    def _unmap(self) -> None:
+        if self._map is not None:
+            self._map.close()
+            self._map = None
 
     def partitions(self, topic: str) -> Sequence[int]:
         return sorted(part for name, part in self._parts if name == topic)
@@ -122,8 +128,9 @@ class Spool:
                 yield self._read(topic, partition, places, index)
 
     def _read(self, topic: str, partition: int, places: _Places, index: int) -> Record:
-        if not self._flushed:
+        if self._map is None:
             self._file.flush()
-            self._flushed = True
-        data = os.pread(self._file.fileno(), places.sizes[index], places.positions[index])
+            self._map = mmap.mmap(self._file.fileno(), self._end, access=mmap.ACCESS_READ)
+        begin = places.positions[index]
+        data = self._map[begin : begin + places.sizes[index]]
         return Record(topic, partition, places.offsets[index], *marshal.loads(data))  # noqa: S302  # written above
