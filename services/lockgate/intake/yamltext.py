@@ -21,8 +21,9 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from lockgate.intake.problems import LinedProblem, Path, Problem
+from lockgate.intake.problems import LinedProblem, Problem
 from lockgate.intake.words import clip, shown
+from lockgate.messages.stage_rules import Path
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
