@@ -48,7 +48,7 @@ OUTAGES: dict[str, Outage] = {
 
 async def qualify(seconds: float) -> dict[str, Any]:
     """Each outage once, on one system. `settled` are seconds from the return until both releases had ended."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our own clients miss the broker each 100 ms, too
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our clients miss the broker, too
     settled: dict[str, float] = {}
     violations: list[str] = []
     async with opened(None) as whole:
