@@ -95,6 +95,27 @@ def test_what_is_no_plan_at_all_is_a_problem_and_no_crash(plan: Path, content: b
     assert "1 problem." in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("package", "digest", "says"),
+    [
+        ("pkg:oci/payments", "sha256:abc", "64 hexadecimal digits are needed after sha256:, got 3"),
+        ("pkg:oci/payments", DIGEST.upper().replace("0", "A"), "write the digest in lower case"),
+        ("pkg:oci/payments", "sha256:" + "g" * 64, "'g' is no hexadecimal digit"),
+        ("pkg:oci/payments", "v4", "a digest is sha256: and 64 hexadecimal digits"),
+        ("pkg:oci/payments?tag=v4", DIGEST, "give the package alone, pkg:oci/payments:"),
+        ("pkg:oci/payments:v4", DIGEST, "give the package alone, pkg:oci/payments:"),
+        (f"pkg:oci/payments@{DIGEST}", DIGEST, "give the package alone, pkg:oci/payments:"),
+    ],
+)
+def test_an_artifact_that_is_written_wrongly_is_said_before_anything_is_published(
+    package: str, digest: str, says: str
+) -> None:
+    result = run("publish", package, digest, "--kafka", "127.0.0.1:1")
+    assert result.exit_code == 2
+    assert says in _unboxed(result.stderr)
+    assert "no Kafka broker" not in result.stderr, "nobody was asked"
+
+
 def test_a_plan_that_is_not_there_is_named() -> None:
     result = run("plan", "check", "/nowhere/plan.yaml")
     assert result.exit_code == 2

@@ -1,6 +1,7 @@
 """`lockgate publish`: announces an artifact as CI would, and waits for intake's answer."""
 
 import asyncio
+import re
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,13 +13,36 @@ from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view.plain import plain
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.releases import ArtifactRefused, ReleaseQueued
+from lockgate.messages.values import digest_problem
+
+_BARE = re.compile(r"[^@?#]*")
+
+
+def _package(text: str) -> str:
+    bare = _BARE.match(text)[0]  # type: ignore[index]  # it matches every text
+    kind, _, name = bare.partition("/")
+    name, _, tag = name.partition(":")
+    if text != bare or tag:
+        raise typer.BadParameter(
+            f"give the package alone, {kind}/{name}: the digest is the next argument, and a tag goes to --tag"
+        )
+    return text
+
+
+def _digest(text: str) -> str:
+    if problem := digest_problem(text):
+        raise typer.BadParameter(problem)
+    return text
 
 
 def announce(
     package: Annotated[
-        str, typer.Argument(help="The package URL without version, such as pkg:oci/payments.")
+        str,
+        typer.Argument(
+            callback=_package, help="The package URL without version or tag, such as pkg:oci/payments."
+        ),
     ],
-    digest: Annotated[str, typer.Argument(help="sha256: and 64 hexadecimal digits.")],
+    digest: Annotated[str, typer.Argument(callback=_digest, help="sha256: and 64 hexadecimal digits.")],
     tag: Annotated[str | None, typer.Option(help="For people only; nothing is deployed by it.")] = None,
     kafka: KafkaOption = DEFAULT_KAFKA,
     prefix: PrefixOption = DEFAULT_PREFIX,

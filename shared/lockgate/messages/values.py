@@ -23,7 +23,24 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 """A DNS subdomain: the name of a Deployment, Service or route."""
 
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+_DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
+Digest = Annotated[str, StringConstraints(pattern=_DIGEST.pattern)]
+_DIGITS = 64
+
+
+def digest_problem(text: str) -> str | None:
+    """What is wrong with a digest, and what to write; None if nothing is."""
+    if _DIGEST.fullmatch(text):
+        return None
+    algorithm, _, digits = text.partition(":")
+    if algorithm.lower() != "sha256":
+        return f"a digest is sha256: and {_DIGITS} hexadecimal digits"
+    if len(digits) != _DIGITS:
+        return f"{_DIGITS} hexadecimal digits are needed after sha256:, got {len(digits)}"
+    if wrong := next((c for c in digits if c not in "0123456789abcdefABCDEF"), ""):
+        return f"{wrong!a} is no hexadecimal digit"
+    return "write the digest in lower case"
+
 
 Sentence = Annotated[str, StringConstraints(max_length=2000)]
 """Text for people. It is shown and stored, and never interpreted."""

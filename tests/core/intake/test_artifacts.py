@@ -54,7 +54,22 @@ def _refused(at_desk: Desk, text: str) -> ArtifactRefused:
         (
             "pkg:oci/payments@sha256%3Aabc",
             ArtifactRefusal.NO_DIGEST,
-            "'pkg:oci/payments@sha256%3Aabc' names no",
+            "'pkg:oci/payments@sha256%3Aabc' has no good digest: 64 hexadecimal digits are needed after sha256:, got 3",
+        ),
+        (
+            f"pkg:oci/payments@SHA256%3A{'A' * 64}",
+            ArtifactRefusal.NO_DIGEST,
+            f"'pkg:oci/payments@SHA256%3A{'A' * 53}…' has no good digest: write the digest in lower case",
+        ),
+        (
+            f"pkg:oci/payments?tag=v4@sha256:{'a' * 64}",
+            ArtifactRefusal.NO_DIGEST,
+            f"'pkg:oci/payments?tag=v4@sha256:{'a' * 48}…' has its digest behind the `?`",
+        ),
+        (
+            f"pkg:oci/payments:v4{AT}",
+            ArtifactRefusal.UNKNOWN_PACKAGE,
+            "no plan claims 'pkg:oci/payments:v4': a package URL has no :v4; write pkg:oci/payments@sha256%3A…?tag=v4",
         ),
         (f"pkg:oci/payments{AT}%0A", ArtifactRefusal.NO_DIGEST, "'pkg:oci/payments@sha256"),
         (

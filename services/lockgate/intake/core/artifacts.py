@@ -1,6 +1,5 @@
 """An announced artifact: routed to its application under `*`, queued or refused under the application."""
 
-import re
 from datetime import datetime
 
 from lockgate.intake.core.lane import package_of, queue
@@ -10,9 +9,8 @@ from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import On, Rows, Step, emit
 from lockgate.messages.message import Message, derived_id
 from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused
-from lockgate.messages.values import Artifact
+from lockgate.messages.values import Artifact, digest_problem
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = 128  # characters of a tag that are kept; it is for people only
 
 Announcement = Message[ArtifactPublished]
@@ -23,7 +21,7 @@ def announced(rows: Rows, given: Announcement, _now: datetime) -> Step:
     package = _package(given)
     if not package.startswith("pkg:oci/"):
         return _refuse(given, ArtifactRefusal.NOT_OCI, _not_oci(given))
-    if not _DIGEST.fullmatch(given.body.version):
+    if digest_problem(given.body.version):
         return _refuse(given, ArtifactRefusal.NO_DIGEST, _no_digest(given))
     claim = rows.get(Claim, package)
     if claim is None:
@@ -65,13 +63,23 @@ def _not_oci(given: Announcement) -> str:
 
 
 def _no_digest(given: Announcement) -> str:
-    return (
-        f"{shown(given.body.purl)} names no digest, and a tag can move: announce it with its digest as the "
-        f"version, such as {clip(_package(given), 140)}@sha256%3A… with 64 hexadecimal digits"
-    )
+    body = given.body
+    if body.version.lower().startswith("sha256:"):
+        return f"{shown(body.purl)} has no good digest: {digest_problem(body.version)}"
+    if not body.version and "@" in body.purl:
+        why = "has its digest behind the `?`, where it is no version: write it before, and the tag last"
+    else:
+        why = "names no digest, and a tag can move: announce it with its digest as the version"
+    return f"{shown(body.purl)} {why}, such as {clip(_package(given), 140)}@sha256%3A… with 64 hexadecimal digits"
 
 
 def _unknown(package: str) -> str:
+    bare, colon, tag = package.removeprefix("pkg:oci/").partition(":")
+    if colon:
+        return (
+            f"no plan claims {shown(package)}: a package URL has no :{clip(tag, 80)}; write "
+            f"pkg:oci/{clip(bare, 80)}@sha256%3A…?tag={clip(tag, 80)}"
+        )
     return (
         f"no plan claims {shown(package)}: publish a plan with this package as its `artifact`, "
         "or correct the package URL that CI announces"
