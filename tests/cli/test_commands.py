@@ -200,8 +200,31 @@ def test_a_kafka_that_takes_the_connection_and_says_nothing_is_given_up(
     assert time.monotonic() - began < 5.0
 
 
-def test_replay_of_a_kafka_that_is_not_there_is_no_finding() -> None:
-    assert run("replay", "--kafka", f"127.0.0.1:{free_ports(1)[0]}").exit_code == 2
+def test_replay_of_a_kafka_that_is_not_there_is_no_finding_and_says_what_to_do() -> None:
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    result = run("replay", "--kafka", address)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        (
+            f"nothing was replayed: no Kafka broker answers at {address} (KafkaConnectionError: Unable to bootstrap from "
+            f"[{address}]): start one with `lockgate up`, or name yours with --kafka or LOCKGATE_KAFKA\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize("command", ["parked list", "parked show", "parked redrive", "ledger verify"])
+def test_a_database_that_is_not_named_is_asked_for_with_where_to_find_it(command: str, plan: Path) -> None:
+    result = run(*command.split(), *(["releases/0/0"] if command == "parked show" else []))
+    assert result.exit_code == 2
+    assert "name the database of the services; `lockgate up` prints the exports" in _unboxed(result.stderr)
+
+
+def test_a_public_key_that_is_not_named_is_asked_for() -> None:
+    result = run("ledger", "verify", "--postgres", "postgresql://127.0.0.1:1/x")
+    assert result.exit_code == 2
+    assert "'--key' (env var: 'LOCKGATE_LEDGER_PUBLIC_KEY'): name the ledger's public key" in _unboxed(
+        result.stderr
+    )
 
 
 def test_a_time_to_look_back_is_a_duration() -> None:

@@ -6,6 +6,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
@@ -26,6 +27,9 @@ from lockgate.runtime.reading import Readable, read
 KAFKA_ERRORS = (KafkaError, TimeoutError, OSError, ValueError)  # ValueError: an address that is none
 CALL_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
+
+_ADDRESS = re.compile(r"\('([^']*)', (\d+), <[^>]*>\)")
+"""A broker's address as aiokafka writes it in an error, with the family of its socket."""
 
 T = TypeVar("T")
 Yes = TypeVar("Yes", bound=Payload)
@@ -143,10 +147,15 @@ async def called(kafka: str, call: Awaitable[T]) -> T:
         async with asyncio.timeout(CALL_SECONDS):
             return await call
     except KAFKA_ERRORS as error:
-        raise UnreachableError(
-            f"no Kafka broker answers at {kafka} ({named(error)}): start one with `lockgate up`, or name yours"
-            " with --kafka or LOCKGATE_KAFKA"
-        ) from None
+        raise UnreachableError(unanswered(kafka, error)) from None
+
+
+def unanswered(kafka: str, error: BaseException) -> str:
+    """What to say and to do where no broker answers."""
+    return (
+        f"no Kafka broker answers at {kafka} ({named(error)}): start one with `lockgate up`, or name yours"
+        " with --kafka or LOCKGATE_KAFKA"
+    )
 
 
 @contextlib.asynccontextmanager
@@ -169,5 +178,5 @@ def _readable(raw: Any, prefix: str) -> Iterator[Message[Payload]]:
 
 def named(error: BaseException) -> str:
     """The kind of an error, and what it says, if anything."""
-    kind, says = type(error).__name__, str(error)
+    kind, says = type(error).__name__, _ADDRESS.sub(r"\1:\2", str(error))
     return says if says.startswith(kind) else f"{kind}: {says}" if says else kind

@@ -8,11 +8,13 @@ import asyncpg
 import typer
 
 from lockgate.cli.kafka import KAFKA_ERRORS, named
-from lockgate.cli.options import DEFAULT_PREFIX, PrefixOption, database, servers
+from lockgate.cli.options import DEFAULT_PREFIX, EXPORTED, NO_DATABASE, PrefixOption, database, servers
 from lockgate.cli.problems import EXIT_UNREACHABLE
 from lockgate.cli.view.plain import plain
 from lockgate.ledger.signing import KeyFileError, trusted
 from lockgate.ledger.verify import verify
+
+KEY = "'--key' (env var: 'LOCKGATE_LEDGER_PUBLIC_KEY')"
 
 app = typer.Typer(no_args_is_help=True, help="Check the tamper-evident record of every event.")
 
@@ -27,12 +29,16 @@ def verify_ledger(
     postgres: Annotated[
         str,
         typer.Option(
-            envvar="LOCKGATE_LEDGER_POSTGRES", callback=database, help="URL of the ledger's database."
+            envvar="LOCKGATE_LEDGER_POSTGRES",
+            callback=database,
+            show_default=False,
+            help="URL of the ledger's database.",
         ),
-    ],
+    ] = NO_DATABASE,
     key: Annotated[
-        list[Path], typer.Option(envvar="LOCKGATE_LEDGER_PUBLIC_KEY", help="Trusted public keys (PEM).")
-    ],
+        list[Path] | None,
+        typer.Option(envvar="LOCKGATE_LEDGER_PUBLIC_KEY", help="Trusted public keys (PEM)."),
+    ] = None,
     kafka: Annotated[
         str | None,
         typer.Option(
@@ -42,6 +48,8 @@ def verify_ledger(
     prefix: PrefixOption = DEFAULT_PREFIX,
 ) -> None:
     """Finds any record that was changed, removed, added or swapped, and names the first."""
+    if not key:
+        raise typer.BadParameter(f"name the ledger's public key; {EXPORTED}", param_hint=KEY)
     try:
         report = asyncio.run(verify(postgres, kafka=kafka, prefix=prefix, trusted=trusted(key)))
     except KeyFileError as error:

@@ -23,8 +23,12 @@ def servers(text: str | None) -> str | None:
 
 
 def database(text: str | None) -> str | None:
-    """The check of options that are URLs of databases."""
-    return _without(None if text is None else database_problem(text), text)
+    """The check of options that are URLs of databases, which must be given."""
+    problem = database_problem(text) if text else f"name the database of the services; {EXPORTED}"
+    return _without(problem, text)
+
+
+EXPORTED = "`lockgate up` prints the exports for its own"
 
 
 def _without(problem: str | None, text: str | None) -> str | None:
@@ -46,12 +50,14 @@ PrefixOption = Annotated[
     str,
     typer.Option("--prefix", envvar="LOCKGATE_TOPIC_PREFIX", help="What the names of the topics begin with."),
 ]
+NO_DATABASE = ""
 PostgresOption = Annotated[
     str,
     typer.Option(
         "--postgres",
         envvar="LOCKGATE_POSTGRES",
         callback=database,
+        show_default=False,
         help="URL of the database that holds the services' schemas.",
     ),
 ]

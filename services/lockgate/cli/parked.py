@@ -14,7 +14,7 @@ import typer
 
 from lockgate.cli import waiting
 from lockgate.cli.deadletters import written
-from lockgate.cli.options import JsonOption, PostgresOption, RawOption, seconds
+from lockgate.cli.options import NO_DATABASE, JsonOption, PostgresOption, RawOption, seconds
 from lockgate.cli.plan import author
 from lockgate.cli.problems import EXIT_UNREACHABLE
 from lockgate.cli.view.content import columns, content, short
@@ -38,7 +38,7 @@ ServiceOption = Annotated[
 
 @app.command("list")
 def list_parked(
-    postgres: PostgresOption,
+    postgres: PostgresOption = NO_DATABASE,
     service: ServiceOption = None,
     every: Annotated[
         bool, typer.Option("--all", help="Also those that only wait behind another, each on a line.")
@@ -62,7 +62,7 @@ def list_parked(
 @app.command()
 def show(
     event: Annotated[str, typer.Argument(help="TOPIC/PARTITION/OFFSET of the event, as `list` shows it.")],
-    postgres: PostgresOption,
+    postgres: PostgresOption = NO_DATABASE,
     service: ServiceOption = None,
     raw: RawOption = None,
 ) -> None:
@@ -82,7 +82,7 @@ def show(
 
 @app.command()
 def redrive(
-    postgres: PostgresOption,
+    postgres: PostgresOption = NO_DATABASE,
     service: ServiceOption = None,
     writer: Annotated[str | None, typer.Option(help="Only events of this writer.")] = None,
     key: Annotated[str | None, typer.Option(help="Only events of this key (the application).")] = None,

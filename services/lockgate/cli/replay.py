@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table as Columns
 
+from lockgate.cli.kafka import KAFKA_ERRORS, unanswered
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
 from lockgate.messages.decision import Core
 from lockgate.messages.topics import DECIDING_SERVICES
@@ -100,7 +101,9 @@ def replay_command(
                 replay_all(kafka, prefix, services=services, applications=applications, say=shown)
             )
     except ReadError as error:
-        sys.stderr.write(f"nothing was replayed: {error}\n")
+        cause = error.__cause__
+        why = unanswered(kafka, cause) if isinstance(cause, KAFKA_ERRORS) else str(error)
+        sys.stderr.write(f"nothing was replayed: {why}\n")
         return EXIT_UNREADABLE
     if application is not None and not any(application in writer.states for writer in report.writers):
         sys.stderr.write(
