@@ -79,14 +79,17 @@ def test_a_release_that_fails_in_its_pilot_says_why_and_runs_nowhere_in_the_end(
     assert release.stages["all"].mark is Mark.AHEAD
     assert release.back == {
         "eu-west": RegionView(Mark.BACK, "runs 010101010101 again"),
-        "us-east": RegionView(Mark.DONE, "untouched"),
+        "us-east": RegionView(Mark.DONE, "does not run it"),
     }
+    assert release.stages["pilot"].regions["eu-west"] == RegionView(Mark.BACK, "taken back")
+    assert "went back: 1 of 2 regions" in text(release_tree(release))
 
 
 def test_a_release_that_is_being_taken_back_says_what_is_ordered() -> None:
     release = seen(*h.until_pilot(), h.halted("too slow"), h.ordered("eu-west")).releases["r2"]
     assert (release.state, release.says, release.over) == (State.RETURNING, "too slow", False)
     assert release.back == {"eu-west": RegionView(Mark.RUNNING, "ordered back to 010101010101")}
+    assert "going back: 0 of 1 region" in text(release_tree(release))
 
 
 def test_a_region_that_failed_is_running_again_with_its_next_attempt() -> None:

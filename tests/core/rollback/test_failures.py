@@ -46,7 +46,7 @@ def test_the_answer_of_the_only_region_settles_the_release() -> None:
     assert isinstance(settled, ReleaseSettled)
     assert settled.answers == {"pre": RegionAnswer.ROLLED_BACK}
     assert settled.debts == ()
-    assert settled.reason == "v-b was taken back from 1 region: 1 rolled-back."
+    assert settled.reason == "v-b was taken back from 1 region."
     assert way.desk.timers == {}
 
 
@@ -87,7 +87,7 @@ def test_it_is_settled_with_the_last_answer_and_not_before() -> None:
     assert isinstance(marked, VersionMarked)
     assert isinstance(settled, ReleaseSettled)
     assert settled.answers == {"west": "rolled-back", "east": "untouched", "pre": "untouched"}
-    assert settled.reason == "v-b was taken back from 3 regions: 1 rolled-back, 2 untouched."
+    assert settled.reason == "v-b was taken back from 1 region; 2 do not run it."
 
 
 def test_the_first_release_ever_goes_back_to_what_was_found() -> None:
@@ -234,7 +234,7 @@ def test_after_the_last_attempt_a_failed_rollback_is_a_debt() -> None:
     assert settled.answers == {"pre": RegionAnswer.FAILED}
     assert settled.debts == ("pre",)
     assert settled.reason == (
-        "v-b was taken back from 1 region: 1 failed. It may still run in pre, where the order is given again when the region"
+        "v-b was taken back from no region; 1 failed to go back. It may still run in pre, where the order is given again when the region"
         " registers again. pre: 3 attempts failed; the last one said: the API answered 500"
     )
 

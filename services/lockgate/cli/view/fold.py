@@ -186,8 +186,10 @@ def _return(view: ReleaseView, body: Payload) -> None:
             view.back[region] = RegionView(Mark.RUNNING, target)
         case RegionRolledBack(region=region, digest=digest):
             view.back[region] = RegionView(Mark.BACK, f"runs {digest[7:19]} again")
+            _undone(view, region, "taken back")
         case RegionUntouched(region=region):
-            view.back[region] = RegionView(Mark.DONE, "untouched")
+            view.back[region] = RegionView(Mark.DONE, "does not run it")
+            _undone(view, region, "does not run it")
         case OrderRefused(region=region, reason=reason) | RollbackFailed(region=region, reason=reason):
             view.back[region] = RegionView(Mark.FAILED, reason)
         case ReleaseSettled(debts=debts):
@@ -195,6 +197,14 @@ def _return(view: ReleaseView, body: Payload) -> None:
                 view.back[region] = RegionView(Mark.FAILED, "a debt: it may still run this release")
         case _:
             pass
+
+
+def _undone(view: ReleaseView, region: str, says: str) -> None:
+    """What its stages did in the region is no longer so; what failed there still tells why."""
+    for stage in view.stages.values():
+        row = stage.regions.get(region)
+        if row is not None and row.mark in {Mark.RUNNING, Mark.DONE}:
+            _set(row, Mark.BACK, says)
 
 
 def _set(region: RegionView, mark: Mark, says: str) -> None:

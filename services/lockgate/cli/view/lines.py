@@ -102,7 +102,7 @@ _SAYS: dict[type[Payload], Callable[[Any], str]] = {
     DeploymentFailed: _in_region,
     GrantRefused: _in_region,
     RegionRolledBack: lambda b: f"{b.region} runs {b.digest[7:19]} again",
-    RegionUntouched: lambda b: f"{b.region} was untouched",
+    RegionUntouched: lambda b: f"{b.region} does not run it, and is left as it is",
     OrderRefused: _in_region,
     RollbackFailed: _in_region,
     ReleaseHalted: lambda b: f"halted in {', '.join(b.regions)}. {b.reason}",

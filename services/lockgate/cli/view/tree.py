@@ -33,10 +33,18 @@ def release_tree(view: ReleaseView) -> Tree:
     for stage in view.stages.values():
         _add_stage(tree, stage, view)
     if view.back:
-        branch = tree.add(Text("back in every region", style="magenta"))
+        branch = tree.add(Text(_way_back(list(view.back.values())), style="magenta"))
         for name, region in view.back.items():
             branch.add(_line(name, region, view))
     return tree
+
+
+def _way_back(regions: list[RegionView]) -> str:
+    """How many regions of all have answered the order to go back; in the end, how many went back."""
+    of = f"of {len(regions)} region{'' if len(regions) == 1 else 's'}"
+    if open_ := sum(region.mark is Mark.RUNNING for region in regions):
+        return f"going back: {len(regions) - open_} {of}"
+    return f"went back: {sum(region.mark is Mark.BACK for region in regions)} {of}"
 
 
 def _add_stage(tree: Tree, stage: StageView, view: ReleaseView) -> None:

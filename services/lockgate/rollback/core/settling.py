@@ -1,11 +1,12 @@
 """The last answer settles the halted release: its version is marked bad, and what is still owed is named."""
 
 from collections.abc import Mapping
+from typing import assert_never
 
 from lockgate.messages.decision import NOTHING, Step, emit, put, remove
 from lockgate.messages.rollbacks import DebtCleared, Grade, RegionAnswer, ReleaseSettled, VersionMarked
 from lockgate.rollback.core.rows import Order, Phase, Release
-from lockgate.rollback.core.sentences import counted, listed, shortened
+from lockgate.rollback.core.sentences import listed, shortened
 
 
 def settled(release: Release, application: str, orders: Mapping[str, Order]) -> Step:
@@ -35,11 +36,33 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
 def _sentence(label: str, answers: Mapping[str, RegionAnswer], debts: Mapping[str, str]) -> str:
     if not answers:
         return f"There was nothing to take back: {label} had reached no region."
-    text = f"{label} was taken back from {len(answers)} {'region' if len(answers) == 1 else 'regions'}: {counted(answers.values())}."
+    text = f"{label} was taken back from {_outcome(list(answers.values()))}."
     if debts:
         first, why = next(iter(debts.items()))
         text += f" It may still run in {listed(debts)}, where the order is given again when the region registers again. {first}: {why}"
     return shortened(text)
+
+
+def _outcome(answers: list[RegionAnswer]) -> str:
+    """`2 regions; 3 do not run it`: only a region that went back was taken back from."""
+    back = answers.count(RegionAnswer.ROLLED_BACK)
+    text = f"{back or 'no'} {'regions' if back > 1 else 'region'}"
+    for answer in dict.fromkeys(answers):
+        many = answers.count(answer)
+        match answer:
+            case RegionAnswer.ROLLED_BACK:
+                pass
+            case RegionAnswer.UNTOUCHED:
+                text += f"; {many} {'does' if many == 1 else 'do'} not run it"
+            case RegionAnswer.REFUSED:
+                text += f"; {many} refused to go back"
+            case RegionAnswer.FAILED:
+                text += f"; {many} failed to go back"
+            case RegionAnswer.UNREACHABLE:
+                text += f"; {many} gave no answer"
+            case _:
+                assert_never(answer)
+    return text
 
 
 def cleared(order: Order, reason: str) -> Step:
