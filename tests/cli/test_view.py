@@ -14,6 +14,7 @@ from lockgate.cli.watch import drawn, told
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import Artifact
+from lockgate.messages.verdicts import WaitingFor
 from tests.support import history as h
 
 
@@ -218,6 +219,11 @@ def test_a_key_and_a_tag_from_elsewhere_are_text_in_the_lines_of_watch() -> None
         (h.queued(), "releases    v2 starts at once"),
         (h.granted("all", "us-east", attempt=2), "verdicts    all: deploy granted to us-east (fence 4.0.2, attempt 2)"),
         (h.failed("pilot", "bad"), "verdicts    pilot: FAIL. bad"),
+        (h.waiting("pilot", "10 s"), "verdicts    pilot: waiting. 10 s"),
+        (h.waiting("pilot", "it failed", WaitingFor.COORDINATOR), "verdicts    pilot: it failed"),
+        (h.halted("5 of 100 fail"), "rollbacks   halted in eu-west, us-east"),
+        (h.passed("pilot", "pilot"), "verdicts    pilot: passed"),
+        (h.passed("watch", "watch"), None),
         (h.deployed("all", "us-east"), "deployments us-east runs 020202020202"),
         (h.ordered("us-east"), "rollbacks   us-east ordered back to 010101010101"),
         (h.ordered("us-east", to=None), "rollbacks   us-east ordered: clones go"),

@@ -153,8 +153,8 @@ def failed(stage: str, reason: str) -> Payload:
     return VerdictReached(**_OURS, stage=stage, outcome=Outcome.FAIL, reason=reason)
 
 
-def waiting(stage: str, reason: str) -> Payload:
-    return StageWaiting(**_OURS, stage=stage, waiting_for=WaitingFor.EVIDENCE, reason=reason)
+def waiting(stage: str, reason: str, waiting_for: WaitingFor = WaitingFor.EVIDENCE) -> Payload:
+    return StageWaiting(**_OURS, stage=stage, waiting_for=waiting_for, reason=reason)
 
 
 def halted(reason: str) -> Payload:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.verifier.statistics import tail as module
-from lockgate.verifier.statistics.arithmetic import decimal, log, rounded
+from lockgate.verifier.statistics.arithmetic import decimal, log, odds, rounded
 from lockgate.verifier.statistics.tail import Stratum, upper_tail
 
 
@@ -141,3 +141,19 @@ def test_there_is_no_logarithm_of_zero() -> None:
 def test_numbers_are_compared_as_they_are_written() -> None:
     assert decimal(1 / 110) == "9.090909e-03"
     assert rounded(0.00123456789) == 0.001234568
+
+
+@pytest.mark.parametrize(
+    ("chance", "says"),
+    [
+        (1.666667e-03, "1 in 600"),
+        (0.25, "1 in 4"),
+        (8e-5, "1 in 12 500"),
+        (5.849688e-13, "1 in 10^12"),
+        (1e-12, "1 in 10^12"),
+        (0.0, "next to nothing"),
+        (1.0, "1.000000e+00"),
+    ],
+)
+def test_a_chance_is_said_as_people_say_it_and_never_smaller_than_it_is(chance: float, says: str) -> None:
+    assert odds(chance) == says

@@ -42,14 +42,15 @@ from lockgate.messages.verdicts import (
     StagePassed,
     StageWaiting,
     VerdictReached,
+    WaitingFor,
     WatchEnded,
 )
 
 
 def line(body: Payload) -> str | None:
     """The sentence on one line, with the topic in front, so that a reader knows where to look."""
-    says = _SAYS.get(type(body))
-    return None if says is None else plain(f"{body.topic:<11} {says(body)}")
+    says = _SAYS[type(body)](body) if type(body) in _SAYS else None
+    return None if says is None else plain(f"{body.topic:<11} {says}")
 
 
 def _version(body: Any) -> str:
@@ -75,11 +76,16 @@ def _in_region(body: Any) -> str:
     return f"{body.region}: {body.reason}"
 
 
+def _waiting(body: Any) -> str:
+    """A release that failed waits for nothing but its way back."""
+    return f"{body.stage}: {'' if body.waiting_for is WaitingFor.COORDINATOR else 'waiting. '}{body.reason}"
+
+
 def _refused(body: Any) -> str:
     return f"refused: {body.reason}"
 
 
-_SAYS: dict[type[Payload], Callable[[Any], str]] = {
+_SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
     PlanAccepted: lambda b: f"plan {b.version} of {b.application} accepted",
     PlanRefused: lambda b: f"plan of {b.application} refused: {'; '.join(b.problems)}",
     ArtifactRefused: _refused,
@@ -91,10 +97,12 @@ _SAYS: dict[type[Payload], Callable[[Any], str]] = {
     ReleaseCompleted: lambda b: f"{_version(b)} completed",
     ReleaseClosed: lambda b: f"{_version(b)} closed: {b.reason}",
     Granted: _granted,
-    StageWaiting: lambda b: f"{b.stage}: waiting. {b.reason}",
+    StageWaiting: _waiting,
     VerdictReached: lambda b: f"{b.stage}: {b.outcome.upper()}. {b.reason}",
     RegionFailed: lambda b: f"{b.stage}: {b.region} failed. {b.reason}",
-    StagePassed: lambda b: f"{b.stage}: passed",
+    StagePassed: lambda b: (
+        None if b.kind == "watch" else f"{b.stage}: passed"
+    ),  # the end of the watch says it
     WatchEnded: lambda b: f"the watch {b.outcome}",
     RegionDeployed: lambda b: f"{b.region} runs {_version(b)}",
     PilotDeployed: lambda b: f"{b.region}: the pilot has {b.share:.0%} of the traffic",
@@ -105,7 +113,7 @@ _SAYS: dict[type[Payload], Callable[[Any], str]] = {
     RegionUntouched: lambda b: f"{b.region} does not run it, and is left as it is",
     OrderRefused: _in_region,
     RollbackFailed: _in_region,
-    ReleaseHalted: lambda b: f"halted in {', '.join(b.regions)}. {b.reason}",
+    ReleaseHalted: lambda b: f"halted in {', '.join(b.regions)}",  # for the reason of the verdict before it
     RollbackOrdered: _ordered,
     VersionMarked: lambda b: f"version {b.digest[7:19]} marked {b.grade}",
     DebtCleared: _in_region,

@@ -125,7 +125,11 @@ class Scene:
         if self.release.phase is Phase.WATCH:
             ended = WatchEnded(**self.about, outcome=WatchOutcome.FAILED, reason=sentence(reason))
             after = after.then(emit(ended))
-        return after.stopped(Phase.FAILED, f"The release failed in the stage {self.stage.name}: {reason}")
+        return after.stopped(
+            Phase.FAILED,
+            f"The release failed in the stage {self.stage.name}, for the reason in its verdict; nothing more is "
+            "granted, and the coordinator says what follows.",
+        )
 
     def stopped(self, phase: Phase, reason: str) -> Self:
         """Timers and work go. All regions granted to are addressed: once, at the end."""

@@ -33,3 +33,15 @@ def decimal(x: float) -> str:
 def rounded(x: float) -> float:
     """The number that `decimal` writes, so that what is compared is what is written."""
     return float(decimal(x))
+
+
+def odds(chance: float) -> str:
+    """A chance for people, such as `1 in 600` or `1 in 10^12`; of a small one the order of magnitude, rounded up.
+    Evidence carries the number itself.
+    """
+    if not 0 < chance < 1:
+        return decimal(chance) if chance else "next to nothing"
+    if chance > 1e-6:
+        return f"1 in {round(1 / chance):,}".replace(",", " ")
+    mantissa, _, exponent = decimal(chance).partition("e")
+    return f"1 in 10^{-int(exponent) - (float(mantissa) > 1)}"

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lockgate.verifier.statistics.arithmetic import decimal, rounded
+from lockgate.verifier.statistics.arithmetic import decimal, odds, rounded
 from lockgate.verifier.statistics.tail import Stratum, upper_tail
 
 METHOD = "stratified-fisher/1"
@@ -147,8 +147,8 @@ def judge(evidence: Evidence) -> Judgement:
     if guilty := [region for region in regions if region.tail <= level and region.gated]:
         worst = min(guilty, key=lambda region: region.tail)
         reason = (
-            f"The pilot fails more often than production: {worst.text}. Were both alike, so many or more would be "
-            f"seen with a chance of {decimal(worst.tail)}; the level of this look is {decimal(level)}."
+            f"The pilot fails more often than production: {worst.text}. Were both alike, so many or more would fail "
+            f"with a chance of {odds(worst.tail)}; the limit is {odds(level)}."
         )
         return Fail(reason, numbers, tuple(region.name for region in guilty))
     if not evidence.closing:
