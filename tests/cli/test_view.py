@@ -1,7 +1,9 @@
 """What a person sees of releases: folded from hand-written histories, drawn as a tree, and told as lines."""
 
 import io
+import re
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import pytest
 from rich.console import Console
@@ -100,10 +102,36 @@ def test_a_region_that_failed_is_running_again_with_its_next_attempt() -> None:
     )
     again = [*failing, h.granted("all", "us-east", attempt=2)]
     assert seen(*again).releases["r2"].stages["all"].regions["us-east"] == RegionView(
-        Mark.RUNNING, "roll-out granted, attempt 2"
+        Mark.RUNNING, "roll-out granted, attempt 2", "attempt 1: no such image"
     )
     done = seen(*again, h.progressed("all", "us-east"), h.deployed("all", "us-east")).releases["r2"]
-    assert done.stages["all"].regions["us-east"] == RegionView(Mark.DONE, "deployed")
+    assert done.stages["all"].regions["us-east"].says == "deployed"
+
+
+def test_what_is_not_answered_yet_says_since_when_and_until_when() -> None:
+    view = seen(*h.until_wave(), h.granted("all", "us-east"))
+    at = datetime.fromisoformat(h.messages([*h.until_wave(), h.settled()])[-1].at)  # of the grant
+    row = "▶ us-east      roll-out granted 34 s ago; not answered yet, 86 s left"
+    assert row in text(release_tree(view.releases["r2"], at + timedelta(seconds=34)))
+    late = text(release_tree(view.releases["r2"], at + timedelta(seconds=130)))
+    assert "130 s ago; not answered yet, 10 s beyond its deadline" in late
+    begun = seen(*h.until_wave(), h.granted("all", "us-east"), h.progressed("all", "us-east"))
+    assert re.search(r"us-east      1 of 4 pods *\n", text(release_tree(begun.releases["r2"], at)))
+
+
+def test_the_first_cause_of_a_failure_stays_and_what_comes_late_is_told_below_it() -> None:
+    failing = [*h.until_wave(), h.granted("all", "us-east"), h.unreachable("all", "us-east", "no answer")]
+    late = h.refused("all", "us-east", "the grant is 71 s old")
+    release = seen(*failing, late).releases["r2"]
+    assert release.stages["all"].regions["us-east"] == RegionView(
+        Mark.FAILED, "no answer", "the grant is 71 s old"
+    )
+    assert re.search(r"✘ us-east      no answer *\n.* {15}the grant is 71 s old", text(release_tree(release)))
+    again = [*failing, h.granted("all", "us-east", attempt=2, fence=h.NEXT)]
+    running = RegionView(Mark.RUNNING, "roll-out granted, attempt 2", "attempt 1: no answer")
+    assert seen(*again).releases["r2"].stages["all"].regions["us-east"] == running
+    told = seen(*again, late).releases["r2"].stages["all"].regions["us-east"]
+    assert (told.mark, told.says, told.more) == (Mark.RUNNING, running.says, "the grant is 71 s old")
 
 
 def test_a_rollback_with_a_debt_names_the_region_that_may_still_run_the_release() -> None:

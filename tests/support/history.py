@@ -6,8 +6,10 @@ from typing import Any
 from lockgate.messages.deployments import (
     DeploymentFailed,
     DeploymentProgressed,
+    GrantRefused,
     PilotDeployed,
     ProbeResult,
+    RefusalCode,
     RegionDeployed,
     RegionProbed,
     RegionRolledBack,
@@ -32,6 +34,7 @@ from lockgate.messages.verdicts import (
     Action,
     Granted,
     Outcome,
+    RegionFailed,
     StagePassed,
     StageWaiting,
     VerdictReached,
@@ -40,6 +43,7 @@ from lockgate.messages.verdicts import (
 
 OLD, NEW = "sha256:" + "01" * 32, "sha256:" + "02" * 32
 FENCE = Fence(number=4, turn=0, grant=2)
+NEXT = Fence(number=4, turn=0, grant=3)
 WORKLOAD = Workload(deployment="payments", container="app", service="payments")
 ARTIFACT = Artifact(purl="pkg:oci/payments@sha256%3A02", digest=NEW, tag="v2")
 PLAN = Plan.model_validate(
@@ -126,9 +130,11 @@ def superseded(release: str, by: str) -> Payload:
     return ReleaseSuperseded(application="payments", release=release, artifact=ARTIFACT, by=by)
 
 
-def granted(stage: str, region: str, action: Action = Action.DEPLOY, attempt: int = 1) -> Payload:
+def granted(
+    stage: str, region: str, action: Action = Action.DEPLOY, attempt: int = 1, fence: Fence = FENCE
+) -> Payload:
     return Granted(
-        **_OURS, **_PLACE, stage=stage, region=region, action=action, fence=FENCE, artifact=ARTIFACT,
+        **_OURS, **_PLACE, stage=stage, region=region, action=action, fence=fence, artifact=ARTIFACT,
         workload=WORKLOAD, attempt=attempt, valid_for=60, deadline=120,
     )  # fmt: skip
 
@@ -143,6 +149,16 @@ def deployed(stage: str, region: str) -> Payload:
 
 def broken(stage: str, region: str, reason: str) -> Payload:
     return DeploymentFailed(**_step(stage, region), reason=reason)
+
+
+def unreachable(stage: str, region: str, reason: str) -> Payload:
+    return RegionFailed(
+        **_OURS, stage=stage, region=region, attempt=1, final=False, unreachable=True, reason=reason
+    )
+
+
+def refused(stage: str, region: str, reason: str) -> Payload:
+    return GrantRefused(**_step(stage, region), code=RefusalCode.EXPIRED, reason=reason)
 
 
 def passed(stage: str, kind: str) -> Payload:

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -18,8 +21,10 @@ from lockgate.cli.view.plain import plain
 from lockgate.cli.view.tree import release_tree
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.runtime.bounded import end
 
 DRAWN_A_SECOND = 8
+TICK_SECONDS = 1.0
 
 
 def watch(
@@ -41,11 +46,31 @@ def watch(
 async def _tree(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
     view = View()
     with Live(console=console, refresh_per_second=DRAWN_A_SECOND) as live:
-        async with follow(kafka, prefix, since=since) as news:
+        async with follow(kafka, prefix, since=since) as news, ticking(lambda: draw(live, view, application)):
             async for messages in news:
                 for message in messages:
                     view.see(message)
-                live.update(drawn(view, application))
+                draw(live, view, application)
+
+
+def draw(live: Live, view: View, application: str | None) -> None:
+    live.update(drawn(view, application, datetime.fromtimestamp(time.time(), UTC)))
+
+
+@contextlib.asynccontextmanager
+async def ticking(tick: Callable[[], None]) -> AsyncIterator[None]:
+    """While it is open, once a second: where nothing is said, how long that has lasted is the news."""
+
+    async def tick_on() -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            tick()
+
+    task = asyncio.create_task(tick_on())
+    try:
+        yield
+    finally:
+        await end([task])
 
 
 async def _lines(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
@@ -64,7 +89,7 @@ def told(message: Message[Payload], view: View) -> str | None:
     return None if says is None else f"{plain(f'{message.at}  {message.key:<16}')} {view.names.told(says)}"
 
 
-def drawn(view: View, application: str | None) -> Group:
+def drawn(view: View, application: str | None, now: datetime | None = None) -> Group:
     """What is under way, then what ended last: a terminal that is too low cuts off at its end."""
     releases = view.of(application)
     if not releases:
@@ -73,4 +98,4 @@ def drawn(view: View, application: str | None) -> Group:
         return Group(Text(text, style="dim"))
     running = [release for release in releases if not release.over]
     ended = sorted((release for release in releases if release.over), key=lambda release: release.ended or "")
-    return Group(*(release_tree(release) for release in (*running, *ended[-1:])))
+    return Group(*(release_tree(release, now) for release in (*running, *ended[-1:])))

@@ -7,24 +7,11 @@ from its beginning. Events of a release that was queued before all that is read 
 from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from lockgate.cli.view.model import Mark, RegionView, ReleaseView, State
+from lockgate.cli.view import regions
+from lockgate.cli.view.model import Mark, ReleaseView, State
 from lockgate.cli.view.names import Names
 from lockgate.cli.view.order import moment
-from lockgate.messages.deployments import (
-    DeploymentFailed,
-    DeploymentProgressed,
-    DeploymentStarted,
-    GrantRefused,
-    OrderRefused,
-    PilotDeployed,
-    RegionDeployed,
-    RegionProbed,
-    RegionRolledBack,
-    RegionUntouched,
-    RollbackFailed,
-)
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import (
@@ -35,13 +22,11 @@ from lockgate.messages.releases import (
     ReleaseStarted,
     ReleaseSuperseded,
 )
-from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled, RollbackOrdered
+from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
 from lockgate.messages.values import Artifact
 from lockgate.messages.verdicts import (
-    Action,
     Granted,
     Outcome,
-    RegionFailed,
     StagePassed,
     StageWaiting,
     VerdictReached,
@@ -88,8 +73,8 @@ class View:
             if (view := self.releases.get(release)) is not None:
                 _release(view, body)
                 _stage(view, body)
-                _region(view, body)
-                _return(view, body)
+                regions.step(view, body, message.at)
+                regions.way_back(view, body, message.at)
                 view.ended = (view.ended or message.at) if view.over else None
 
     def _forget(self) -> None:
@@ -147,70 +132,3 @@ def _stage(view: ReleaseView, body: Payload) -> None:
             stage.mark, stage.says = Mark.DONE, reason
         case _:
             pass
-
-
-def _region(view: ReleaseView, body: Payload) -> None:
-    stage = view.stages.get(getattr(body, "stage", ""))
-    region = None if stage is None else stage.regions.get(getattr(body, "region", ""))
-    if region is None:
-        return
-    match body:
-        case Granted(action=action, attempt=attempt):
-            again = f", attempt {attempt}" if attempt > 1 else ""
-            _set(region, Mark.RUNNING, f"{_doing(action)} granted{again}")
-        case DeploymentStarted(action=action):
-            _set(region, Mark.RUNNING, f"{_doing(action)} began")
-        case DeploymentProgressed(updated=updated, wanted=wanted):
-            _set(region, Mark.RUNNING, f"{updated} of {wanted} pods")
-        case RegionDeployed():
-            _set(region, Mark.DONE, "deployed")
-        case PilotDeployed(share=share):
-            _set(region, Mark.DONE, f"pilot has {share:.0%} of the traffic")
-        case RegionProbed(results=results):
-            passed = sum(result.passed for result in results)
-            _set(
-                region,
-                Mark.DONE if passed == len(results) else Mark.FAILED,
-                f"{passed} of {len(results)} requests passed",
-            )
-        case DeploymentFailed(reason=reason) | RegionFailed(reason=reason) | GrantRefused(reason=reason):
-            _set(region, Mark.FAILED, reason)
-        case _:
-            pass
-
-
-def _return(view: ReleaseView, body: Payload) -> None:
-    match body:
-        case RollbackOrdered(region=region, digest=digest):
-            target = f"ordered back to {digest[7:19]}" if digest else "ordered: clones go"
-            view.back[region] = RegionView(Mark.RUNNING, target)
-        case RegionRolledBack(region=region, digest=digest):
-            view.back[region] = RegionView(Mark.BACK, f"runs {digest[7:19]} again")
-            _undone(view, region, "taken back")
-        case RegionUntouched(region=region):
-            view.back[region] = RegionView(Mark.DONE, "does not run it")
-            _undone(view, region, "does not run it")
-        case OrderRefused(region=region, reason=reason) | RollbackFailed(region=region, reason=reason):
-            view.back[region] = RegionView(Mark.FAILED, reason)
-        case ReleaseSettled(debts=debts):
-            for region in debts:
-                view.back[region] = RegionView(Mark.FAILED, "a debt: it may still run this release")
-        case _:
-            pass
-
-
-def _undone(view: ReleaseView, region: str, says: str) -> None:
-    """What its stages did in the region is no longer so; what failed there still tells why."""
-    for stage in view.stages.values():
-        row = stage.regions.get(region)
-        if row is not None and row.mark in {Mark.RUNNING, Mark.DONE}:
-            _set(row, Mark.BACK, says)
-
-
-def _set(region: RegionView, mark: Mark, says: str) -> None:
-    region.mark, region.says = mark, says
-
-
-def _doing(action: Action) -> str:
-    names: dict[Action, Any] = {Action.DEPLOY: "roll-out", Action.PILOT: "pilot", Action.PROBE: "requests"}
-    return str(names[action])

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from lockgate.cli.view.names import Names
 from lockgate.cli.view.plain import plain
-from lockgate.messages.plan import Plan, WatchStage
+from lockgate.messages.plan import Plan, WatchStage, WaveStage
 from lockgate.messages.values import Artifact
 
 
@@ -34,10 +34,25 @@ class State(StrEnum):
 OVER = frozenset({State.COMPLETED, State.CLOSED, State.SUPERSEDED})
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A grant or an order: when it was given, and how long there is to answer it."""
+
+    at: str
+    deadline: float
+    fence: str
+    attempt: int = 1
+    attempts: int = 1
+
+
 @dataclass(slots=True)
 class RegionView:
     mark: Mark = Mark.AHEAD
     says: str = ""
+    more: str = ""
+    """What came after the cause, or before the attempt that runs: told on a line of its own."""
+    asked: Asked | None = field(default=None, compare=False)
+    answered: bool = field(default=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -45,6 +60,8 @@ class StageView:
     name: str
     kind: str
     regions: dict[str, RegionView]
+    attempts: int = 1
+    """That the plan allows in each of its regions."""
     mark: Mark = Mark.AHEAD
     says: str = ""
 
@@ -78,5 +95,8 @@ class ReleaseView:
         for stage in plan.stages:
             regions = [] if isinstance(stage, WatchStage) else stage.regions
             self.stages[stage.name] = StageView(
-                stage.name, stage.kind, {region: RegionView() for region in regions}
+                stage.name,
+                stage.kind,
+                {region: RegionView() for region in regions},
+                attempts=1 + (stage.retry if isinstance(stage, WaveStage) else 0),
             )

@@ -1,0 +1,124 @@
+"""What the events of deployers, and the grants and orders that they answer, say of a region of a release."""
+
+from typing import Any
+
+from lockgate.cli.view.model import Asked, Mark, RegionView, ReleaseView
+from lockgate.messages.deployments import (
+    DeploymentFailed,
+    DeploymentProgressed,
+    DeploymentStarted,
+    GrantRefused,
+    OrderRefused,
+    PilotDeployed,
+    RegionDeployed,
+    RegionProbed,
+    RegionRolledBack,
+    RegionUntouched,
+    RollbackFailed,
+)
+from lockgate.messages.payload import Payload
+from lockgate.messages.rollbacks import ReleaseSettled, RollbackOrdered
+from lockgate.messages.verdicts import Action, Granted, RegionFailed
+
+
+def step(view: ReleaseView, body: Payload, at: str) -> None:
+    """What an event says of a step that was granted in a region."""
+    stage = view.stages.get(getattr(body, "stage", ""))
+    region = None if stage is None else stage.regions.get(getattr(body, "region", ""))
+    if stage is None or region is None:
+        return
+    if _is_late(region, body):
+        region.more = _more(body) or region.more
+        return
+    match body:
+        case Granted():
+            _granted(region, body, at, stage.attempts)
+            return
+        case DeploymentStarted(action=action):
+            _set(region, Mark.RUNNING, f"{_doing(action)} began")
+        case DeploymentProgressed(updated=updated, wanted=wanted):
+            _set(region, Mark.RUNNING, f"{updated} of {wanted} pods")
+        case RegionDeployed():
+            _set(region, Mark.DONE, "deployed")
+        case PilotDeployed(share=share):
+            _set(region, Mark.DONE, f"pilot has {share:.0%} of the traffic")
+        case RegionProbed(results=results):
+            passed = sum(result.passed for result in results)
+            _set(
+                region,
+                Mark.DONE if passed == len(results) else Mark.FAILED,
+                f"{passed} of {len(results)} requests passed",
+            )
+        case DeploymentFailed(reason=reason) | RegionFailed(reason=reason) | GrantRefused(reason=reason):
+            _failed(region, reason)
+        case _:
+            return
+    region.answered = True
+
+
+def _granted(region: RegionView, granted: Granted, at: str, attempts: int) -> None:
+    attempt = granted.attempt
+    again = f", attempt {attempt}" if attempt > 1 else ""
+    region.more = f"attempt {attempt - 1}: {region.says}" if again and region.says else ""
+    _set(region, Mark.RUNNING, f"{_doing(granted.action)} granted{again}")
+    region.asked = Asked(at, granted.deadline, str(granted.fence), attempt, attempts)
+    region.answered = False
+
+
+def _failed(region: RegionView, reason: str) -> None:
+    """The first cause is the one that counts; what comes after it is told below it."""
+    if region.mark is not Mark.FAILED:
+        _set(region, Mark.FAILED, reason)
+    elif reason != region.says:
+        region.more = reason
+
+
+def _is_late(region: RegionView, body: Payload) -> bool:
+    """It answers an older grant than the newest: it changes nothing any more."""
+    fence = getattr(body, "fence", None)
+    if isinstance(body, Granted) or fence is None or region.asked is None:
+        return False
+    return str(fence) != region.asked.fence
+
+
+def _more(body: Payload) -> str:
+    return body.reason if isinstance(body, DeploymentFailed | GrantRefused) else ""
+
+
+def way_back(view: ReleaseView, body: Payload, at: str) -> None:
+    """What an event says of the order to a region to go back, and of its answer."""
+    match body:
+        case RollbackOrdered(region=region, digest=digest):
+            target = f"ordered back to {digest[7:19]}" if digest else "ordered: clones go"
+            asked = Asked(at, body.deadline, str(body.fence))
+            view.back[region] = RegionView(Mark.RUNNING, target, asked=asked)
+        case RegionRolledBack(region=region, digest=digest):
+            view.back[region] = RegionView(Mark.BACK, f"runs {digest[7:19]} again")
+            _undone(view, region, "taken back")
+        case RegionUntouched(region=region):
+            view.back[region] = RegionView(Mark.DONE, "does not run it")
+            _undone(view, region, "does not run it")
+        case OrderRefused(region=region, reason=reason) | RollbackFailed(region=region, reason=reason):
+            view.back[region] = RegionView(Mark.FAILED, reason)
+        case ReleaseSettled(debts=debts):
+            for region in debts:
+                view.back[region] = RegionView(Mark.FAILED, "a debt: it may still run this release")
+        case _:
+            pass
+
+
+def _undone(view: ReleaseView, region: str, says: str) -> None:
+    """What its stages did in the region is no longer so; what failed there still tells why."""
+    for stage in view.stages.values():
+        row = stage.regions.get(region)
+        if row is not None and row.mark in {Mark.RUNNING, Mark.DONE}:
+            _set(row, Mark.BACK, says)
+
+
+def _set(region: RegionView, mark: Mark, says: str) -> None:
+    region.mark, region.says = mark, says
+
+
+def _doing(action: Action) -> str:
+    names: dict[Action, Any] = {Action.DEPLOY: "roll-out", Action.PILOT: "pilot", Action.PROBE: "requests"}
+    return str(names[action])
