@@ -33,7 +33,7 @@ from lockgate.messages.decision import (
     put,
 )
 from lockgate.messages.message import Message
-from lockgate.messages.releases import ReleaseCompleted
+from lockgate.messages.releases import RegionAccepted, ReleaseCompleted
 from lockgate.messages.rollbacks import Grade, VersionMarked
 from lockgate.messages.topics import ANOMALIES, RELEASES, VERDICTS
 from lockgate.messages.values import EVERY
@@ -111,6 +111,10 @@ def core(*, broken: bool | Fault = False) -> Table:
         step = _note(rows, f"incident {given.body.incident}")
         return step + Step(forward=(given.body.service,)) if rows.key == EVERY else step
 
+    def accepted(rows: Rows, given: Message[RegionAccepted], _now: datetime) -> Step:
+        step = _note(rows, f"region {given.number}")
+        return step + Step(forward=(given.body.place.namespace,)) if rows.key == EVERY else step
+
     def due(rows: Rows, given: TimerDue, _now: datetime) -> Step:
         if broken and given.name.startswith("boom"):
             raise BrokenCoreError(given.name)
@@ -128,8 +132,9 @@ def core(*, broken: bool | Fault = False) -> Table:
             StageWaiting: On(waiting, _tally),
             ReleaseCompleted: On(completed, _tally),
             IncidentDetected: On(incident),
+            RegionAccepted: On(accepted),
         },
-        shared={IncidentDetected: On(incident)},
+        shared={IncidentDetected: On(incident), RegionAccepted: On(accepted)},
         timers=dict.fromkeys(("a", "b", "boom", "deadline"), On(due)),
         work={"toy": On(reported)},
         started=On(started),

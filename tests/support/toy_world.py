@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from lockgate.messages.message import Message, encode, event_id
 from lockgate.messages.payload import Payload
-from lockgate.messages.releases import ReleaseCompleted
-from lockgate.messages.values import Artifact, Cause
+from lockgate.messages.releases import RegionAccepted, ReleaseCompleted
+from lockgate.messages.values import EVERY, Artifact, Cause, Place
 from lockgate.messages.verdicts import StageWaiting, WaitingFor
 from lockgate.runtime.checks import Record
 from lockgate.runtime.reading import Readable, read
@@ -47,6 +47,12 @@ def completed(number: int, *, key: str = "shop") -> Message[Payload]:
     artifact = Artifact(purl="pkg:oci/shop", digest=DIGEST)
     body = ReleaseCompleted(application=key, release="r1", artifact=artifact)
     return _message("intake", key, number, body, ())
+
+
+def accepted(number: int, application: str) -> Message[Payload]:
+    """An event of intake under `*`, which the toy passes on to an application."""
+    place = Place(region="eu", deployer="deployer-eu", cluster="c", namespace=application)
+    return _message("intake", EVERY, number, RegionAccepted(place=place), ())
 
 
 def _message(writer: str, key: str, number: int, body: Payload, after: Sequence[Cause]) -> Message[Payload]:

@@ -13,9 +13,9 @@ import structlog
 log = structlog.get_logger()
 
 CANCEL_SECONDS = (
-    5.0  # longer than what a cancelled task still closes; a second cancellation would cut that off
+    7.0  # longer than what a cancelled task still closes; a second cancellation would cut that off
 )
-LEFT_SECONDS = 0.5  # for what was cut off to let go of its connections
+LEFT_SECONDS = 1.0  # for what was cut off to let go of its connections
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
@@ -27,6 +27,23 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
         _, left = await asyncio.wait(left, timeout=CANCEL_SECONDS)
         for task in left:
             log.warning("a task went on though it was cancelled; it is cancelled again", task=repr(task))
+
+
+async def begin(starting: Coroutine[Any, Any, Any], seconds: float) -> None:
+    """Lets something start within `seconds`. TimeoutError if it does not.
+
+    Not cut off at once when the caller is: a client of aiokafka that is cancelled while it connects leaves that
+    connection to the garbage collector.
+    """
+    task = asyncio.create_task(starting)
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.shield(task)
+    except BaseException:
+        _, late = await asyncio.wait({task}, timeout=LEFT_SECONDS)
+        for each in late:
+            each.cancel()
+        raise
 
 
 async def close(closing: Coroutine[Any, Any, Any], seconds: float) -> str | None:

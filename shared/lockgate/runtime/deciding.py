@@ -11,11 +11,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from lockgate.messages.decision import CancelTimer, Core, Input, NotLoaded, RowKey, SetTimer, StartWork, Step
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
 from lockgate.messages.topics import JOURNALS, Topic
 from lockgate.messages.values import Cause
 from lockgate.runtime.batch import Batch, Out, TimerRow, WorkRow
-from lockgate.runtime.checks import MAX_VALUE_BYTES
-from lockgate.runtime.decider import ABSENT, Case, Decision, Loaded, decide
+from lockgate.runtime.checks import MAX_VALUE_BYTES, Record
+from lockgate.runtime.decider import ABSENT, Case, Decision, Loaded, causes_of, decide
+from lockgate.runtime.record_hash import record_hash
 from lockgate.runtime.state import State
 
 
@@ -166,3 +169,13 @@ def _made(key: str, decision: Decision) -> Made:
         if len(value) > MAX_VALUE_BYTES:
             raise TooLargeError(f"{message.body.type} has {len(value)} bytes; {MAX_VALUE_BYTES} are read")
     return Made(key, decision)
+
+
+def origin_of(record: Record, message: Message[Payload]) -> Origin:
+    """What the journal names as the source of what is decided on an event."""
+    return Origin(_place(record), causes_of(message), (message.id,))
+
+
+def _place(record: Record) -> dict[str, Any]:
+    sha256 = record_hash(record.key, record.headers, record.value)
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset, "sha256": sha256}

@@ -7,7 +7,7 @@ PostgreSQL, so nothing is lost and nothing is done twice. Talks to the store; ha
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,7 @@ class Engine:
     def __init__(self, who: Identity, core: Core, wiring: Wiring) -> None:
         self.owned: set[int] = set()
         self.next: dict[tuple[str, int], int] = {}
+        self._committed: dict[tuple[str, int], int] = {}
         self.lock = asyncio.Lock()
         self._who = who
         self._wiring = wiring
@@ -160,6 +161,7 @@ class Engine:
         self._handling.forget()
         self.owned = set()
         stored = await self._store.load_offsets(sorted(parts))
+        self._find_lost(stored, parts)
         places = [(topic.name, part) for topic in self._who.reads for part in sorted(parts)]
         if new := [place for place in places if place not in stored]:
             await self._store.begin_offsets((*place, 0) for place in new)
@@ -168,6 +170,13 @@ class Engine:
         self.owned = set(parts)
         self._handling.count_parked()
         return self.next
+
+    def _find_lost(self, stored: Mapping[tuple[str, int], int], parts: Container[int]) -> None:
+        """Offsets only ever rise; a database in which one fell was restored under us, in whatever way."""
+        for place, known in self._committed.items():
+            if place[1] in parts and (found := stored.get(place, 0)) < known:
+                self._committed.clear()
+                raise self._store.doubt.went_back(f"the offset of {place[0]}/{place[1]}", known, found)
 
     # --- what others ask ------------------------------------------------------------------------------------
 
@@ -227,6 +236,7 @@ class Engine:
         if batch.decisions:
             reach(Point.BEFORE_COMMIT)
         at, bases = await self._store.apply(batch)
+        self._committed.update({place: end for place, (_, end) in batch.offsets.items()})
         if batch.decisions:
             reach(Point.AFTER_COMMIT)
         self._wiring.clock.learn(at)

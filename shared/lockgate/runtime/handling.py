@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -19,14 +18,12 @@ from lockgate.messages.values import Cause
 from lockgate.runtime.batch import Batch, Out, ParkedRow, Place, Redriven
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import dead_letter
-from lockgate.runtime.decider import causes_of
-from lockgate.runtime.deciding import Deciding, Identity, Origin
+from lockgate.runtime.deciding import Deciding, Identity, Origin, origin_of
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.inlet_id import inlet_id
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.parking import STUCK, Hold, hold
 from lockgate.runtime.reading import Item, Readable, Rejected, read
-from lockgate.runtime.record_hash import record_hash
 from lockgate.runtime.state import State
 from lockgate.runtime.store import RETRYABLE
 
@@ -133,7 +130,7 @@ class Handling:
         self, batch: Batch, record: Record, message: Message[Payload], now: datetime
     ) -> str | None:
         """Decides under each key that the event is for. If the core raises, what it raised: the event must wait."""
-        origin = Origin(_place(record), causes_of(message), (message.id,))
+        origin = origin_of(record, message)
         try:
             decisions = await self._deciding.decisions(message, self._core.keys(message), origin, now)
         except RETRYABLE:
@@ -292,8 +289,3 @@ def _stuck(record: Record, message: Message[Payload], error: str) -> ParkedRow:
 def _causes(message: Message[Payload]) -> str:
     after = [str(tuple(cause)) for cause in message.after]
     return f"event {message.number} of {message.writer} follows from {after}"[:1000]
-
-
-def _place(record: Record) -> dict[str, Any]:
-    sha256 = record_hash(record.key, record.headers, record.value)
-    return {"topic": record.topic, "partition": record.partition, "offset": record.offset, "sha256": sha256}

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from lockgate.runtime.batch import Out
-from lockgate.runtime.bounded import close
+from lockgate.runtime.bounded import begin, close
 
 SEND_SECONDS = 10.0
 STOP_SECONDS = 2.0
@@ -66,8 +66,7 @@ class Producer:
                 request_timeout_ms=int(SEND_SECONDS * 1000),
             )
             try:
-                async with asyncio.timeout(SEND_SECONDS):
-                    await producer.start()
+                await begin(producer.start(), SEND_SECONDS)
             except BaseException:
                 await _stop(producer)
                 raise

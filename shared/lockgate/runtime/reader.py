@@ -188,7 +188,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         async with self._engine.lock:
             self.stale = False  # whatever happens from here on marks it again
             try:
-                await self._recovery.run()
+                restored = await self._recovery.run()
                 parts = set(self._assigned)
                 offsets = await self._engine.restore(parts)
                 for (topic, part), offset in offsets.items():
@@ -199,6 +199,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         if parts and not self.stale:
             reach(Point.RESTORED)
             for listener in self._listeners:
+                if restored:  # whatever they remember is of another database
+                    await listener(set())
                 await listener(parts)
             if not self.stale:
                 self.fresh.set()

@@ -84,10 +84,11 @@ class There:
 class Unfinished:
     """An event of whose decisions the journal has some only: they were committed together, and sent on their own.
 
-    `first` is one of them, `done` their keys, `forward` the keys that the decision under `*` named (if it is there).
+    `place` is where the event lies, `done` the keys of the decisions that are there, `forward` the keys that the one
+    under `*` named (if it is there).
     """
 
-    first: Entry
+    place: Place
     done: set[str] = field(default_factory=set)
     forward: set[str] = field(default_factory=set)
 
@@ -98,36 +99,44 @@ class Unfinished:
 
 def entries(writer: str, records: Iterable[Record]) -> Iterator[Entry]:
     """The journal records of a writer, in the order of their places. What is none of its is passed over."""
+    named = canonical.dumps({"writer": writer})[1:-1]
     for record in records:
+        if record.value is None or named not in record.value:  # most of what hundreds of deployers write
+            continue
         body = parsed(record.value) or {}
         match body:
-            case {"writer": str(name), "key": str(), "number": int()} if name == writer:
-                yield Entry((record.topic, record.partition, record.offset), record.value or b"", body)
+            case {"writer": str(name), "key": str(key), "number": int()} if name == writer:
+                if record.key == key.encode():
+                    yield Entry((record.topic, record.partition, record.offset), record.value, body)
 
 
-def ahead(found: Iterable[Entry], counts: Counts) -> list[Entry]:
-    """What the database lacks, in order; repeats by a relay are left out. RecoveryError if a number is missing."""
-    missing: list[Entry] = []
-    known = {key: decisions for key, (decisions, _) in counts.items()}
-    for entry in found:
-        have = known.get(entry.key, 0)
-        if entry.number <= have:
-            continue
-        at = "/".join(map(str, entry.place))
-        if entry.number > have + 1:
-            raise RecoveryError(
-                f"the database knows {have} decisions for {entry.key!r}, and the journal goes on with number"
-                f" {entry.number} ({at}): it was restored to a time that the journal does not reach back to, or is"
-                " not the database of these topics. Restore a newer backup, or name the right database"
-            )
-        if not is_sound(entry.value):
-            raise RecoveryError(
-                f"decision {entry.number} for {entry.key!r} was changed on its topic ({at}), and the database lacks"
-                " it: restore a newer backup, and find out with `lockgate ledger verify` who changed it"
-            )
-        known[entry.key] = entry.number
-        missing.append(entry)
-    return missing
+class Ahead:
+    """Takes the journal in pieces, and keeps what the database lacks. `known` are the decisions that it has, per key."""
+
+    def __init__(self) -> None:
+        self.missing: list[Entry] = []
+        self.known: dict[str, int] = {}
+
+    def take(self, found: Iterable[Entry]) -> None:
+        """In order; repeats by a relay are left out. RecoveryError if a number is missing, or a record was changed."""
+        for entry in found:
+            have = self.known.get(entry.key, 0)
+            if entry.number <= have:
+                continue
+            at = "/".join(map(str, entry.place))
+            if entry.number > have + 1:
+                raise RecoveryError(
+                    f"the database knows {have} decisions for {entry.key!r}, and the journal goes on with number"
+                    f" {entry.number} ({at}): it was restored to a time that the journal does not reach back to, or"
+                    " is not the database of these topics. Restore a newer backup, or name the right database"
+                )
+            if not is_sound(entry.value):
+                raise RecoveryError(
+                    f"decision {entry.number} for {entry.key!r} was changed on its topic ({at}), and the database"
+                    " lacks it: restore a newer backup, and find out with `lockgate ledger verify` who changed it"
+                )
+            self.known[entry.key] = entry.number
+            self.missing.append(entry)
 
 
 def unfinished(missing: Sequence[Entry]) -> list[Unfinished]:
@@ -137,10 +146,40 @@ def unfinished(missing: Sequence[Entry]) -> list[Unfinished]:
         place = entry.source
         if place is None or not (entry.key == EVERY or entry.is_forwarded):
             continue
-        event = events.setdefault(place, Unfinished(entry))
+        event = events.setdefault(place, Unfinished(place))
         event.done.add(entry.key)
         event.forward.update(entry.body["forward"])
     return [event for event in events.values() if not event.is_whole]
+
+
+@dataclass(slots=True)
+class Span:
+    """Of one writer's events under `*`: the numbers that were decided, from `first` on, and where the newest lies."""
+
+    first: int
+    newest: Place
+    decided: set[int]
+
+    @property
+    def has_holes(self) -> bool:
+        return len(self.decided) < max(self.decided) - self.first + 1
+
+
+def spans(missing: Iterable[Entry], marks: Mapping[tuple[str, str], int]) -> dict[str, Span]:
+    """Which events of `*` the missing decisions are about, by writer. `marks` are those of the database.
+
+    What was passed on lies on the partitions of its keys, and may have been sent before a decision under `*` that came
+    earlier: in the holes may be events that nobody has decided.
+    """
+    found: dict[str, Span] = {}
+    for entry in missing:
+        mark, place = entry.mark, entry.source
+        if mark is None or place is None or mark.key != EVERY:
+            continue
+        span = found.setdefault(mark.writer, Span(marks.get((mark.writer, EVERY), 0) + 1, place, set()))
+        span.decided.add(mark.number)
+        span.newest = max(span.newest, place)
+    return found
 
 
 def as_batch(missing: Iterable[Entry], counts: Counts, there: There, part_of: Callable[[str], int]) -> Batch:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockgate.messages.decision import Core, RowKey
-from lockgate.messages.message import Message
 from lockgate.runtime import canonical
 from lockgate.runtime.batch import Batch, Out, Place
 from lockgate.runtime.checks import Record
 from lockgate.runtime.decider import ABSENT, Case, Decision, Loaded, decide
-from lockgate.runtime.deciding import Deciding, Identity, Origin
+from lockgate.runtime.deciding import Deciding, Identity, origin_of
+from lockgate.runtime.reading import Readable, read
 from lockgate.runtime.recovery import Entry, RecoveryError, Unfinished
 from lockgate.runtime.replay_findings import Where
 from lockgate.runtime.replay_inputs import Given, Inputs
@@ -54,7 +54,9 @@ class Rest:
         self._core = core
         self._store = store
         self._part_of = part_of
+        self._records = records
         self._inputs = Inputs(_Found(records))
+        self._before = State(store, core, lambda _key: True)
         self._state = State(store, core, lambda _key: True)
         self._deciding = Deciding(who, core, self._state, part_of)
         self._written: dict[tuple[RowKey, int], Loaded] = {}
@@ -65,25 +67,35 @@ class Rest:
                     loaded = Loaded(entry.number, row.model_validate(row.upcast(body), strict=False))
                     self._written[RowKey(entry.key, kind, id_), entry.number] = loaded
 
-    async def publish(self, batch: Batch, entry: Entry, there: Collection[str]) -> None:
-        """Puts the events of a decision into the batch, but for those that are `there`. RecoveryError if they differ."""
-        decision = await self._again(entry)
+    async def check(self, entry: Entry) -> None:
+        """RecoveryError if the decision does not follow from its event and its rows: somebody else may have written it."""
+        await self._again(entry, "cannot be told from one that was forged")
+
+    async def publish(self, entry: Entry, there: Collection[str]) -> list[Out]:
+        """The events of a decision, but for those that are `there`. RecoveryError if they cannot be made again."""
+        decision = await self._again(entry, "has events that were not sent, and they cannot be made again")
         part, raw = self._part_of(entry.key), entry.key.encode()
-        for message, event in zip(decision.messages, decision.events, strict=True):
-            if message.id not in there:
-                batch.out.append(Out(part, self._who.writes.name, raw, *event))
+        return [
+            Out(part, self._who.writes.name, raw, *event)
+            for message, event in zip(decision.messages, decision.events, strict=True)
+            if message.id not in there
+        ]
 
     async def finish(self, batch: Batch, event: Unfinished, now: datetime) -> None:
         """Decides an event under the keys that nobody has seen a decision of. They become part of the batch."""
-        given = self._given(event.first)
-        if not isinstance(given.input, Message):
-            raise RecoveryError(f"{_name(event.first)} is said to be decided from an event, and is not")
+        record = self._records.get(event.place)
+        item = read(record) if record is not None else None
+        if record is None or not isinstance(item, Readable):
+            raise RecoveryError(
+                f"the event at {'/'.join(map(str, event.place))} was decided in part before the database was restored,"
+                " and is not there to be decided in whole: restore a newer backup"
+            )
         self._seed(batch)
-        keys = (*self._core.keys(given.input), *sorted(event.forward))
+        keys = (*self._core.keys(item.message), *sorted(event.forward))
         left = tuple(dict.fromkeys(key for key in keys if key not in event.done))
-        origin = Origin(given.place, given.causes, given.links)
-        made = await self._deciding.decisions(given.input, left, origin, now, done=event.done)
-        self._deciding.record(batch, made, given.causes)
+        origin = origin_of(record, item.message)
+        made = await self._deciding.decisions(item.message, left, origin, now, done=event.done)
+        self._deciding.record(batch, made, origin.causes)
 
     def _seed(self, batch: Batch) -> None:
         """What the batch writes is what these decisions see; the rest comes from the database."""
@@ -98,7 +110,7 @@ class Rest:
         row = self._core.rows[name.kind]
         return Loaded(number, row.model_validate(row.upcast(canonical.loads(body or b"")), strict=False))
 
-    async def _again(self, entry: Entry) -> Decision:
+    async def _again(self, entry: Entry, why: str) -> Decision:
         given = self._given(entry)
         body = entry.body
         case = Case(
@@ -112,16 +124,16 @@ class Rest:
             decisions=entry.number - 1,
             events=body["first"] - 1,
         )
-        rows = await self._rows(entry)
+        rows = await self._rows(entry, why)
         try:
             decision = decide(self._core, body["core"], case, rows)
         except Exception as error:
-            raise RecoveryError(_other_core(entry, f"it raises {error!r}")) from error
+            raise RecoveryError(_not_again(entry, why, f"today's core raises {error!r}")) from error
         if decision.journal != entry.value:
-            raise RecoveryError(_other_core(entry, "it decides otherwise"))
+            raise RecoveryError(_not_again(entry, why, "today's core decides otherwise"))
         return decision
 
-    async def _rows(self, entry: Entry) -> dict[RowKey, Loaded]:
+    async def _rows(self, entry: Entry, why: str) -> dict[RowKey, Loaded]:
         """The rows that a decision read, at the versions that it names: of the journal, or as the database has them."""
         rows: dict[RowKey, Loaded] = {}
         for key, kind, id_, version in entry.body["read"]:
@@ -131,8 +143,13 @@ class Rest:
             elif (name, version) in self._written:
                 rows[name] = self._written[name, version]
             else:
-                await self._state.need_rows((name,))
-                rows[name] = self._state.rows[name]
+                await self._before.need_rows((name,))
+                rows[name] = self._before.rows[name]
+                if rows[name].version != version:
+                    what = (
+                        f"it read {kind} {id_!r} of {key!r} as decision {version} wrote it, which nobody has"
+                    )
+                    raise RecoveryError(_not_again(entry, why, what))
         return rows
 
     def _given(self, entry: Entry) -> Given:
@@ -148,8 +165,8 @@ def _name(entry: Entry) -> str:
     return f"decision {entry.number} for {entry.key!r} ({'/'.join(map(str, entry.place))})"
 
 
-def _other_core(entry: Entry, what: str) -> str:
+def _not_again(entry: Entry, why: str, what: str) -> str:
     return (
-        f"the events of {_name(entry)} were not sent before the database was restored, and today's core cannot make"
-        f" them again: {what}. Start the version that wrote it (core {entry.body['core']}) once, then this one"
+        f"{_name(entry)} {why}: {what}. If another version of this service wrote it (core {entry.body['core']}), start"
+        " that one once, then this one; else restore a newer backup"
     )

@@ -83,7 +83,8 @@ class Relay:
         """Publishes until it is cancelled. An error of Kafka or PostgreSQL is retried for ever, with capped backoff."""
         while True:
             try:
-                await self._round()
+                async with self._store.doubt.sending:
+                    await self._round()
                 self._backoff.reset()
             except (*PRODUCER_ERRORS, *RETRYABLE) as error:
                 METRICS.relay_errors.inc()
@@ -100,10 +101,11 @@ class Relay:
         try:
             async with asyncio.timeout(seconds):
                 self._looked = 0.0
-                await self._round()
+                async with self._store.doubt.sending:
+                    await self._round()
         except (TimeoutError, *PRODUCER_ERRORS, *RETRYABLE):
             return False
-        return not self._store.suspect
+        return not self._store.doubt.suspect
 
     async def close(self) -> None:
         await self._let_go()
@@ -112,9 +114,11 @@ class Relay:
     async def _round(self) -> None:
         """Sends what there is. Marks it pass by pass, so that a steady stream is marked and pruned as well."""
         self._wake.clear()
-        if self._store.suspect:
+        if self._store.doubt.suspect:
             return
         connection = await self._connected()
+        if self._store.doubt.suspect:  # another connection was the first to find out
+            return
         await self._take_lanes(connection)
         progress = True
         while progress and self._wanted == self._taken_for:
@@ -131,7 +135,12 @@ class Relay:
             for row in await connection.fetch(
                 "select part, next_seq from relay where part = any($1::int[])", list(self._lanes)
             ):
-                self._lanes[row["part"]].end = row["next_seq"]
+                lane, end = self._lanes[row["part"]], row["next_seq"]
+                if end < lane.next:
+                    raise self._store.doubt.went_back(
+                        f"the outbox of partition {row['part']}", lane.next, end
+                    )
+                lane.end = end
             self._looked = _now()
 
     async def _send_some(self, connection: "asyncpg.Connection[Any]", part: int, lane: _Lane) -> bool:
@@ -143,6 +152,8 @@ class Relay:
         first = [r for r in records if r.topic in _FIRST]
         for group in (first, [r for r in records if r.topic not in _FIRST]):
             for topic in dict.fromkeys(r.topic for r in group):
+                if self._store.doubt.suspect:
+                    return False
                 end = await self._producer.send(topic, part, [r for r in group if r.topic == topic])
                 if topic in _JOURNALS:
                     lane.journal = max(lane.journal, end)
@@ -231,7 +242,7 @@ class Relay:
             self._connection = await asyncpg.connect(
                 self._dsn, timeout=5.0, command_timeout=COMMAND_SECONDS, server_settings=settings
             )
-            await self._store.recognise(self._connection)
+            await self._store.doubt.recognise(self._connection)
             # A process that hangs between preparing a statement and executing it is not idle, but in a transaction.
             if self._connection.get_server_version().major >= 17:
                 await self._connection.execute(f"set transaction_timeout = {self._busy_ms}")

@@ -33,6 +33,8 @@ async def read_topics(
     """
     try:
         await _read(bootstrap, prefix, spool, journals, progress)
+    except ReadError:
+        raise
     except KAFKA_ERRORS as error:
         reason = f"{type(error).__name__} {error}".strip()
         raise ReadError(f"the topics on {bootstrap} cannot be read: {reason}") from error

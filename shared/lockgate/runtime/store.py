@@ -16,9 +16,12 @@ from lockgate.messages.decision import RowKey
 from lockgate.runtime import canonical
 from lockgate.runtime.batch import Batch, ParkedRow, Redrive, TimerRow, WorkRow, unpack, unpacked_causes
 from lockgate.runtime.checks import Record
+from lockgate.runtime.doubt import Doubt
 from lockgate.runtime.store_call import APPLY, arguments
 
 STATEMENT_SECONDS = 10.0
+RECOVERY_SECONDS = 600.0
+PATIENCE_SECONDS = 5.0
 READY_AT_ONCE = 5_000
 ANSWER_SECONDS = 15.0  # the pool waits for a cancelled statement without a bound of its own
 
@@ -35,6 +38,7 @@ RETRYABLE: tuple[type[Exception], ...] = (
     *DATABASE_ERRORS,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidCatalogNameError,  # the database is being put in the place of another
     asyncpg.TransactionRollbackError,  # deadlock, serialization, outcome unknown
     asyncpg.ReadOnlySQLTransactionError,
 )
@@ -50,22 +54,17 @@ STARTING_OVER: tuple[type[Exception], ...] = (ConflictError, *RETRYABLE)
 _CONFLICTS = {"LG001", "LG002", "LG003", "LG004"}
 
 
-class RestartedError(asyncpg.InterfaceError):  # type: ignore[misc]  # asyncpg has no types
-    """The server, or the database, is another one than before: perhaps it was restored to an earlier time."""
-
-
 class Store:
     """One service's schema. `schema` is an identifier of our own settings, never of an event.
 
-    `suspect` means that the database may have been restored under us: nothing is written until it was looked at.
+    `doubt` says whether the database may have been restored under us: nothing is written until it was looked at.
     """
 
     _pool: "asyncpg.Pool[Any]"
 
     def __init__(self, schema: str) -> None:
         self.schema = schema
-        self.suspect = False
-        self._server: tuple[Any, ...] | None = None
+        self.doubt = Doubt()
 
     @classmethod
     async def open(cls, dsn: str, schema: str) -> "Store":
@@ -73,7 +72,7 @@ class Store:
         store = cls(schema)
         store._pool = await asyncpg.create_pool(
             dsn,
-            init=store.recognise,
+            init=store.doubt.recognise,
             reset=_nothing,
             min_size=1,
             max_size=4,
@@ -95,17 +94,6 @@ class Store:
     async def close(self) -> None:
         self._pool.terminate()
 
-    async def recognise(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Called with each new connection. RestartedError, once, if the server is not the one it was."""
-        found = await connection.fetchrow(
-            "select pg_postmaster_start_time(), oid from pg_database where datname = current_database()",
-            timeout=STATEMENT_SECONDS,
-        )
-        before, self._server = self._server, tuple(found)
-        if before not in {None, self._server}:
-            self.suspect = True
-            raise RestartedError("the database server was started anew: what it has is looked at first")
-
     async def migrate(self) -> None:
         """Applies what is missing, once, whichever replica comes first."""
         files = sorted(
@@ -125,17 +113,18 @@ class Store:
                     await connection.execute(file.read_text().replace("{schema}", self.schema))
                     await connection.execute("insert into migrations (name) values ($1)", file.name)
 
-    async def apply(self, batch: Batch, *, recovering: bool = False) -> tuple[datetime, dict[int, int]]:
+    async def apply(self, batch: Batch, *, recovering: int | None = None) -> tuple[datetime, dict[int, int]]:
         """Writes a batch. Returns the database's time and, per output partition, the first sequence number.
 
         ConflictError if another replica was first, or if it is not known what the database has; then nothing was
-        written.
+        written. `recovering` is the generation that is being looked at: what it lacks may be much.
         """
+        seconds = STATEMENT_SECONDS if recovering is None else RECOVERY_SECONDS
         try:
-            async with asyncio.timeout(ANSWER_SECONDS), self._pool.acquire() as connection:
-                if self.suspect and not recovering:
+            async with asyncio.timeout(seconds + PATIENCE_SECONDS), self._pool.acquire() as connection:
+                if self.doubt.suspect if recovering is None else self.doubt.generation != recovering:
                     raise ConflictError("the database may have been restored: it is looked at first")
-                rows = await connection.fetch(APPLY, *arguments(batch))
+                rows = await connection.fetch(APPLY, *arguments(batch), timeout=seconds)
         except asyncpg.PostgresError as error:
             if error.sqlstate in _CONFLICTS:
                 raise ConflictError(str(error)) from None
@@ -281,6 +270,13 @@ class Store:
             row.set_by,
             seconds,
         )
+
+    async def fetch_of(self, generation: int, sql: str, *arguments: Any) -> None:
+        """ConflictError if the database is of another generation by now."""
+        async with asyncio.timeout(ANSWER_SECONDS), self._pool.acquire() as connection:
+            if self.doubt.generation != generation:
+                raise ConflictError("the database was restored while it was looked at")
+            await connection.fetch(sql, *arguments)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
         async with asyncio.timeout(ANSWER_SECONDS):

@@ -11,9 +11,10 @@ async def load_journal(store: Store) -> dict[int, int]:
     return {r["part"]: r["journal"] for r in await store.fetch("select part, journal from relay")}
 
 
-async def note_journal(store: Store, ends: Mapping[int, int]) -> None:
-    """Everything in the journal below these offsets is in the database."""
-    await store.fetch(
+async def note_journal(store: Store, ends: Mapping[int, int], generation: int) -> None:
+    """Everything in the journal below these offsets is in the database, as it was looked at in this generation."""
+    await store.fetch_of(
+        generation,
         "insert into relay as r (part, next_seq, sent, journal) select p, 0, 0, e from unnest($1::int[], $2::bigint[]) i(p, e)"
         " order by p on conflict (part) do update set journal = greatest(r.journal, excluded.journal)",
         list(ends),

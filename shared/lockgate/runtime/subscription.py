@@ -14,12 +14,13 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from lockgate.runtime import header_names
-from lockgate.runtime.bounded import close
+from lockgate.runtime.bounded import begin, close
 from lockgate.runtime.settings import RuntimeSettings
 
 log = structlog.get_logger()
 
 STOP_SECONDS = 5.0
+START_SECONDS = 60.0  # of a group in which others are slow to give back what they have
 
 KAFKA_ERRORS: tuple[type[Exception], ...] = (KafkaError, TimeoutError, OSError)
 
@@ -65,7 +66,7 @@ class Subscription:
     async def start(self) -> None:
         """One of KAFKA_ERRORS if the broker is away; then it can be tried again."""
         try:
-            await self._broker.start()
+            await begin(self._broker.start(), START_SECONDS)
         except BaseException:
             await self.stop(STOP_SECONDS)
             raise

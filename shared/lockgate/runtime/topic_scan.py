@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from lockgate.runtime import header_names
 from lockgate.runtime.batch import Place
-from lockgate.runtime.bounded import close
+from lockgate.runtime.bounded import begin, close
 from lockgate.runtime.checks import Record
 from lockgate.runtime.record_hash import printable
 
@@ -26,7 +26,7 @@ KAFKA_ERRORS = (KafkaError, TimeoutError, OSError)
 Ends = Mapping[TopicPartition, int]
 
 
-class ReadError(Exception):
+class ReadError(TimeoutError):
     """The topics could not be read to their ends. The message says which, and why."""
 
 
@@ -44,8 +44,7 @@ async def consumer(bootstrap: str, name: str) -> AsyncIterator[AIOKafkaConsumer]
         fetch_max_wait_ms=10,  # nothing is waited for: everything is there already
     )
     try:
-        async with asyncio.timeout(CALL_SECONDS):
-            await client.start()
+        await begin(client.start(), CALL_SECONDS)
         # Its background task must have begun before `stop`, which would raise CancelledError otherwise (aiokafka 0.14).
         await asyncio.sleep(0)
         yield client
@@ -57,10 +56,10 @@ async def to_the_ends(
     client: AIOKafkaConsumer, prefix: str, begins: Ends, ends: Ends
 ) -> AsyncIterator[Sequence[Record]]:
     """The records of all partitions, in batches, up to the ends that were looked up."""
-    left = {p: begin for p, begin in begins.items() if begin < ends[p]}
+    left = {p: offset for p, offset in begins.items() if offset < ends[p]}
     client.assign(list(left))
-    for p, begin in left.items():
-        client.seek(p, begin)
+    for p, offset in left.items():
+        client.seek(p, offset)
     silent = asyncio.get_running_loop().time()
     while left:
         async with asyncio.timeout(CALL_SECONDS):
@@ -80,14 +79,23 @@ async def to_the_ends(
 
 async def records_at(client: AIOKafkaConsumer, prefix: str, places: Collection[Place]) -> dict[Place, Record]:
     """The records at these places; those that are not there any more are left out."""
+    wanted: dict[TopicPartition, list[int]] = {}
+    for topic, part, offset in places:
+        wanted.setdefault(TopicPartition(prefix + topic, part), []).append(offset)
+    if not wanted:
+        return {}
+    first: Ends = await client.beginning_offsets(list(wanted))
+    last: Ends = await client.end_offsets(list(wanted))
+    begins = {part: max(first[part], min(offsets)) for part, offsets in wanted.items()}
+    ends = {part: min(last[part], max(offsets) + 1) for part, offsets in wanted.items()}
     found: dict[Place, Record] = {}
-    for topic, part, offset in sorted(places):
-        at = TopicPartition(prefix + topic, part)
-        first, last = await client.beginning_offsets([at]), await client.end_offsets([at])
-        if first[at] <= offset < last[at]:
-            async for records in to_the_ends(client, prefix, {at: offset}, {at: offset + 1}):
-                found.update({(topic, part, record.offset): record for record in records})
+    async for records in to_the_ends(client, prefix, begins, ends):
+        found.update({place: record for record in records if (place := place_of(record)) in places})
     return found
+
+
+def place_of(record: Record) -> Place:
+    return (record.topic, record.partition, record.offset)
 
 
 def as_record(raw: object, prefix: str) -> Record:

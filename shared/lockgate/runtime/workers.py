@@ -129,7 +129,7 @@ class Workers:
         """Starts what is ready and stops what is gone. Under the lock, so that no commit comes in between."""
         async with self._engine.lock:
             ready = await self._store.ready_work(sorted(self._live))
-            if self._reader.stale:
+            if self._reader.stale or self._store.doubt.suspect:
                 return
             wanted = {(row.key, row.name): row.set_by for row, _ in ready}
             if len(ready) < READY_AT_ONCE:

@@ -10,13 +10,16 @@ import pytest
 
 from lockgate.messages.values import EVERY
 from lockgate.runtime.batch import Out
+from lockgate.runtime.decider import sealed
 from lockgate.runtime.producer import Producer
+from lockgate.runtime.recovering import Recovery
+from lockgate.runtime.recovery import RecoveryError
 from lockgate.runtime.service import partition_of
 from lockgate.runtime.workers import Report, WorkFunction
 from tests.contract.runtime.test_hostile_records import incident
 from tests.support.eventually import eventually
 from tests.support.toy import toy
-from tests.support.toy_world import PARTITIONS, World, said
+from tests.support.toy_world import PARTITIONS, World, accepted, said
 
 
 async def announce(world: World, id_: str) -> None:
@@ -78,7 +81,13 @@ async def working() -> AsyncIterator[Mapping[str, WorkFunction]]:
     yield {"toy": work}
 
 
-async def test_what_the_database_lost_is_applied_and_nothing_is_decided_again(world: World) -> None:
+@pytest.mark.parametrize(
+    "shared", [False, True], ids=["a journal of its own", "a journal that others write to"]
+)
+async def test_what_the_database_lost_is_applied_and_nothing_is_decided_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    monkeypatch.setattr(Recovery, "_is_shared", shared)
     first = await world.serving(toy(open_work=working))
     await world.send(said(1), said(2, "timer a 3600"), said(3, "work early for-ever"))
     await world.hears("verifier 1", "verifier 2", "verifier 3")
@@ -156,6 +165,54 @@ async def test_of_what_was_decided_under_two_keys_the_half_that_nobody_saw_is_de
     await decided_once(world)
 
 
+async def test_an_event_under_every_key_that_nobody_saw_decided_is_not_jumped_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await world.serving()
+    await world.send(said(1))
+    await world.hears("verifier 1")
+    await first.leave()
+    earlier = world.postgres.copy(world.database)
+    with monkeypatch.context() as patched:
+        gone = losing(patched, lambda _topic, part: part == partition_of(EVERY, PARTITIONS))
+        second = await world.serving()
+        await world.send(accepted(1, "fourth"), accepted(2, "shop"))
+        await world.hears("verifier 1", "region 2")
+        await eventually(lambda: len(gone) == 6)
+        await second.leave()
+    world.database = earlier
+    await world.serving()
+    await world.hears("region 1", "region 2", key=EVERY)
+    await world.hears("region 1", key="fourth")
+    assert await world.heard() == ["verifier 1", "region 2"]
+    await decided_once(world)
+
+
+async def test_a_decision_that_somebody_else_wrote_into_a_shared_journal_is_not_applied(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recovery, "_is_shared", True)
+    first = await world.serving()
+    await world.send(said(1))
+    await world.hears("verifier 1")
+    await first.leave()
+    mine = next(record for record in await world.records("rollback.journal") if record.key == b"shop")
+    body = {
+        **json.loads(mine.value or b""),
+        "number": 2,
+        "rows": [["tally", "", {"handled": ["whatever I like"]}]],
+    }
+    del body["sha256"]
+    async with world.producer() as producer:
+        await producer.send_and_wait(
+            world.prefix + "rollback.journal", sealed(body), key=b"shop", partition=mine.partition
+        )
+    second = world.start()
+    with pytest.raises(RecoveryError, match="cannot be told from one that was forged"):
+        await second.task
+    world.replicas.remove(second)
+
+
 async def test_a_database_that_is_restored_under_a_running_replica_is_looked_at_before_anything_is_written(
     world: World,
 ) -> None:
@@ -171,6 +228,29 @@ async def test_a_database_that_is_restored_under_a_running_replica_is_looked_at_
     await world.send(said(4))
     await world.hears("verifier 1", "verifier 2", "verifier 3", "verifier 4")
     assert await world.number("select decisions from keys where key = 'shop'") == 4
+    await decided_once(world)
+
+
+async def test_tables_that_are_put_back_within_the_same_database_are_noticed_by_what_they_know_less(
+    world: World,
+) -> None:
+    first = await world.serving()
+    await world.send(said(1))
+    await world.hears("verifier 1")
+    tables = ("offsets", "keys", "rows", "marks", "seen", "timers", "work", "parked", "outbox", "relay")
+    await world.until("select sum(sent) from relay", 2)
+    for table in tables:
+        await world.query(f"create table saved_{table} as table {table}")
+    await world.send(said(2), said(3))
+    await world.hears("verifier 1", "verifier 2", "verifier 3")
+    again = "".join(
+        f"delete from {table}; insert into {table} select * from saved_{table}; " for table in tables
+    )  # noqa: S608  # names from above
+    await world.query(f"do $$ begin {again} end $$")
+    await world.send(said(4))
+    await world.hears("verifier 1", "verifier 2", "verifier 3", "verifier 4")
+    assert await world.number("select decisions from keys where key = 'shop'") == 4
+    await first.leave()
     await decided_once(world)
 
 

@@ -99,3 +99,27 @@ async def test_a_relay_that_hangs_between_two_messages_to_the_database_loses_its
 
         await eventually(published)
     assert noted.sent == [("rollback.journal", "first"), ("rollbacks", "first")]
+
+
+async def test_nothing_is_published_from_a_database_that_is_in_doubt(postgres: PostgresUnderTest) -> None:
+    noted = Noted()
+    async with relays(postgres, noted, 1) as (store, [relay]):
+        await store.apply(decided("first"))
+        store.doubt.went_back("an offset", 2, 1)
+        assert not await relay.drain(5.0)
+        assert noted.sent == []
+        store.doubt.looked(store.doubt.generation)
+        assert await relay.drain(5.0)
+        assert [key for _, key in noted.sent] == ["first", "first"]
+
+
+async def test_an_outbox_that_knows_less_than_was_sent_puts_the_database_in_doubt(
+    postgres: PostgresUnderTest,
+) -> None:
+    async with relays(postgres, Noted(), 1) as (store, [relay]):
+        await store.apply(decided("first"))
+        assert await relay.drain(5.0)
+        await store.fetch("update relay set next_seq = 0, sent = 0")
+        assert not store.doubt.suspect
+        assert not await relay.drain(5.0)
+        assert store.doubt.suspect

@@ -88,7 +88,9 @@ async def test_a_paused_replica_that_comes_back_does_nothing_twice(world: World)
     await world.hears("verifier 1", key=RIGHT)
 
 
-async def test_a_service_finds_its_topics_through_whichever_of_the_named_brokers_answers(world: World) -> None:
+async def test_a_service_finds_its_topics_through_whichever_of_the_named_brokers_answers(
+    world: World,
+) -> None:
     nobody, there = "127.0.0.1:1", world.kafka.bootstrap
     await world.serving(kafka=f"{nobody},{there}")
     await world.send(said(1))
