@@ -274,7 +274,7 @@ def test_watch_says_what_to_do_where_there_is_no_release_yet() -> None:
     assert "no release of payments yet" in text(drawn(View(), "payments"))
 
 
-def test_watch_shows_what_is_under_way_and_below_it_only_what_ended_last() -> None:
+def test_watch_shows_what_is_under_way_and_below_it_what_ended_last_and_was_superseded_since() -> None:
     view = seen(
         h.queued("r1", "v1"),
         h.queued("r2", "v2"),
@@ -284,7 +284,13 @@ def test_watch_shows_what_is_under_way_and_below_it_only_what_ended_last() -> No
         h.superseded("r1", by="r4"),
     )
     titles = [row.strip() for row in text(drawn(view, "payments")).splitlines() if row.startswith("payments")]
-    assert titles == ["payments v2  queued", "payments v4  queued", "payments v1  superseded"]
+    assert titles == [
+        "payments v2  queued",
+        "payments v4  queued",
+        "payments v3  superseded",
+        "payments v1  superseded",
+    ]
+    assert "v4 took its place in the queue" in text(drawn(view, "payments"))
     assert "no release of other yet" in text(drawn(view, "other"))
 
 

@@ -17,6 +17,7 @@ from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, Pre
 from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view.fold import View
 from lockgate.cli.view.lines import line
+from lockgate.cli.view.model import State
 from lockgate.cli.view.plain import plain
 from lockgate.cli.view.tree import release_tree
 from lockgate.messages.message import Message
@@ -25,6 +26,7 @@ from lockgate.runtime.bounded import end
 
 DRAWN_A_SECOND = 8
 TICK_SECONDS = 1.0
+MOST_SUPERSEDED = 5
 
 
 def watch(
@@ -90,7 +92,10 @@ def told(message: Message[Payload], view: View) -> str | None:
 
 
 def drawn(view: View, application: str | None, now: datetime | None = None) -> Group:
-    """What is under way, then what ended last: a terminal that is too low cuts off at its end."""
+    """What is under way, then what ended last, and what was superseded since that was queued.
+
+    A terminal that is too low cuts off at its end.
+    """
     releases = view.of(application)
     if not releases:
         whose = f" of {application}" if application else ""
@@ -98,4 +103,11 @@ def drawn(view: View, application: str | None, now: datetime | None = None) -> G
         return Group(Text(text, style="dim"))
     running = [release for release in releases if not release.over]
     ended = sorted((release for release in releases if release.over), key=lambda release: release.ended or "")
-    return Group(*(release_tree(release, now) for release in (*running, *ended[-1:])))
+    last = [release for release in ended if release.state is not State.SUPERSEDED][-1:]
+    begun = last[0].queued if last else ""
+    superseded = [
+        release for release in ended if release.state is State.SUPERSEDED and release.queued > begun
+    ]
+    return Group(
+        *(release_tree(release, now) for release in (*running, *last, *superseded[-MOST_SUPERSEDED:]))
+    )

@@ -136,7 +136,7 @@ def test_a_digest_that_is_under_way_is_a_duplicate() -> None:
     assert (refused.code, refused.application) == (ArtifactRefusal.DUPLICATE, APP)
     assert (
         refused.reason
-        == f"{digest(1)} of payments is the release {release} already, which is queued or under way"
+        == f"{digest(1)} of payments is v1 already, which is queued or under way as the release {release}"
     )
 
 

@@ -97,7 +97,7 @@ def test_a_newer_artifact_replaces_those_that_wait_but_not_what_is_under_way() -
     assert isinstance(superseded, ReleaseSuperseded)
     assert (queued.position, superseded.release, superseded.by) == (1, second, queued.release)
     assert superseded.artifact.digest == digest(2)
-    assert queued.reason == f"v3 waits for the release {first} of payments, which is under way"
+    assert queued.reason == "v3 waits for v1 of payments, which is under way"
     assert at_desk.row(Lane, APP) == Lane(number=1, under_way=(first,), waiting=(queued.release,))
 
 
@@ -114,9 +114,7 @@ def test_where_the_plan_says_so_they_all_wait_in_order() -> None:
     (queued,) = at_desk.give(announced(3))
     assert isinstance(queued, ReleaseQueued)
     assert queued.position == 2
-    assert queued.reason == (
-        f"v3 waits for the release {first} of payments, which is under way and 1 that came earlier"
-    )
+    assert queued.reason == ("v3 waits for v1 of payments, which is under way and 1 that came earlier")
     assert at_desk.row(Lane, APP).waiting == (second, queued.release)
     at_desk.give(watched(first))
     assert at_desk.row(Lane, APP).under_way == (second,)

@@ -70,6 +70,10 @@ class View:
                 self.releases[release] = ReleaseView(
                     body.application, release, body.artifact, message.at, self.names, says=body.reason
                 )
+            if isinstance(body, ReleaseSuperseded) and release in self.releases:
+                by = self.releases.get(body.by)
+                newer = "a newer artifact" if by is None else self.names.called(by.application, by.artifact)
+                self.releases[release].says = f"{newer} took its place in the queue"
             if (view := self.releases.get(release)) is not None:
                 _release(view, body)
                 _stage(view, body)
@@ -106,7 +110,7 @@ def _release(view: ReleaseView, body: Payload) -> None:
         case ReleaseClosed(reason=reason):
             view.state, view.says = State.CLOSED, reason
         case ReleaseSuperseded():
-            view.state, view.says = State.SUPERSEDED, "a newer artifact took its place in the queue"
+            view.state = State.SUPERSEDED
         case _:
             pass
 

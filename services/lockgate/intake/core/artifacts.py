@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from lockgate.intake.core.lane import package_of, queue
+from lockgate.intake.core.lane import called, package_of, queue
 from lockgate.intake.rows import BadVersion, Claim, Lane, NewestPlan, Pending, Release
 from lockgate.intake.words import clip, sentence, shown
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
@@ -103,7 +103,10 @@ def arrived(rows: Rows, given: Announcement, _now: datetime) -> Step:
 
 
 def _duplicate(rows: Rows, digest: str, release: str) -> str:
-    return f"{digest} of {rows.key} is the release {release} already, which is queued or under way"
+    return (
+        f"{digest} of {rows.key} is {called(rows, release)} already, which is queued or under way "
+        f"as the release {release}"
+    )
 
 
 def _known_bad(application: str, digest: str, reason: str) -> str:

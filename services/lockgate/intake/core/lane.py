@@ -48,7 +48,9 @@ def _queued(rows: Rows, lane: Lane, id_: str, release: Release) -> ReleaseQueued
         reason = f"{label} starts at once: no other release of {rows.key} is under way"
     else:
         ahead = f" and {position - 1} that came earlier" if position > 1 else ""
-        reason = f"{label} waits for the release {lane.under_way[0]} of {rows.key}, which is under way{ahead}"
+        reason = (
+            f"{label} waits for {called(rows, lane.under_way[0])} of {rows.key}, which is under way{ahead}"
+        )
     return ReleaseQueued(
         application=rows.key,
         release=id_,
@@ -56,6 +58,12 @@ def _queued(rows: Rows, lane: Lane, id_: str, release: Release) -> ReleaseQueued
         position=position,
         reason=sentence(reason),
     )
+
+
+def called(rows: Rows, id_: str) -> str:
+    """A release as people call it: by its artifact."""
+    release = rows.many(Release, (id_,)).get(id_)
+    return f"the release {id_}" if release is None else release.artifact.label
 
 
 def _supersede(rows: Rows, ids: tuple[str, ...], by: str) -> Step:
