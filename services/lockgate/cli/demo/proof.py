@@ -24,8 +24,8 @@ async def _replay(system: LocalSystem) -> str:
         report = await replay_all(system.servers.kafka, system.shape.prefix)
         if report.exit_code == 0 and not report.pending and report.decisions:
             return (
-                f"replay: all {report.decisions} decisions of {len(report.writers)} services, recomputed from the topics"
-                f" alone, are equal to the byte, and so are the {report.events} events that they emitted"
+                f"replay: all {report.decisions} decisions of {len(report.writers)} services (the ledger decides nothing),"
+                f" recomputed from the topics alone, are equal to the byte, and so are the {report.events} events that they emitted"
             )
         if report.exit_code or time.monotonic() > deadline:
             first = next(iter(report.findings.kept), None)

@@ -90,7 +90,9 @@ class LocalSystem:
                 f"Kafka on {self.servers.kafka}, PostgreSQL, and {len(self.shape.regions)} regions are up"
             )
             self._start_services([*DECIDING, *self.shape.deployers])
-            self._say(f"{len(self.children) - 1} services are ready ({time.monotonic() - began:.1f} s)")
+            names = ", ".join(name for name in self.children if name != "sandbox")
+            took = time.monotonic() - began
+            self._say(f"{len(self.children) - 1} services are ready, after {took:.1f} s: {names}")
         except BaseException as error:
             self.stop(failed=isinstance(error, Exception))
             raise
