@@ -39,6 +39,8 @@ async def test_a_plan_is_accepted_and_one_for_a_region_that_nobody_serves_is_ref
 async def test_an_artifact_is_queued_and_watched_to_its_end(whole: Whole) -> None:
     story = whole.story("cli-watch")
     await story.begins(wave("rest", *REST), watch())
+    with command("watch", "cli-nobody", *at(whole)) as idle:
+        await asyncio.to_thread(idle.until_said, "no release of cli-nobody yet", 40.0)
     with command("watch", story.application, *at(whole)) as watching:
         queued = await run(
             "publish", f"pkg:oci/{story.application}", story.digest("v2"), "--tag", "v2", *at(whole)
@@ -54,7 +56,9 @@ async def test_an_artifact_is_queued_and_watched_to_its_end(whole: Whole) -> Non
     assert code == 0, watching.output
     _tells_in_order(watching.output, "releases    v2 started", "verdicts    rest: deploy granted to eu-north",
                     "deployments eu-north runs v2", "verdicts    rest: passed", "releases    v2 completed")  # fmt: skip
-    assert all(story.application in line for line in watching.said), "no other application is shown"
+    *told, last = watching.said
+    assert all(story.application in line for line in told), "no other application is shown"
+    assert last == "watching ended; releases go on\n"
     assert "Traceback" not in watching.output
 
 

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from lockgate.cli.following import follow
+from lockgate.cli.local.interrupt import terminated_like_interrupted
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption, seconds
 from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view.fold import View
@@ -41,8 +42,11 @@ def watch(
     """Shows releases as they happen: stages, regions, share, verdicts, and why one waits. Ends with Ctrl-C."""
     console = Console()
     shown = _tree if console.is_terminal else _lines
-    with unreachable_is_2(), contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(shown(console, application, kafka, prefix, since))
+    with unreachable_is_2(), terminated_like_interrupted():
+        try:
+            asyncio.run(shown(console, application, kafka, prefix, since))
+        except KeyboardInterrupt:
+            typer.echo("watching ended; releases go on", err=True)
 
 
 async def _tree(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
@@ -76,9 +80,12 @@ async def ticking(tick: Callable[[], None]) -> AsyncIterator[None]:
 
 
 async def _lines(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
-    view = View()
+    view, begun = View(), False
     async with follow(kafka, prefix, since=since) as news:
         async for messages in news:
+            if not begun and not any(application in {None, message.key} for message in messages):
+                console.print(Text(nothing_of(application)), soft_wrap=True)
+            begun = True
             for message in messages:
                 view.see(message)
                 if application in {None, message.key} and (says := told(message, view)):
@@ -91,6 +98,11 @@ def told(message: Message[Payload], view: View) -> str | None:
     return None if says is None else f"{plain(f'{message.at}  {message.key:<16}')} {view.names.told(says)}"
 
 
+def nothing_of(application: str | None) -> str:
+    whose = f" of {application}" if application else ""
+    return f"no release{whose} yet; announce an artifact with `lockgate publish`"
+
+
 def drawn(view: View, application: str | None, now: datetime | None = None) -> Group:
     """What is under way, then what ended last, and what was superseded since that was queued.
 
@@ -98,9 +110,7 @@ def drawn(view: View, application: str | None, now: datetime | None = None) -> G
     """
     releases = view.of(application)
     if not releases:
-        whose = f" of {application}" if application else ""
-        text = f"no release{whose} yet; announce an artifact with `lockgate publish`"
-        return Group(Text(text, style="dim"))
+        return Group(Text(nothing_of(application), style="dim"))
     running = [release for release in releases if not release.over]
     ended = sorted((release for release in releases if release.over), key=lambda release: release.ended or "")
     last = [release for release in ended if release.state is not State.SUPERSEDED][-1:]
