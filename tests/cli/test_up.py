@@ -24,6 +24,8 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
     state, kept = tmp_path / "state", tmp_path / "state" / "regions.json"
     with command("up", "--state", str(state), "--digest", digest_of(7)) as up:
         up.until_said(READY)
+        ready = [line.split()[0] for line in up.said if line.endswith(" is ready\n")]
+        assert sorted(ready) == ["deployer-eu", "deployer-world", "intake", "ledger", "rollback", "verifier"]
         _is_alone(state, up)
         # It stays in pre-production: no region changes while the test looks, however slow the machine is.
         ask("PUT", f"{_sandbox(up)}/images/{digest_of(2)}", {"never_ready": True})

@@ -59,6 +59,7 @@ def _run(state: Path | None, digest: str, say: Say) -> None:
             system.sandbox.put(f"workloads/{APPLICATION}", body)
         plan = system.home / f"{APPLICATION}.yaml"
         plan.write_text(resources.files("lockgate.cli.demo").joinpath("plan.yaml").read_text())
+        say("waiting until intake knows every region")
         asyncio.run(until_registered(system))
         say(_where(system, plan))
         while True:

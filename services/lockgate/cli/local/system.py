@@ -82,6 +82,8 @@ class LocalSystem:
         self._claim.enter_context(claimed(self.home))
         try:
             began = time.monotonic()
+            ours = "" if self._servers else "Kafka, PostgreSQL and "
+            self._say(f"starting {ours}a sandbox of {len(self.shape.regions)} regions")
             with ThreadPoolExecutor(2) as pool:
                 sandbox = pool.submit(self._start_sandbox)
                 self._servers = self._servers or self._start_servers()
@@ -172,6 +174,7 @@ class LocalSystem:
             self.child(name).start()
         for name in names:
             self.children[name].wait_ready()
+            self._say(f"  {name} is ready")
 
     def _start_servers(self) -> Servers:
         self.kafka = Kafka(self.home / "kafka", keep=self.keep)
