@@ -1,4 +1,4 @@
-"""`python -m lockgate.sandbox [SETTINGS.json]`: a sandbox until SIGTERM or SIGINT; its directory on stdout when ready.
+"""`python -m lockgate.sandbox [SETTINGS.json]`: a sandbox until SIGTERM or SIGINT. On stdout where it is, when ready.
 
 Settings come from the file, and otherwise from the environment (`LOCKGATE_SANDBOX_…`).
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lockgate.sandbox.objects import Json
 from lockgate.sandbox.sandbox import Sandbox
 from lockgate.sandbox.settings import Settings
 
@@ -21,9 +22,16 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Sandbox(settings) as sandbox:
-        sys.stdout.write(json.dumps(sandbox.directory()) + "\n")
+        sys.stdout.write(json.dumps(_without_tokens(sandbox.directory())) + "\n")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _without_tokens(directory: Json) -> Json:
+    """What is printed ends in a log, where credentials have no place: those are told at the control port alone."""
+    places = directory["regions"].items()
+    bare = {name: {key: at for key, at in place.items() if key != "token"} for name, place in places}
+    return {**directory, "regions": bare}
 
 
 def main(arguments: list[str]) -> int:
