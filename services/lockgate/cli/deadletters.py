@@ -40,7 +40,10 @@ ServiceOption = Annotated[
     str | None,
     typer.Option("--service", parser=_service, metavar="SERVICE", help="Only what this one could not read."),
 ]
-ReasonOption = Annotated[Reason | None, typer.Option("--reason", help="Only for this reason.")]
+ReasonOption = Annotated[
+    Reason | None,
+    typer.Option("--reason", metavar="REASON", help=f"Only for this reason: {', '.join(Reason)}."),
+]
 SinceOption = Annotated[
     float | None,
     typer.Option(

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import asyncpg
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from lockgate.cli.kafka import KAFKA_ERRORS, named
 from lockgate.cli.options import DEFAULT_PREFIX, EXPORTED, NO_DATABASE, PrefixOption, database, servers
@@ -59,7 +61,10 @@ def verify_ledger(
     except KAFKA_ERRORS as error:
         where = f"PostgreSQL (--postgres) or Kafka at {kafka}" if kafka else "PostgreSQL (--postgres)"
         raise _unknown(f"{where} does not answer ({named(error)})") from None
-    typer.echo(plain(report.sentence))
+    console = Console()
+    console.print(
+        Text(plain(report.sentence)), soft_wrap=not console.is_terminal
+    )  # a terminal cuts words in two
     raise typer.Exit(0 if report.sound else 1)
 
 

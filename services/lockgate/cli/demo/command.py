@@ -68,5 +68,5 @@ def _sum_up(console: Console, endings: list[tuple[Scene, float]], proofs: list[s
         "  one release followed topic by topic: README.md; which event follows from which: docs/architecture.md",
         "  the same system to play with: `lockgate up`, then `lockgate watch payments` in another terminal",
     ]
-    console.print(Text("\n".join(lines)), soft_wrap=True)
+    console.print(Text("\n".join(lines)), soft_wrap=not console.is_terminal)  # a terminal cuts words in two
     console.print(Text(f"\nThe demo passed in {seconds:.0f} s.", style="bold green"))
