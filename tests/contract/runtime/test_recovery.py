@@ -243,10 +243,8 @@ async def test_tables_that_are_put_back_within_the_same_database_are_noticed_by_
         await world.query(f"create table saved_{table} as table {table}")
     await world.send(said(2), said(3))
     await world.hears("verifier 1", "verifier 2", "verifier 3")
-    again = "".join(
-        f"delete from {table}; insert into {table} select * from saved_{table}; " for table in tables
-    )  # noqa: S608  # names from above
-    await world.query(f"do $$ begin {again} end $$")
+    back = [f"delete from {t}; insert into {t} select * from saved_{t};" for t in tables]  # noqa: S608  # names from above
+    await world.query(f"do $$ begin {' '.join(back)} end $$")
     await world.send(said(4))
     await world.hears("verifier 1", "verifier 2", "verifier 3", "verifier 4")
     assert await world.number("select decisions from keys where key = 'shop'") == 4
