@@ -3,6 +3,8 @@
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,16 @@ async def test_what_fails_beside_the_demo_ends_it_and_is_raised() -> None:
     with pytest.raises(ConnectionError, match="the metrics are gone"):
         await until_first_ends(plays(), fails())
     assert ended == ["the play"]
+
+
+def test_what_a_script_started_in_the_background_ends_at_sigterm_although_it_ignores_interrupts() -> None:
+    script = (
+        "import os, signal, time\n"
+        "from lockgate.cli.local.interrupt import terminated_like_interrupted\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "with terminated_like_interrupted():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(30)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
+    assert ended.stderr.rstrip().endswith(b"KeyboardInterrupt"), ended.stderr

@@ -15,6 +15,7 @@ from lockgate.messages.values import Cause
 from lockgate.runtime.batch import Redriven
 from lockgate.runtime.metrics import REGISTRY
 from lockgate.runtime.service import partition_of
+from tests.contract.runtime.test_replicas_share import shared_by
 from tests.support.commands import typed
 from tests.support.toy import Fault, toy
 from tests.support.toy_world import PARTITIONS, World, completed, said
@@ -259,6 +260,7 @@ async def test_replicas_answer_each_for_their_own_partitions_and_once(world: Wor
     fault = Fault()
     for _ in range(2):
         await world.serving(toy(broken=fault))
+    await shared_by(world, 2)
     keys = ["shop", "other", "third", "fourth"]
     assert {partition_of(key, PARTITIONS) for key in keys} == {0, 1}
     await world.send(*(said(number, "boom", key=key) for key in keys for number in (1, 2)))
@@ -294,7 +296,9 @@ async def test_a_database_that_is_not_one_of_ours_and_one_that_is_away_are_named
     empty = await typed("parked", "list", "--postgres", world.postgres.fresh_database())
     assert (empty.exit_code, empty.stdout) == (2, "")
     assert "this database has no schema of a service of Lockgate" in empty.stderr
-    for url in ("postgresql://nobody@127.0.0.1:1/x", "nonsense"):
-        away = await typed("parked", "redrive", "--postgres", url)
-        assert (away.exit_code, away.stdout) == (2, ""), away.output
-        assert away.stderr.startswith("PostgreSQL does not answer as it must (")
+    away = await typed("parked", "redrive", "--postgres", "postgresql://nobody@127.0.0.1:1/x")
+    assert (away.exit_code, away.stdout) == (2, ""), away.output
+    assert away.stderr.startswith("PostgreSQL does not answer as it must (")
+    nonsense = await typed("parked", "redrive", "--postgres", "nonsense")
+    assert (nonsense.exit_code, nonsense.stdout) == (2, ""), nonsense.output
+    assert "it is no URL" in nonsense.stderr
