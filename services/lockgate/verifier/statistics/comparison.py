@@ -147,8 +147,8 @@ def judge(evidence: Evidence) -> Judgement:
     if guilty := [region for region in regions if region.tail <= level and region.gated]:
         worst = min(guilty, key=lambda region: region.tail)
         reason = (
-            f"The pilot fails more often than production: {worst.text}. Were both alike, so many or more would fail "
-            f"with a chance of {odds(worst.tail)}; the limit is {odds(level)}."
+            f"The pilot fails more often than production: {worst.text}. If both were equally good, "
+            f"the chance of so many failures would be {odds(worst.tail)}; the limit is {odds(level)}."
         )
         return Fail(reason, numbers, tuple(region.name for region in guilty))
     if not evidence.closing:
