@@ -5,14 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from lockgate.cli.demo.play import until_first_ends
-from lockgate.cli.local.child import ChildError
+from lockgate.cli.local.child import Child, ChildError
 from lockgate.cli.local.claim import InUseError, claimed
 from lockgate.cli.local.system import LocalSystem, Servers, Shape
+from tests.support.servers import KafkaUnderTest, PostgresUnderTest
 
 NOBODY = Servers("127.0.0.1:1", "postgresql://127.0.0.1:1/nobody")
 
@@ -88,3 +91,30 @@ def test_what_a_script_started_in_the_background_ends_at_sigterm_although_it_ign
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
     assert ended.stderr.rstrip().endswith(b"KeyboardInterrupt"), ended.stderr
+
+
+def test_a_service_whose_port_another_process_took_gets_another_one_and_is_not_taken_for_that_process(
+    kafka: KafkaUnderTest, postgres: PostgresUnderTest, tmp_path: Path
+) -> None:
+    environment = {
+        "LOCKGATE_KAFKA": kafka.bootstrap,
+        "LOCKGATE_POSTGRES": postgres.fresh_database(),
+        "LOCKGATE_TOPIC_PREFIX": "taken.",
+    }
+    child = Child("intake", "lockgate.cli.run", ("intake",), {**os.environ, **environment}, tmp_path)
+    taken = child.port
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # as the standard library names it
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", taken), Ready) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        child.start()
+        assert not child.ready()
+        child.wait_ready()
+        assert child.port != taken
+        assert child.ready()
+        assert child.stop() == 0
+        other.shutdown()

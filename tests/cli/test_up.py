@@ -10,7 +10,7 @@ import pytest
 
 from lockgate.cli.announce import announced, purl
 from lockgate.cli.demo.scenes import digest_of, plan
-from lockgate.cli.local.http import ask, status
+from lockgate.cli.local.http import answering, ask
 from lockgate.cli.plan import published
 from lockgate.messages.releases import PlanAccepted, ReleaseQueued
 from tests.support.commands import Command, all_gone, command, waited_for
@@ -100,7 +100,7 @@ def _is_ready(up: Command, service: str) -> bool:
     line = up.until_said(f"{service}  ")
     url = next(word for word in line.split() if word.endswith("/metrics"))
     try:
-        return status(url.replace("/metrics", "/readyz")) == 200
+        return answering(url.replace("/metrics", "/readyz")) is not None
     except OSError:
         return False
 

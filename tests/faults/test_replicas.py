@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from lockgate.cli.local.child import Child
-from lockgate.cli.local.http import status
+from lockgate.cli.local.http import answering
 from tests.support.audit import Expected, audit
 from tests.support.eventually import eventually
 from tests.support.outages import blamed, lasts, stages
@@ -55,9 +55,8 @@ async def come(children: list[Child]) -> None:
 
 def serves(child: Child) -> bool:
     """A second ledger waits for the first one to end, and is not ready until then."""
-    return (
-        status(f"http://127.0.0.1:{child.port}/healthz") == 200 if "ledger" in child.name else child.ready()
-    )
+    alive = f"http://127.0.0.1:{child.port}/healthz"
+    return answering(alive) == str(child.pid) if "ledger" in child.name else child.ready()
 
 
 async def leave(children: list[Child]) -> None:

@@ -1,11 +1,15 @@
 """`/metrics`, `/healthz` and `/readyz` over HTTP. Health is progress, not that the process is there."""
 
+import os
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from lockgate.runtime.metrics import REGISTRY
+
+PROCESS = "Lockgate-Process"
+"""The header that says which process answers: on one machine another's may have taken the port."""
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns what is wrong, or None."""
@@ -41,6 +45,10 @@ class HealthServer:
 def _checked(check: Check) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(_request: web.Request) -> web.Response:
         wrong = await check()
-        return web.Response(text="ok\n") if wrong is None else web.Response(text=wrong + "\n", status=503)
+        answer = web.Response(
+            text="ok\n" if wrong is None else wrong + "\n", status=200 if wrong is None else 503
+        )
+        answer.headers[PROCESS] = str(os.getpid())
+        return answer
 
     return handler

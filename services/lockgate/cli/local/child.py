@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 
-from lockgate.cli.local.http import status
+from lockgate.cli.local.http import answering
 from lockgate.embedded.ports import free_ports
 from lockgate.embedded.process import Guarded, Order
 
@@ -40,7 +40,9 @@ class Child:
         self._home = home
         self._discard = discard
         self._command = (sys.executable, "-m", module, *arguments)
-        self._environment = {**environment, "LOCKGATE_HTTP_PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        self._environment = {**environment, "PYTHONUNBUFFERED": "1"}
+        self._more: Mapping[str, str] = {}
+        self._said_before = 0
         self._process: Guarded | None = None
 
     @property
@@ -58,27 +60,32 @@ class Child:
 
     def start(self, more: Mapping[str, str] | None = None) -> None:
         """Starts the process, and does not wait until it is ready. `more` is added to its environment, this once."""
+        self._more = more or {}
+        self._said_before = len(self.log.read_text(errors="replace")) if self.log.exists() else 0
         order = Order(
             self._command,
             self._home,
             self.log,
-            {**self._environment, **(more or {})},
+            {**self._environment, "LOCKGATE_HTTP_PORT": str(self.port), **self._more},
             grace=STOP_SECONDS,
             discard=self._discard,
         )
         self._process = Guarded(order)
 
     def ready(self) -> bool:
-        """Whether it says that it is ready."""
+        """Whether it says that it is ready; not whether another process does that took its port."""
         try:
-            return status(f"http://127.0.0.1:{self.port}/readyz") == 200
+            return self.running and answering(f"http://127.0.0.1:{self.port}/readyz") == str(self.pid)
         except (OSError, HTTPException):
             return False
 
     def wait_ready(self, seconds: float = 60.0) -> None:
-        """ChildError if it ends, or is not ready in time."""
+        """ChildError if it ends, or is not ready in time. If its port was taken meanwhile, it gets another one."""
         deadline = time.monotonic() + seconds
         while not self.ready():
+            if not self.running and self._port_was_taken() and time.monotonic() < deadline:
+                self.port = free_ports(1)[0]
+                self.start(self._more)
             if not self.running:
                 raise ChildError(
                     f"{self.name} ended with status {self.exit_status} while it started. Its log: {self.log}"
@@ -86,6 +93,10 @@ class Child:
             if time.monotonic() > deadline:
                 raise ChildError(f"{self.name} was not ready after {seconds:.0f} s. Its log: {self.log}")
             time.sleep(0.05)
+
+    def _port_was_taken(self) -> bool:
+        """Whether that is what ended it."""
+        return "address already in use" in self.log.read_text(errors="replace")[self._said_before :]
 
     def terminate(self) -> None:
         """SIGTERM, without waiting."""

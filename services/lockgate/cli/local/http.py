@@ -5,13 +5,16 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from lockgate.runtime.health import PROCESS
+
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def status(url: str, seconds: float = 2.0) -> int:
-    """The status of a GET. OSError if there is none, or if it says that something is wrong."""
+def answering(url: str, seconds: float = 2.0) -> str | None:
+    """Which process answers a GET, if it says so. OSError if none does, or if it says that something is wrong."""
     with _OPENER.open(url, timeout=seconds) as answer:
-        return int(answer.status)
+        said: str | None = answer.headers.get(PROCESS)
+        return said
 
 
 def ask(method: str, url: str, body: Mapping[str, Any] | None = None, token: str | None = None) -> Any:
