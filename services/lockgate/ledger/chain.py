@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lockgate.runtime.record_hash import NULL, field
+
 GENESIS: Final = bytes(32)
-_NULL: Final = b"\xff" * 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,6 @@ class Head:
     chain: bytes = GENESIS
 
 
-def field(value: bytes | None) -> bytes:
-    return _NULL if value is None else len(value).to_bytes(8, "big") + value
-
-
 def encode_headers(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
     """Names that are not UTF-8 are given, and come back, with `surrogateescape`; what is hashed is their bytes."""
     return b"".join(field(name.encode("utf-8", "surrogateescape")) + field(value) for name, value in headers)
@@ -68,10 +65,10 @@ def decode_headers(encoded: bytes) -> tuple[tuple[str, bytes | None], ...]:
     at = 0
     while at < len(encoded):
         length, at = encoded[at : at + 8], at + 8
-        size = 0 if length == _NULL else int.from_bytes(length, "big")
+        size = 0 if length == NULL else int.from_bytes(length, "big")
         if len(length) < 8 or at + size > len(encoded):
             raise ValueError(f"the encoded headers end inside a field, at byte {at}")
-        values.append(None if length == _NULL else encoded[at : at + size])
+        values.append(None if length == NULL else encoded[at : at + size])
         at += size
     names = values[::2]
     if len(values) % 2 or any(name is None for name in names):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from lockgate.messages.message import USUAL_HEADERS
 
-_NULL = b"\xff" * 8
+NULL = b"\xff" * 8
 _length = struct.Struct(">Q").pack
 
 
@@ -26,9 +26,9 @@ def record_hash(key: bytes | None, headers: Sequence[tuple[str, bytes | None]], 
     """
     parts: list[bytes] = []
     for name, raw in headers:
-        parts += (_USUAL.get(name) or _field(name.encode()), _field(raw))
+        parts += (_USUAL.get(name) or field(name.encode()), field(raw))
     pairs = b"".join(parts)
-    return hashlib.sha256(_field(key) + _field(pairs) + _field(value)).hexdigest()
+    return hashlib.sha256(field(key) + field(pairs) + field(value)).hexdigest()
 
 
 def printable(name: str) -> str:
@@ -40,8 +40,8 @@ def printable(name: str) -> str:
     )
 
 
-def _field(value: bytes | None) -> bytes:
-    return _NULL if value is None else _length(len(value)) + value
+def field(value: bytes | None) -> bytes:
+    return NULL if value is None else _length(len(value)) + value
 
 
-_USUAL = {name: _field(name.encode()) for name in USUAL_HEADERS}
+_USUAL = {name: field(name.encode()) for name in USUAL_HEADERS}

@@ -114,10 +114,9 @@ class Recovery:
     async def _apply(self, client: AIOKafkaConsumer, missing: Sequence[Entry], generation: int) -> None:
         said = log.bind(decisions=len(missing))
         said.warning("the database was restored to an earlier time; what the journal has since is applied")
-        counts = await self._store.load_keys(sorted({entry.key for entry in missing}))
         seen = frozenset(await self._store.load_seen(sorted(inlet_ids(missing))))
         there = There(seen, await load_parked_places(self._store))
-        batch = as_batch(missing, counts, there, self._part_of)
+        batch = as_batch(missing, there, self._part_of)
         published = await self._published(client, missing)
         unsent = [entry for entry in missing if not published.issuperset(entry.body["events"])]
         halves = sorted(

@@ -18,9 +18,6 @@ from lockgate.runtime.batch import Batch, Place, TimerRow, WorkRow
 from lockgate.runtime.checks import Record
 from lockgate.runtime.replay_journal import is_sound, parsed
 
-Counts = Mapping[str, tuple[int, int]]
-"""Key -> decisions and events, as the database has them."""
-
 
 class RecoveryError(Exception):
     """The journal cannot make the database whole. The message says why, and what to do."""
@@ -182,11 +179,11 @@ def spans(missing: Iterable[Entry], marks: Mapping[tuple[str, str], int]) -> dic
     return found
 
 
-def as_batch(missing: Iterable[Entry], counts: Counts, there: There, part_of: Callable[[str], int]) -> Batch:
+def as_batch(missing: Iterable[Entry], there: There, part_of: Callable[[str], int]) -> Batch:
     """All that the missing decisions changed."""
     batch = Batch()
     for entry in missing:
-        before = batch.keys[entry.key][0] if entry.key in batch.keys else counts.get(entry.key, (0, 0))[0]
+        before = batch.keys[entry.key][0] if entry.key in batch.keys else entry.number - 1
         events = entry.body["first"] - 1 + len(entry.body["events"])
         batch.keys[entry.key] = (before, entry.number, events)
         for kind, id_, body in entry.body["rows"]:

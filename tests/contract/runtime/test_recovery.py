@@ -69,6 +69,15 @@ def losing(monkeypatch: pytest.MonkeyPatch, lost: Callable[[str, int], bool]) ->
     return gone
 
 
+async def backed_up(world: World) -> str:
+    """A copy of the database as it is after one event."""
+    first = await world.serving()
+    await world.send(said(1))
+    await world.hears("verifier 1")
+    await first.leave()
+    return world.postgres.copy(world.database)
+
+
 @asynccontextmanager
 async def working() -> AsyncIterator[Mapping[str, WorkFunction]]:
     """The toy's work is done at once, but for what is to go on for ever."""
@@ -121,11 +130,7 @@ async def test_what_the_database_lost_is_applied_and_nothing_is_decided_again(
 async def test_an_event_that_was_decided_and_not_sent_is_sent_then(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = await world.serving()
-    await world.send(said(1))
-    await world.hears("verifier 1")
-    await first.leave()
-    earlier = world.postgres.copy(world.database)
+    earlier = await backed_up(world)
     with monkeypatch.context() as patched:
         gone = losing(patched, lambda topic, _part: topic == "rollbacks")
         second = await world.serving()
@@ -145,11 +150,7 @@ async def test_an_event_that_was_decided_and_not_sent_is_sent_then(
 async def test_of_what_was_decided_under_two_keys_the_half_that_nobody_saw_is_decided_then(
     world: World, monkeypatch: pytest.MonkeyPatch, seen: str
 ) -> None:
-    first = await world.serving()
-    await world.send(said(1))
-    await world.hears("verifier 1")
-    await first.leave()
-    earlier = world.postgres.copy(world.database)
+    earlier = await backed_up(world)
     with monkeypatch.context() as patched:
         gone = losing(patched, lambda _topic, part: part != partition_of(seen, PARTITIONS))
         second = await world.serving()
@@ -168,11 +169,7 @@ async def test_of_what_was_decided_under_two_keys_the_half_that_nobody_saw_is_de
 async def test_an_event_under_every_key_that_nobody_saw_decided_is_not_jumped_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = await world.serving()
-    await world.send(said(1))
-    await world.hears("verifier 1")
-    await first.leave()
-    earlier = world.postgres.copy(world.database)
+    earlier = await backed_up(world)
     with monkeypatch.context() as patched:
         gone = losing(patched, lambda _topic, part: part == partition_of(EVERY, PARTITIONS))
         second = await world.serving()
@@ -216,11 +213,7 @@ async def test_a_decision_that_somebody_else_wrote_into_a_shared_journal_is_not_
 async def test_a_database_that_is_restored_under_a_running_replica_is_looked_at_before_anything_is_written(
     world: World,
 ) -> None:
-    first = await world.serving()
-    await world.send(said(1))
-    await world.hears("verifier 1")
-    await first.leave()
-    earlier = world.postgres.copy(world.database)
+    earlier = await backed_up(world)
     await world.serving()
     await world.send(said(2), said(3))
     await world.hears("verifier 1", "verifier 2", "verifier 3")
