@@ -265,3 +265,12 @@ async def _all_heard(world: World, count: int) -> bool:
 async def _is_state(world: World, expected: list[tuple[object, ...]]) -> bool:
     assert await state(world) == expected
     return True
+
+
+async def test_a_journal_that_ends_before_what_the_database_knew_of_it_is_named(world: World) -> None:
+    await backed_up(world)
+    await world.query("update relay set journal = 1000")
+    second = world.start()
+    with pytest.raises(RecoveryError, match="and the database knew it up to 1000: the topic was deleted"):
+        await second.task
+    world.replicas.remove(second)
