@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import _commit
-from tests.qualify import brokers, crashes, hostile, outages, restored
+from tests.qualify import brokers, crashes, disk, hostile, load, memory, outages, restored
 
 Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 """Takes its numbers by name; gives its figures, with `violations` among them."""
@@ -22,7 +22,13 @@ Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "brokers": (brokers.measure, {"kills": 30, "seed": 1}),
     "crashes": (crashes.measure, {"runs": 1000, "seed": 1}),
+    "disk": (disk.measure, {"seconds": 60}),
     "hostile": (hostile.measure, {"records": 100_000, "seed": 1}),
+    "load": (
+        load.measure,
+        {"rate": 200, "seconds": 600, "peak": 1000, "burst": 60, "applications": 20},
+    ),
+    "memory": (memory.measure, {"minutes": 60, "rate": 50}),
     "outages": (outages.measure, {"seconds": 600}),
     "restored": (restored.measure, {"rounds": 2, "seconds": 300}),
 }

@@ -130,8 +130,8 @@ def endings(found: Written, application: str) -> Iterator[str]:
             yield f"the release {release} was halted {halted} times and settled {settled} times"
 
 
-async def replayed(whole: Whole, applications: Collection[str]) -> list[str]:
-    """Which decisions do not come out the same, to the byte."""
+async def replayed(whole: Whole, applications: Collection[str] | None) -> list[str]:
+    """Which decisions do not come out the same, to the byte; those for all applications if none are named."""
     report = await replay_all(whole.local.servers.kafka, whole.prefix, applications=applications)
     wrong = [f"replay: {finding.sentence}" for finding in report.findings.kept]
     if not report.equal == report.decisions > 0 or report.pending:

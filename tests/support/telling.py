@@ -100,6 +100,11 @@ class Telling:
         async with self._news:  # what was fetched is taken before this turn
             return
 
+    async def forget(self) -> None:
+        """Lets go of everything that was heard, in a run of hours. Nobody may wait for anything meanwhile."""
+        async with self._news:
+            self.all.clear()
+
     def of(self, application: str) -> Iterator[Told]:
         return (told for told in self.all if told.message.key == application)
 

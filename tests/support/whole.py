@@ -124,17 +124,27 @@ async def opened(
     await asyncio.to_thread(local.start)
     try:
         bootstrap = local.servers.kafka
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-        await producer.start()
-        async with Telling(bootstrap, shape.prefix, tolerant=tolerant) as telling:
+        async with (
+            _producer(bootstrap) as producer,
+            Telling(bootstrap, shape.prefix, tolerant=tolerant) as telling,
+        ):
             for region in shape.regions:
                 await telling.first(partial(_accepts, region), 30.0)
             kafka = kafka or KafkaUnderTest(bootstrap, local.kafka)
             postgres = postgres or PostgresUnderTest(local.servers.postgres, local.postgres)
             yield Whole(local, telling, producer, kafka, postgres)
-        await producer.stop()
     finally:
         await asyncio.to_thread(local.stop)
+
+
+@asynccontextmanager
+async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
 
 
 @pytest.fixture(scope="session")

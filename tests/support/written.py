@@ -1,7 +1,7 @@
 """Everything that is on the topics, read once by a client of our own that shares nothing with the services' readers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,15 +63,15 @@ class Written:
         return self.of(Kind.JOURNAL)
 
 
-async def written(bootstrap: str, prefix: str) -> Written:
-    """Reads every topic from its beginning to the end that it has now."""
+async def written(bootstrap: str, prefix: str, names: Iterable[str] = TOPICS) -> Written:
+    """Reads these topics, or all, from their beginning to the end that they have now."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
     )
     await consumer.start()
     try:
         found = Written()
-        for name in TOPICS:
+        for name in names:
             parts = consumer.partitions_for_topic(prefix + name) or await _partitions(consumer, prefix + name)
             places = sorted(TopicPartition(prefix + name, part) for part in parts)
             found.lines[name] = await _read(consumer, name, places)
