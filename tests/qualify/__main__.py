@@ -21,8 +21,8 @@ Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 
 RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "brokers": (brokers.measure, {"kills": 30, "seed": 1}),
-    "crashes": (crashes.measure, {"runs": 1000, "seed": 1}),
-    "disk": (disk.measure, {"seconds": 60}),
+    "crashes": (crashes.measure, {"runs": 1000, "seed": 1, "from": 0, "lanes": 3}),
+    "disk": (disk.measure, {"seconds": 60, "budget": 180}),
     "hostile": (hostile.measure, {"records": 100_000, "seed": 1}),
     "load": (
         load.measure,

@@ -1,27 +1,32 @@
 """kill -9 of random pairs of services at random points, one pair a release, with real processes on real servers.
 
-A run counts only if both faults are proven to have happened at their points. The system is started anew every
-EVERY runs, so that reading everything that was written stays short, and audited before it ends.
+A run counts only if both faults are proven to have happened at their points. Several systems work side by side
+(`lanes`), since a run mostly waits. Each is started anew every EVERY runs, so that reading everything that was written
+stays short, and audited before it ends; then its part is kept (tests/support/parts.py), and whoever starts the run
+again goes on where it was cut off.
 """
 
 import asyncio
+import os
 import random
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted
 from lockgate.messages.verdicts import WatchStarted
 from lockgate.runtime.faults import Point
+from tests.bench.figures import _commit as commit
 from tests.support.audit import Expected, audit
 from tests.support.cells import NTH, TIMERS, WORK, reached
 from tests.support.crashes import PATIENCE, Crashes
 from tests.support.eventually import eventually
+from tests.support.parts import Part, Parts
 from tests.support.plans import PILOTED, REST, pilot, watch, wave
 from tests.support.story import Story
 from tests.support.whole import Whole, opened
@@ -60,27 +65,6 @@ class Run:
         return any(cell.service == "verifier" and cell.point in WORK for cell in self.cells)
 
 
-@dataclass
-class Figures:
-    """What came of the runs so far. `settled` are seconds from the last restart to the release's end."""
-
-    runs: int = 0
-    void: int = 0
-    hits: Counter[str] = field(default_factory=Counter)
-    settled: list[float] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
-
-    def as_data(self) -> dict[str, Any]:
-        return {
-            "runs": self.runs,
-            "void": self.void,
-            "kills": sum(self.hits.values()),
-            "hits": dict(sorted(self.hits.items())),
-            "longest_seconds_to_settle": round(max(self.settled, default=0.0), 1),
-            "violations": self.violations,
-        }
-
-
 def drawn(seed: int) -> Iterator[Run]:
     """The runs of a seed, without an end."""
     chance = random.Random(seed)
@@ -101,45 +85,86 @@ def _cell(chance: random.Random, service: str, *, bad: bool) -> Cell:
     return Cell(service, point, NTH.get((service, point), 1) + later)
 
 
-async def qualify(runs: int, seed: int) -> dict[str, Any]:
-    """So many runs that count; their figures. At most twice as many are tried."""
-    figures, source = Figures(), drawn(seed)
-    tried = 0
-    while figures.runs < runs and tried < 2 * runs:
-        chunk = [next(source) for _ in range(min(EVERY, runs - figures.runs))]
-        tried += len(chunk)
-        with tempfile.TemporaryDirectory() as folder:
-            async with opened(None) as whole:
-                await _several(whole, Path(folder) / "faults", chunk, figures, runs)
-    return {"seed": seed, **figures.as_data()}
+class Lanes:
+    """Several systems side by side, each with a chunk of the draws at a time."""
 
+    def __init__(self, numbers: Mapping[str, int], commit: str) -> None:
+        self.parts = Parts("crashes", numbers["seed"])
+        self._commit = commit
+        self._wanted = numbers["runs"]
+        self._seed = numbers["seed"]
+        self._began = time.monotonic()
+        self._from = numbers["from"]
+        self._chunks = iter(range(self._from, self._from + 2 * self._wanted, EVERY))
+        self._at_first = self.runs
+        self._under_way = 0
 
-async def _several(whole: Whole, log: Path, chunk: Iterable[Run], figures: Figures, of: int) -> None:
-    ended: list[Expected] = []
-    for run in chunk:
-        began = time.monotonic()
-        text = " + ".join(map(str, run.cells))
-        crashes = Crashes(whole, log)
-        try:
-            expected, counts = await _one(whole, crashes, run, figures)
-            ended.append(expected)
-        except (AssertionError, TimeoutError) as error:
-            figures.violations.append(f"{text}: {error}"[:2000])
+    @property
+    def runs(self) -> int:
+        """Those that count, of the wanted draws, also of an earlier time."""
+        return sum(part.runs for first, part in self.parts.done.items() if first >= self._from)
+
+    async def run(self, lane: int) -> None:
+        """Chunk after chunk, until enough runs count or twice as many were tried."""
+        while self.runs + self._under_way < self._wanted:
+            if (first := next(self._chunks, None)) is None:
+                return
+            if first in self.parts.done:
+                continue
+            self._under_way += EVERY
+            part = Part(first, first + EVERY, self._commit)
+            began = time.monotonic()
+            with tempfile.TemporaryDirectory() as folder:
+                async with opened(None) as whole:
+                    await self._several(whole, Path(folder) / "faults", part, lane)
+            part.seconds = round(time.monotonic() - began, 1)
+            self._under_way -= EVERY
+            self.parts.add(part)
+            _say(self._progress())
+
+    async def _several(self, whole: Whole, log: Path, part: Part, lane: int) -> None:
+        ended: list[Expected] = []
+        for run in islice(drawn(self._seed), part.first, part.end):
+            began = time.monotonic()
+            text = " + ".join(map(str, run.cells))
+            crashes = Crashes(whole, log)
             counts = True
-        figures.runs += counts
-        figures.void += not counts
-        await crashes.disarm()
-        await whole.mend()
-        said = f"settled in {figures.settled[-1]:.1f} s" if counts and figures.settled else "void"
-        kind = "bad" if run.bad else "good"
-        sys.stdout.write(
-            f"{figures.runs}/{of} {kind}, {text}: {said}, {time.monotonic() - began:.1f} s in all\n"
+            try:
+                expected, counts = await _one(whole, crashes, run, part)
+                ended.append(expected)
+                said = f"settled in {part.settled[-1]:.1f} s" if counts else "void"
+            except (AssertionError, TimeoutError) as error:
+                part.violations.append(f"{text}: {error}"[:2000])
+                said = part.violations[-1]
+            part.runs += counts
+            part.void += not counts
+            await crashes.disarm()
+            await whole.mend()
+            kind = "bad" if run.bad else "good"
+            _say(f"lane {lane}: {kind}, {text}: {said}, {time.monotonic() - began:.1f} s in all")
+        part.violations += await audit(whole, *ended)
+
+    def _progress(self) -> str:
+        done, took = self.runs - self._at_first, time.monotonic() - self._began
+        if not done:
+            return "no run counts yet"
+        left = max(0, self._wanted - self.runs) * took / done
+        wrong = sum(len(part.violations) for part in self.parts.done.values())
+        return (
+            f"{self.runs}/{self._wanted}: {took / done:.1f} s a run, about {left / 60:.0f} minutes left,"
+            f" {wrong} violations"
         )
-        sys.stdout.flush()
-    figures.violations += await audit(whole, *ended)
 
 
-async def _one(whole: Whole, crashes: Crashes, run: Run, figures: Figures) -> tuple[Expected, bool]:
+async def qualify(numbers: Mapping[str, int]) -> dict[str, Any]:
+    """So many runs that count, from a draw on; the figures of all that were ever made with this seed."""
+    load = os.getloadavg()[0]
+    lanes = Lanes(numbers, commit())
+    await asyncio.gather(*(lanes.run(lane) for lane in range(1, numbers["lanes"] + 1)))
+    return {"seed": numbers["seed"], "load_before": round(load, 1), **lanes.parts.merged()}
+
+
+async def _one(whole: Whole, crashes: Crashes, run: Run, part: Part) -> tuple[Expected, bool]:
     """One release with its two kills. Whether both happened."""
     story = whole.story("pair")
     stages = [wave("rest", *REST, **{"max-parallel": 2}, **PATIENT), watch("120s" if run.bad else "1s")]
@@ -158,8 +183,11 @@ async def _one(whole: Whole, crashes: Crashes, run: Run, figures: Figures) -> tu
         await story.is_taken_back(_release(story), within=PATIENCE)
     else:
         await story.completes(await story.hears_queued("v2"), within=PATIENCE)
-    figures.settled.append(max(0.0, time.monotonic() - last) if last else 0.0)
-    figures.hits.update(f"{hit.service}@{hit.point}" for hit in crashes.hits)
+    if len(crashes.hits) == len(run.cells):
+        part.settled.append(round(time.monotonic() - last, 2))
+    for hit in crashes.hits:
+        name = f"{hit.service}@{hit.point}"
+        part.hits[name] = part.hits.get(name, 0) + 1
     return Expected(story, 2 if run.bad else 1, "v1" if run.bad else "v2"), len(crashes.hits) == 2
 
 
@@ -184,5 +212,10 @@ def _over(story: Story) -> bool:
     return bool(story.heard(ReleaseCompleted) or story.heard(ReleaseClosed))
 
 
-def measure(arguments: Mapping[str, int]) -> dict[str, Any]:
-    return asyncio.run(qualify(arguments["runs"], arguments["seed"]))
+def measure(numbers: Mapping[str, int]) -> dict[str, Any]:
+    return asyncio.run(qualify(numbers))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -3,7 +3,8 @@
 One release is good and is being deployed, the other is being taken back; artifacts that nobody claims come in beside
 them. A run counts only if the server itself says that it was refused space before a release ended. The operator of this
 run frees the disk and starts what had stopped itself. The judge is tests/support/outages.py; everything else that was
-said is replayed as well.
+said is replayed as well. `budget` is what a region may take: longer than the disk is full, or regions whose deployers
+could not answer are rightly given up.
 """
 
 import asyncio
@@ -38,20 +39,24 @@ REFUSED_WITHIN = 60.0
 
 def measure(numbers: Mapping[str, int]) -> dict[str, Any]:
     try:
-        return asyncio.run(qualify(float(numbers["seconds"])))
+        return asyncio.run(qualify(float(numbers["seconds"]), float(numbers["budget"])))
     except NoDiskError as error:
         sys.exit(f"disk: {error}")
 
 
-async def qualify(seconds: float) -> dict[str, Any]:
+async def qualify(seconds: float, budget: float) -> dict[str, Any]:
     """Each server's disk once, each time in a system of its own."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our clients miss the broker, too
     load = os.getloadavg()[0]
-    figures: dict[str, Any] = {"full_seconds": seconds, "load_before": round(load, 1)}
+    figures: dict[str, Any] = {
+        "full_seconds": seconds,
+        "budget_seconds": budget,
+        "load_before": round(load, 1),
+    }
     violations: list[str] = []
     for what in ("postgres", "kafka"):
         try:
-            figures[what], wrong = await _one(what, seconds)
+            figures[what], wrong = await _one(what, seconds, budget)
         except (AssertionError, TimeoutError, EmbeddedError) as error:
             figures[what], wrong = None, [str(error)[:2000]]
         violations += [f"{what}: {sentence}" for sentence in wrong]
@@ -60,10 +65,10 @@ async def qualify(seconds: float) -> dict[str, Any]:
     return {**figures, "violations": violations}
 
 
-async def _one(what: str, seconds: float) -> tuple[dict[str, Any], list[str]]:
+async def _one(what: str, seconds: float, budget: float) -> tuple[dict[str, Any], list[str]]:
     """Figures and what was wrong."""
     async with _system(what) as (whole, server, disk):
-        releases = await Underway.begun(whole, f"full-{what}")
+        releases = await Underway.begun(whole, f"full-{what}", budget)
         unclaimed, operator = Unclaimed(whole, PER_SECOND), Operator(whole)
         async with beside(unclaimed.run(), operator.run()):
             figures = await _filled(server, disk, releases, seconds)

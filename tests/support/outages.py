@@ -47,12 +47,12 @@ class Underway:
     bad: Story
 
     @classmethod
-    async def begun(cls, whole: Whole, name: str) -> Self:
+    async def begun(cls, whole: Whole, name: str, budget: float = BUDGET) -> Self:
         good, bad = whole.story(f"good-{name}"), whole.story(f"bad-{name}")
         good.image("v2", start_seconds=4.0)
         bad.image("v1", start_seconds=4.0)
-        await bad.begins(*stages(watched="600s"))
-        await good.begins(*stages())
+        await bad.begins(*stages(budget, watched="600s"))
+        await good.begins(*stages(budget))
         await bad.announces("v2")
         await bad.hears(WatchStarted)
         await bad.alarms("too slow", REST[0])
