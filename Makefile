@@ -8,10 +8,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench qualify schemas lock clean
+.PHONY: help setup demo up test test-cluster lint bench qualify schemas lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PYTHON=python3.12 chooses the Python for .venv, ARGS='...' goes to the command: make test ARGS='tests/core -x'"
 
@@ -26,6 +26,10 @@ up: setup ## Run the whole system on this machine
 
 test: setup ## Run the tests, JOBS at a time (2: most of them wait for servers); the long ones too with ARGS="-m 'ci or not ci'"
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+
+test-cluster: setup ## Run the tests against a real Kubernetes control plane, which Go builds once (about 10 minutes)
+	@$(BIN)/python -m tests.support.controlplane
+	@$(BIN)/pytest -m cluster -rs $(ARGS)
 
 lint: setup ## Check style, types and layers
 	$(BIN)/ruff check

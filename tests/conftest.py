@@ -2,7 +2,12 @@
 
 import signal
 
-pytest_plugins = ["tests.support.servers", "tests.support.whole", "tests.support.parallel"]
+pytest_plugins = [
+    "tests.support.servers",
+    "tests.support.controlplane.fixture",
+    "tests.support.whole",
+    "tests.support.parallel",
+]
 
 # Whoever starts the tests in the background may have them ignore Ctrl-C, and their children would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -21,6 +21,7 @@ class Behaviour(BaseModel):
     start_seconds: float = Field(default=0.0, ge=0)  # from container start to ready
     never_ready: bool = False
     missing: bool = False  # the registry does not have it: ImagePullBackOff
+    homeless: bool = False  # no node has room for its pods: Unschedulable
     crash_after_seconds: float | None = Field(default=None, ge=0)  # the container ends, again and again
     memory_mb: float = Field(default=128.0, gt=0)
     memory_leak_mb_per_second: float = 0.0
@@ -30,6 +31,11 @@ class Behaviour(BaseModel):
     fault_after_seconds: float = Field(default=0.0, ge=0)  # and from this age of the container on
     fault_with_flag: str | None = None  # and only while this feature flag is on in the region
     answers: Mapping[str, int] = Field(default_factory=dict)  # path prefix -> status that it always answers
+
+    @property
+    def starts(self) -> bool:
+        """Whether a container ever comes to run."""
+        return not (self.missing or self.homeless)
 
     def errors_at(self, share: float, age: float, flag_is_on: Callable[[str], bool]) -> float:
         """The error rate of a pod of this age (seconds) whose version carries this share of the traffic."""

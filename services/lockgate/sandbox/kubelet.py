@@ -6,7 +6,7 @@ A pod's times have fractions of a second here, which Kubernetes' own timestamps 
 from dataclasses import dataclass, replace
 
 from lockgate.sandbox.behaviour import Behaviour, digest_of, image_of
-from lockgate.sandbox.objects import Json, stamp, uid_of
+from lockgate.sandbox.objects import Json, condition, stamp, uid_of
 
 _MAX_BACKOFF = 300.0
 
@@ -27,7 +27,7 @@ def advance(run: Run, behaviour: Behaviour, backoff: float, now: float) -> tuple
             if now < run.down_until:
                 return run, run.down_until
             run = Run(since=run.down_until, restarts=run.restarts + 1)
-        elif behaviour.missing:
+        elif not behaviour.starts:
             return run, None
         elif behaviour.crash_after_seconds is not None and now >= run.since + behaviour.crash_after_seconds:
             end = run.since + behaviour.crash_after_seconds
@@ -46,7 +46,7 @@ def _next(run: Run, behaviour: Behaviour, now: float) -> float | None:
 
 def is_up(run: Run, behaviour: Behaviour) -> bool:
     """Whether the container runs (ready or not)."""
-    return run.down_until is None and not behaviour.missing
+    return run.down_until is None and behaviour.starts
 
 
 def serves(run: Run, behaviour: Behaviour, now: float) -> bool:
@@ -56,6 +56,8 @@ def serves(run: Run, behaviour: Behaviour, now: float) -> bool:
 
 def pod_status(pod: Json, run: Run, behaviour: Behaviour, now: float) -> Json:
     """The status of a pod, with the times of conditions that did not change kept."""
+    if behaviour.homeless:
+        return {"phase": "Pending", "conditions": [_unscheduled(pod, now)], "qosClass": "BestEffort"}
     ready = serves(run, behaviour, now)
     old = pod.get("status") or {}
     number = int(uid_of(pod)[:6], 16)
@@ -89,6 +91,20 @@ def _condition(kind: str, holds: bool, before: Json | None, now: float) -> Json:
     if holds:
         return entry
     return {**entry, "reason": "ContainersNotReady", "message": "containers with unready status: [app]"}
+
+
+def _unscheduled(pod: Json, now: float) -> Json:
+    before = condition(pod, "PodScheduled")
+    if before is not None and before["status"] == "False":
+        return before
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": stamp(now),
+        "reason": "Unschedulable",
+        "message": "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+    }
 
 
 def _container(pod: Json, container: Json, run: Run, behaviour: Behaviour, ready: bool) -> Json:
