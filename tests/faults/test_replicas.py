@@ -19,6 +19,9 @@ from tests.support.whole import Whole
 EVERY = 5.0
 """Seconds for which the second replicas are there, and then not."""
 
+STARTED = 120.0
+"""Seconds that six processes may take to start at once on a busy machine: how soon they serve is not judged here."""
+
 BUDGET = 60.0
 VERSIONS = ("v2", "v3", "v4", "v5", "v6")
 """Of each of two applications: ten releases."""
@@ -42,7 +45,7 @@ async def beside(whole: Whole) -> AsyncIterator[list[Child]]:
     try:
         yield children
     finally:
-        await leave(children)
+        await asyncio.gather(*(asyncio.to_thread(child.stop) for child in children))
         for child in children:
             del whole.local.children[child.name]
 
@@ -50,7 +53,7 @@ async def beside(whole: Whole) -> AsyncIterator[list[Child]]:
 async def come(children: list[Child]) -> None:
     for child in children:
         child.start()
-    await asyncio.gather(*(eventually(partial(serves, child)) for child in children))
+    await asyncio.gather(*(eventually(partial(serves, child), within=STARTED) for child in children))
 
 
 def serves(child: Child) -> bool:
@@ -72,7 +75,7 @@ def assignments(child: Child) -> int:
 
 
 @pytest.mark.ci
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_replicas_that_come_and_go_during_ten_releases_lose_nothing(whole: Whole) -> None:
     stories = [whole.story(f"shared-{number}") for number in (1, 2)]
     async with beside(whole) as children:
@@ -88,6 +91,7 @@ async def test_replicas_that_come_and_go_during_ten_releases_lose_nothing(whole:
             await told
         finally:
             told.cancel()
+            await asyncio.gather(told, return_exceptions=True)
         shared = {
             child.name: assignments(child)
             for child in children

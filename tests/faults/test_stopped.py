@@ -37,7 +37,7 @@ async def test_what_hung_and_wakes_does_nothing_twice(
         release = await story.hears_queued("v2")
         await story.completes(release, within=PATIENCE)
         whole.service(service).resume()
-        await eventually(whole.service(service).ready)
+        await eventually(whole.service(service).ready, within=PATIENCE)
         await story.completes(await story.announces("v3"), within=PATIENCE)
         assert whole.service(service).running, "it woke and ended"
         assert await audit(whole, Expected(story, changes=2, runs="v3")) == []

@@ -1,7 +1,7 @@
 """How the tests are dealt to several processes (`make test` uses pytest-xdist), and in which order.
 
-What shares servers stays together: the whole system is started in one process only. The longest come first,
-so that no core is idle at the end.
+What shares servers stays together: the whole system is started in one process only, and in a second one if the long
+tests are asked for. The longest come first, so that no core is idle at the end.
 """
 
 from pathlib import Path
@@ -10,6 +10,9 @@ import pytest
 
 _TOGETHER = {"faults": "whole system", "flow": "whole system"}
 """Folder -> the group that all of it belongs to; elsewhere each file is a group of its own."""
+
+_LONG = {"faults/test_matrix.py": "whole system, again"}
+"""File -> the group of its tests that are marked `ci`: as long as all others with a whole system together."""
 
 _FIRST = ("faults", "flow", "cli", "simulation", "contract", "embedded", "sandbox", "replay")
 """Folders in the order in which they are dealt; the others follow."""
@@ -20,7 +23,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     root = config.rootpath / "tests"
     folders = {item: item.path.relative_to(root).parts[0] for item in items if item.path.is_relative_to(root)}
     for item, folder in folders.items():
-        item.add_marker(pytest.mark.xdist_group(_TOGETHER.get(folder, _name(item.path, root))))
+        name = _name(item.path, root)
+        long = _LONG.get(name) if item.get_closest_marker("ci") else None
+        item.add_marker(pytest.mark.xdist_group(long or _TOGETHER.get(folder, name)))
     items.sort(key=lambda item: _rank(folders.get(item, "")))  # stable: the order within a folder is kept
 
 
