@@ -199,6 +199,7 @@ async def _cell_dies(crashes: Crashes, story: Story, cell: Cell) -> float:
     """Waits until the service is dead or the release has ended without it; starts it again. When; 0 if it did not die."""
     child = crashes.whole.service(cell.service)
     await eventually(lambda: not child.running or _over(story), within=2 * PATIENCE)
+    await eventually(lambda: not child.running or child.ready(), within=PATIENCE)  # a start has points, too
     if child.running:
         await asyncio.to_thread(child.stop)
         if child.exit_status == 0:

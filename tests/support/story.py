@@ -106,7 +106,7 @@ class Story:
 
     def heard(self, kind: type[P], **fields: Any) -> list[P]:
         """All such events so far, in the order of their arrival (that of their topic, if it is one)."""
-        found = (told.body for told in self.telling.all if self._is(told, kind, fields))
+        found = (told.body for told in self.telling.of(self.application) if self._is(told, kind, fields))
         return [body for body in found if isinstance(body, kind)]
 
     def so_far(self) -> str:

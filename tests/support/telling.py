@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
@@ -51,6 +52,7 @@ class Telling:
             header_names.install()
         self._tolerant = tolerant
         self.all: list[Told] = []
+        self._by_key: dict[str, list[Told]] = defaultdict(list)
         self.dead: list[ConsumerRecord] = []
         self._prefix = prefix
         self._news = asyncio.Condition()
@@ -104,9 +106,10 @@ class Telling:
         """Lets go of everything that was heard, in a run of hours. Nobody may wait for anything meanwhile."""
         async with self._news:
             self.all.clear()
+            self._by_key.clear()
 
     def of(self, application: str) -> Iterator[Told]:
-        return (told for told in self.all if told.message.key == application)
+        return iter(self._by_key.get(application, ()))
 
     def _broken(self) -> bool:
         return self._listening is not None and self._listening.done()
@@ -141,7 +144,9 @@ class Telling:
         if self._tolerant and not _is_event(topic, record):
             return
         message = decode(record.key.decode(), dict(record.headers), record.value, payloads_of(topic))
-        self.all.append(Told(topic, record.value, message))
+        told = Told(topic, record.value, message)
+        self.all.append(told)
+        self._by_key[message.key].append(told)
 
 
 def _is_event(topic: str, record: ConsumerRecord) -> bool:
