@@ -1,0 +1,128 @@
+"""The numbers of each stratum: counts of both arms, and what is tolerated, from what is known at its left end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lockgate.verifier.statistics.dispersion import Terms, binomial_variance, kappa, placebo_kappa
+from lockgate.verifier.statistics.intervals import Interval
+from lockgate.verifier.statistics.numerics import Array, rounded, total
+from lockgate.verifier.statistics.series import Flags
+from lockgate.verifier.statistics.slowness import Reference, Warmup, observed
+
+FIRST_BOUND = 2
+"""Columns of the counters: requests, errors, and from here on requests slower than each bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is known after each of R scrapes; of a block of scrapes, row 0 is the left end of its first stratum."""
+
+    scrapes: list[int]
+    """Since the start."""
+    sums: Array
+    """[R, P, M]: everything counted so far."""
+    placebo: Array
+    """[R, J + 1, 3]: sums over the differences of placebo pods."""
+    seen: Flags
+    """[R, P]"""
+    most: list[tuple[int, int]]
+    """How many pods of pilot and baseline were scraped at once so far."""
+    weight: list[float]
+
+    def row(self, at: int) -> "Rows":
+        one = slice(at, at + 1)
+        return Rows(
+            self.scrapes[one],
+            self.sums[one],
+            self.placebo[one],
+            self.seen[one],
+            self.most[one],
+            self.weight[one],
+        )
+
+    def then(self, other: "Rows") -> "Rows":
+        return Rows(
+            self.scrapes + other.scrapes,
+            np.concatenate((self.sums, other.sums)),
+            np.concatenate((self.placebo, other.placebo)),
+            np.concatenate((self.seen, other.seen)),
+            self.most + other.most,
+            self.weight + other.weight,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """S strata. The fields are those of `measured.Block`."""
+
+    t: Array
+    left: Array
+    n: Array
+    pods: Array
+    events: Array
+    factor: Array
+    """[S]: q (m_b - 1) / m_b, by which placebo pods tell how much the arms differ; 0 for one pod."""
+    share_weight: Array
+    usable: Flags
+    """[S, J]: whether the stratum can tell anything of a metric."""
+
+
+def count(rows: Rows, found: Sequence[Interval], columns: Sequence[int], split: int) -> Counted:
+    """`columns`: requests, errors and the chosen bounds; `split`: the first `split` pods are the baseline's."""
+    lefts, rights = [one.left for one in found], [one.right for one in found]
+    counting = (rows.seen[lefts] & rows.seen[rights])[..., None]
+    new = (rows.sums[rights] - rows.sums[lefts])[..., columns] * counting
+    arms = np.stack((total(new[:, split:], axis=1), total(new[:, :split], axis=1)), axis=-1)
+    n, events = arms[:, 0], arms[:, 1:]
+    s, requests = events[..., 0] + events[..., 1], (n[:, 0] + n[:, 1])[:, None]
+    most = [(max(c, 1), max(b, 1)) for c, b in (rows.most[left] for left in lefts)]
+    return Counted(
+        t=np.array([rows.scrapes[right] for right in rights], float),
+        left=np.array([rows.scrapes[left] for left in lefts], float),
+        n=n,
+        pods=np.array([(one.pilots, one.baseline) for one in found], float).reshape(len(found), 2),
+        events=events,
+        factor=np.array([(1 / c + 1 / b) * (b - 1) / b for c, b in most], float),
+        share_weight=np.array([_share(rows.weight, one) for one in found], float),
+        usable=(s > 0) & (s < requests) & (n.min(axis=1, initial=1.0) > 0)[:, None],
+    )
+
+
+def _share(weight: Sequence[float], interval: Interval) -> float:
+    """The pilot's share over the interval; 0 if it changed, or if not every pod was measured."""
+    share = weight[interval.left + 1]
+    steady = all(one == share for one in weight[interval.left + 1 : interval.right + 1])
+    return share if steady and interval.everybody and 0 < share < 1 else 0.0
+
+
+def kappas(counted: Counted, placebo: Array, online: Terms, default: float) -> tuple[Array, Array]:
+    """Over-dispersion of each binary metric [S, J], and of requests [S]. `placebo`: its sums at the left ends."""
+    n, s = counted.n[:, :1], counted.events[..., 0] + counted.events[..., 1]
+    e = n * s / np.maximum(n + counted.n[:, 1:], 1.0)
+    own = online.fold(counted.events[..., 0], e, binomial_variance(e, s, n), counted.usable)[:-1]
+    beside = placebo_kappa(placebo, counted.factor[:, None], default)
+    return rounded(np.maximum(beside[:, :-1], kappa(own, prior=12.0))), rounded(beside[:, -1])
+
+
+def nulls(  # noqa: PLR0917  # what is known at a left end has many sources
+    counted: Counted, kappa_: Array, baseline: Array, error_null: float, reference: Reference, warmup: Warmup
+) -> dict[str, Array]:
+    """Log odds ratios per stratum: `psi0`, `tol`, `ratio`, `absolute`, `margin` of `measured.Block`.
+
+    `baseline`: everything counted of the baseline at the left ends, [S, M].
+    """
+    slowness = reference.slowness(counted.t, baseline[:, 0], baseline[:, FIRST_BOUND:])
+    x, y = counted.events[:, 1:, 0], counted.events[:, 1:, 1]
+    seen = observed(x, counted.n[:, :1], y, counted.n[:, 1:], kappa_[:, 1:])
+    over = np.maximum(seen - slowness.tolerated, 0.0)
+    allowed = warmup.fold(counted.t, slowness.scheduled, over, counted.usable[:, 1:])
+    errors = np.full((len(counted.t), 1), error_null)
+    return {
+        "psi0": np.concatenate((errors, rounded(slowness.tolerated + allowed)), axis=1),
+        "tol": np.concatenate((errors, slowness.tolerated), axis=1),
+        "ratio": slowness.ratio,
+        "absolute": slowness.absolute,
+        "margin": slowness.margin,
+    }

@@ -1,0 +1,110 @@
+"""How much more than by chance counts differ from scrape to scrape: kappa, from placebo pods and from the arms.
+
+Differences of successive scrapes see the noise and not a lasting regression, so a sick pilot does not hide itself.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lockgate.verifier.statistics.numerics import Array, running, total
+from lockgate.verifier.statistics.series import Flags, Latest
+
+PLACEBO_CAP, ONLINE_CAP = 36.0, 16.0
+PRIOR_TERMS = 12.0
+ENOUGH_TERMS = 30
+MANY_PODS = 5
+"""From so many baseline pods on, the one that differs most is left out: one sick pod must not blind the test."""
+
+
+@dataclass(slots=True)
+class Terms:
+    """Sums over successive differences, for series of shape K: of chi-squares, of expectations, and their count."""
+
+    latest: Latest
+    sums: Array
+    """[*K, 3]"""
+    cap: float
+
+    @classmethod
+    def of(cls, cap: float, *shape: int) -> "Terms":
+        return cls(Latest.none(*shape, 3), np.zeros((*shape, 3)), cap)
+
+    def fold(self, x: Array, e: Array, variance: Array, usable: Flags) -> Array:
+        """Counts, expectations > 0 and variances per expectation, all [N, *K]; the sums before each and after the last,
+        [N + 1, *K, 3].
+        """
+        e = np.where(usable, e, 1.0)
+        before, known = self.latest.before(usable, np.stack((x, e, variance), axis=-1))
+        x0, e0, v0 = before[..., 0], np.where(known, before[..., 1], 1.0), before[..., 2]
+        r = (x + x0) / (e + e0)
+        good = usable & known & (r > 0)
+        spread = np.where(good, r * (variance / e + v0 / e0), 1.0)
+        step = x / e - x0 / e0
+        chi = np.minimum(self.cap, step * step / spread)
+        mean = 2.0 / (1.0 / e + 1.0 / e0)
+        found = running(self.sums, np.stack((chi * good, mean * good, good), axis=-1))
+        self.sums = found[-1]
+        return found
+
+
+def binomial_variance(e: Array, s: Array, n: Array) -> Array:
+    """Variance per expectation of a hypergeometric count with mean e among s events and n requests."""
+    return 1.0 - np.minimum(e / np.maximum(np.minimum(s, n), 1.0), 0.99)
+
+
+@dataclass(slots=True)
+class Placebo:
+    """Baseline pods against each other, for J binary metrics and, last, the requests themselves. B baseline pods."""
+
+    terms: Terms
+    included: Flags
+    """[J + 1, B]"""
+
+    @classmethod
+    def of(cls, metrics: int, pods: int) -> "Placebo":
+        return cls(Terms.of(PLACEBO_CAP, metrics + 1, pods), np.ones((metrics + 1, pods), bool))
+
+    def fold(self, new: Array, adjacent: Flags) -> Array:
+        """New counts [N, B, 1 + J], requests first; the sums over the included pods, [N + 1, J + 1, 3]."""
+        counts = np.where(adjacent[..., None], new, 0.0).swapaxes(1, 2)
+        n, x = counts[:, :1], counts[:, 1:]
+        requests = total(n, axis=2)[..., None]
+        s = total(x, axis=2)[..., None]
+        e = s * n / np.maximum(requests, 1.0)
+        usable = (n > 0) & (n < requests) & (s > 0) & (s < requests)
+        pods = np.maximum(adjacent.sum(axis=1), 1)[:, None, None].astype(float)
+        share = requests / pods * np.ones_like(n)
+        found = self.terms.fold(
+            np.concatenate((x, n), axis=1),
+            np.concatenate((e, share), axis=1),
+            np.concatenate((binomial_variance(e, s, n), (1.0 - 1.0 / pods) * np.ones_like(n)), axis=1),
+            np.concatenate((usable, adjacent[:, None, :] & (requests > 0) & (pods > 1)), axis=1),
+        )
+        return self.over_pods(found)
+
+    def over_pods(self, sums: Array) -> Array:
+        return total(sums * self.included[..., None], axis=-2)
+
+    def leave_out(self, pods: int) -> None:
+        """At the start, once for all: the pod with the largest mean chi-square of each metric, of `pods` pods."""
+        if pods < MANY_PODS:
+            return
+        chi, count = self.terms.sums[..., 0], self.terms.sums[..., 2]
+        mean = np.where(count > 0, chi / np.maximum(count, 1.0), -1.0)
+        worst = np.argmax(mean, axis=1)
+        for metric, pod in enumerate(worst):
+            self.included[metric, pod] = mean[metric, pod] < 0
+
+
+def kappa(sums: Array, prior: float = 0.0) -> Array:
+    """From sums [..., 3]. `prior`: terms of the size that chance alone gives, which shrink it."""
+    chi, e, count = sums[..., 0], sums[..., 1], sums[..., 2]
+    excess = np.maximum((prior + chi) / np.maximum(prior + count, 1.0) - 1.0, 0.0)
+    return np.where(e > 0, excess * np.maximum(count, 1.0) / np.where(e > 0, e, 1.0), 0.0)
+
+
+def placebo_kappa(sums: Array, factor: Array, default: float) -> Array:
+    """For sums [..., 3]: how much a comparison of the arms is over-dispersed. `factor` is q(m - 1)/m, 0 for one pod."""
+    known = (sums[..., 2] >= ENOUGH_TERMS) & (factor > 0)
+    return np.where(known, kappa(sums) * factor, default)

@@ -1,0 +1,105 @@
+"""Gauges (CPU, memory, ...): how those of production's pods move by themselves, and how far the pilot's are above them.
+
+The model is AR(1) with a persistent offset of each pod, from the history of the baseline's pods. It is a plug-in: not
+exactly valid at any time, and weak where the history is short.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lockgate.verifier.statistics.dispersion import MANY_PODS
+from lockgate.verifier.statistics.numerics import Array, exp, ln, log, rounded, total
+from lockgate.verifier.statistics.offsets import TRIMMED, median, t95
+from lockgate.verifier.statistics.policy import Policy
+
+ENOUGH_SCRAPES = 20
+_CAUTION = 1.04 * 1.04
+_LEAST_SIGMA = 0.005
+_MOST_PHI = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All rounded. `tol` is what the pilot may be above the baseline, as a logarithm."""
+
+    phi: float
+    sigma: float
+    offset: float
+    tol: float
+
+
+def model(history: Array, pilots: int, policy: Policy) -> Model | None:
+    """From values [H, B] of the baseline's pods, NaN where there is none; None if they are too few to know anything."""
+    there = ~np.isnan(history)
+    most = int(there.sum(axis=1).max(initial=0))
+    full = (there.sum(axis=1) * 2 >= most) & there.any(axis=1)
+    if most < 2 or int(full.sum()) < ENOUGH_SCRAPES:
+        return None
+    there &= full[:, None]
+    values = log(np.where(there, history, 1.0)) * there
+    mean = total(values, axis=1) / np.maximum(there.sum(axis=1), 1)
+    r = (values - mean[:, None]) * there
+    scrapes = there.sum(axis=0)
+    level = total(r) / np.maximum(scrapes, 1)
+    h = (r - level) * there * (most / (most - 1))
+    paired = there[1:] & there[:-1]
+    pods = paired.any(axis=0)
+    if not pods.any():
+        return None
+    phi = _phi(h[1:], h[:-1] * paired, float(paired.sum()) / float(pods.sum()))
+    squares = total(((h[1:] - phi * h[:-1]) * paired) ** 2)[pods] / paired.sum(axis=0)[pods]
+    q = 1.0 / pilots + 1.0 / most
+    sigma = _sigma(squares, q * (most - 1) / most)
+    offset = _offset(
+        level[scrapes > 0], sigma / (1.0 - phi), float(scrapes.sum()) / float((scrapes > 0).sum())
+    )
+    tol = max(ln(1.0 + policy.g_tol), t95(most - 1) * offset * float(np.sqrt(q)))
+    return Model(phi, sigma, offset, _rounded(tol))
+
+
+def _phi(now: Array, before: Array, n: float) -> float:
+    """AR(1)'s coefficient, with the bias of a series of n values around their own mean taken out."""
+    below = float(total(total(before * before)))
+    phi = float(total(total(now * before))) / below if below > 0 else 0.0
+    return _rounded(min(max(phi + (1.0 + 3.0 * phi) / n, 0.0), _MOST_PHI))
+
+
+def _sigma(squares: Array, factor: float) -> float:
+    """Standard deviation of an innovation of the difference of the arms; `squares` are pods' mean squares."""
+    if len(squares) >= MANY_PODS:
+        squares = np.delete(squares, np.argmax(squares))
+    variance = float(total(squares)) / len(squares) * _CAUTION * factor
+    return _rounded(max(float(np.sqrt(variance)), _LEAST_SIGMA))
+
+
+def _offset(level: Array, noise: float, n: float) -> float:
+    """Standard deviation of the pods' lasting offsets, beyond what noise over n scrapes gives."""
+    apart = (level - median(level)) ** 2
+    m = len(level)
+    if m >= MANY_PODS:
+        variance = float(total(np.delete(apart, np.argmax(apart)))) * TRIMMED / (m - 2)
+    else:
+        variance = float(total(apart)) / max(m - 1, 1)
+    return _rounded(float(np.sqrt(max(variance - noise * noise / n, 0.0))))
+
+
+def difference(pilot: Array, baseline: Array, most: tuple[int, int]) -> tuple[Array, Array]:
+    """From values [N, pods] of both arms: the difference of their mean logarithms, and of their geometric means [N].
+
+    NaN in a scrape in which less than half of an arm has a value. `most`: pods of each arm that have some at once.
+    """
+    means = []
+    for values, pods in zip((pilot, baseline), most, strict=True):
+        there = ~np.isnan(values)
+        count = there.sum(axis=1)
+        mean = total(log(np.where(there, values, 1.0)) * there, axis=1) / np.maximum(count, 1)
+        means.append(np.where((count > 0) & (count * 2 >= pods), mean, np.nan))
+    known = ~np.isnan(means[0] + means[1])
+    c, b = (np.where(known, mean, 0.0) for mean in means)
+    above = rounded(exp(c) - exp(b))
+    return np.where(known, rounded(c - b), np.nan), np.where(known, above, np.nan)
+
+
+def _rounded(x: float) -> float:
+    return float(rounded(np.array(x)))

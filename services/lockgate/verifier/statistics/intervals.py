@@ -1,0 +1,50 @@
+"""Which scrapes close a stratum: an interval over which enough pods of both arms were measured at both ends.
+
+A missed scrape merges intervals, in both arms alike, so nothing is compared across different minutes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lockgate.verifier.statistics.series import Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From row `left`, excluded, to row `right`; how many pods of pilot and baseline count in it, and whether these
+    are all that there are.
+    """
+
+    left: int
+    right: int
+    pilots: int
+    baseline: int
+    everybody: bool
+
+
+def bits(seen: Flags) -> list[int]:
+    """Each row of flags [N, P] as a whole number, to count what two rows share."""
+    return [int.from_bytes(np.packbits(row).tobytes(), "big") for row in seen]
+
+
+def close(
+    pilots: Sequence[int], baseline: Sequence[int], most: Sequence[tuple[int, int]]
+) -> tuple[list[Interval], int]:
+    """The strata of rows of which row 0 is the left end so far, and the left end after them.
+
+    `most`: for each row, how many pods of pilot and baseline were scraped at once so far.
+    """
+    closed, left = [], 0
+    for right in range(1, len(pilots)):
+        a0, b0 = pilots[left].bit_count(), baseline[left].bit_count()
+        a, b = (pilots[left] & pilots[right]).bit_count(), (baseline[left] & baseline[right]).bit_count()
+        if not a0 or not b0:
+            left = right
+        elif a and b and 2 * a >= a0 and 2 * b >= b0:
+            now = pilots[right].bit_count(), baseline[right].bit_count()
+            everybody = (a0, b0) == (a, b) == now == most[left]
+            closed.append(Interval(left, right, a, b, everybody))
+            left = right
+    return closed, left

@@ -1,0 +1,168 @@
+"""From samples to what is compared: strata, over-dispersion, tolerances and gauges, scrape by scrape.
+
+`Measuring` takes the history when it is made and is then told of scrapes, one at a time or all at once, with the same
+result. All that is used for a stratum is known at its left end.
+"""
+
+import numpy as np
+
+from lockgate.verifier.statistics.comparing import FIRST_BOUND, Rows, count, kappas, nulls
+from lockgate.verifier.statistics.dispersion import ENOUGH_TERMS, ONLINE_CAP, Placebo, Terms
+from lockgate.verifier.statistics.evidence import Evidence
+from lockgate.verifier.statistics.gauges import difference, model
+from lockgate.verifier.statistics.intervals import bits, close
+from lockgate.verifier.statistics.measured import Block, Setup
+from lockgate.verifier.statistics.numerics import Array, ln, rounded, total
+from lockgate.verifier.statistics.offsets import offset
+from lockgate.verifier.statistics.series import Counting, Flags
+from lockgate.verifier.statistics.silence import Rule, Silence, told
+from lockgate.verifier.statistics.slowness import Reference, Warmup, choose
+
+
+class Measuring:
+    """State of one verification: what is carried from scrape to scrape does not grow.
+
+    The pods and gauges are those of the evidence that it was made from. When others appear, or the pilot's first, make
+    it anew.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        """Takes the scrapes before the start."""
+        policy, start = evidence.policy, evidence.start
+        self.start, self.policy, self.at = start, policy, start
+        self.split = int((~evidence.pilots).sum())
+        self.counting = Counting.of(len(evidence.names), FIRST_BOUND + len(evidence.bounds))
+        counts = self.counting.fold(evidence.counters[:start], evidence.seen[:start])
+        self.chosen = choose(*self._production())
+        self.columns = [0, 1, *(FIRST_BOUND + k for k in self.chosen)]
+        self.placebo = Placebo.of(len(self.columns) - 1, self.split)
+        self.placebo.fold(counts.new[:, : self.split, self.columns], counts.adjacent[:, : self.split])
+        self.most = (0, 0)
+        self.most = (0, self._most(evidence.seen[:start])[-1][1])
+        self.placebo.leave_out(self.most[1])
+        self.silence = Silence(policy)
+        self.online = Terms.of(ONLINE_CAP, len(self.columns) - 1)
+        self._settle(evidence, _pilots_at_first(evidence))
+        self.left_end = Rows(
+            [-1],
+            self.counting.counted[None],
+            self.placebo.over_pods(self.placebo.terms.sums)[None],
+            evidence.seen[start - 1 : start] if start else np.zeros((1, len(evidence.names)), bool),
+            [self.most],
+            [0.0],
+        )
+
+    def _settle(self, evidence: Evidence, pilots: int) -> None:
+        """What the history says, once for all. `pilots`: how many pods the pilot begins with."""
+        policy = self.policy
+        offsets = self._offsets(1.0 / pilots + 1.0 / max(self.most[1], 1))
+        self.error_null = float(rounded(np.array(max(ln(policy.rho0), float(offsets[0])))))
+        self.reference = Reference(evidence.bounds, self.chosen, offsets[1:], policy)
+        self.warmup = Warmup(policy, np.full(len(self.chosen), np.inf))
+        histories = [values[: self.start, : self.split] for values in evidence.gauges.values()]
+        self.gauge_pods = [(pilots, int((~np.isnan(h)).sum(axis=1).max(initial=0))) for h in histories]
+        self.setup = Setup(
+            policy,
+            tuple(evidence.bounds[k] for k in self.chosen),
+            tuple(evidence.gauges),
+            tuple(model(history, pilots, policy) for history in histories),
+            self.split > 0,
+            _warnings(evidence),
+        )
+
+    def fold(self, evidence: Evidence, end: int) -> Block:
+        """Takes the scrapes before `end` that were not taken yet, of evidence that may have grown since."""
+        now, first = slice(self.at, end), self.at - self.start
+        counts = self.counting.fold(evidence.counters[now], evidence.seen[now])
+        placebo = self.placebo.fold(
+            counts.new[:, : self.split, self.columns], counts.adjacent[:, : self.split]
+        )
+        most = self._most(evidence.seen[now])[1:]
+        weight = evidence.weight[now].tolist()
+        scrapes = list(range(first, end - self.start))
+        new = Rows(scrapes, counts.sums[1:], placebo[1:], evidence.seen[now], most, weight)
+        rows = self.left_end.then(new)
+        pilots, baseline = bits(rows.seen[:, self.split :]), bits(rows.seen[:, : self.split])
+        found, left = close(pilots, baseline, rows.most)
+        self.left_end, self.at, self.most = rows.row(left), end, rows.most[-1]
+        lefts = [one.left for one in found]
+        counted = count(rows, found, self.columns, self.split)
+        kappa, share_kappa = kappas(counted, rows.placebo[lefts], self.online, self.policy.kappa_default)
+        ours = total(rows.sums[lefts][:, : self.split], axis=1)
+        known = nulls(counted, kappa, ours, self.error_null, self.reference, self.warmup)
+        d, above = self._gauges(evidence, now)
+        told_ = told(evidence, now, counts, most)
+        failing = [(t, self.silence.fold(scrape)) for t, scrape in zip(scrapes, told_, strict=True)]
+        return Block(
+            first=first,
+            end=end - self.start,
+            t=counted.t,
+            left=counted.left,
+            n=counted.n,
+            pods=counted.pods,
+            events=counted.events,
+            kappa=kappa,
+            **known,
+            share=np.stack((counted.share_weight, share_kappa), axis=1),
+            d=d,
+            above=above,
+            failing=_reached(failing),
+            routed=tuple(share > 0 for share in weight),
+        )
+
+    def _production(self) -> tuple[float, Array]:
+        """The baseline's requests so far, and those slower than each bound."""
+        ours = total(self.counting.counted[: self.split])
+        return float(ours[0]), ours[FIRST_BOUND:]
+
+    def _most(self, seen: Flags) -> list[tuple[int, int]]:
+        """How many pods of both arms were scraped at once before each scrape, and after the last."""
+        counts = np.stack((seen[:, self.split :].sum(axis=1), seen[:, : self.split].sum(axis=1)), axis=1)
+        most = np.maximum.accumulate(np.concatenate(([self.most], counts)), axis=0)
+        return [(int(pilots), int(baseline)) for pilots, baseline in most]
+
+    def _offsets(self, q: float) -> Array:
+        """The tolerated offset of pods for each binary metric."""
+        sums = self.placebo.over_pods(self.placebo.terms.sums)
+        counted = self.counting.counted[: self.split]
+        found = []
+        for metric, column in enumerate(self.columns[1:]):
+            chi, e, n = (float(one) for one in sums[metric])
+            mean = self.policy.kappa_default * e / max(n, 1.0)
+            excess = max(chi / n - 1.0, 0.0) if n >= ENOUGH_TERMS else mean
+            found.append(offset(counted[:, 0], counted[:, column], excess, q))
+        return np.array(found)
+
+    def _gauges(self, evidence: Evidence, now: slice) -> tuple[Array, Array]:
+        found = [
+            difference(values[now, self.split :], values[now, : self.split], pods)
+            for values, pods in zip(evidence.gauges.values(), self.gauge_pods, strict=True)
+        ]
+        empty = np.zeros((len(evidence.weight[now]), 0))
+        d, above = (
+            (np.stack(parts, axis=1) for parts in zip(*found, strict=True)) if found else (empty, empty)
+        )
+        return d, above
+
+
+def _reached(failing: list[tuple[int, Rule | None]]) -> tuple[tuple[int, Rule], ...]:
+    return tuple((t, rule) for t, rule in failing if rule is not None)
+
+
+def _pilots_at_first(evidence: Evidence) -> int:
+    """How many pods the pilot has in the first scrape, from that before the start on, that has any; 1 if none has."""
+    counts = evidence.seen[max(evidence.start - 1, 0) :, evidence.pilots].sum(axis=1)
+    return int(next((count for count in counts if count), 1))
+
+
+def _warnings(evidence: Evidence) -> tuple[str, ...]:
+    """What makes a comparison doubtful without making it impossible."""
+    seen = evidence.seen[: evidence.start + 1]
+    anywhere, first = seen.any(axis=0), np.argmax(seen, axis=0)
+    ages = [first[anywhere & arm] for arm in (evidence.pilots, ~evidence.pilots)]
+    if not all(len(age) for age in ages):
+        return ()
+    apart = abs(int(ages[0].min()) - int(ages[1].min()))
+    if apart <= evidence.policy.warm_scrapes:
+        return ()
+    return ("the pods of both arms are of different age",)

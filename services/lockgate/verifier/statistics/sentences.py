@@ -1,0 +1,68 @@
+"""What a verdict says to people: which metric, by how much, since when, how sure, and what would be needed."""
+
+from lockgate.verifier.statistics.alternatives import Alternatives, Metric
+from lockgate.verifier.statistics.deciding import Outcome
+from lockgate.verifier.statistics.judging import Judged
+from lockgate.verifier.statistics.measured import Block, Setup
+from lockgate.verifier.statistics.numerics import exp
+from lockgate.verifier.statistics.outlook import needed
+
+_UNMEASURABLE = {
+    "baseline": "there is no pod of production beside it",
+    "weight": "no traffic was routed to it",
+    "strata": "too few scrapes had requests to both it and production",
+    "stale": "the last scrapes had nothing that could be compared",
+}
+_RULES = {
+    "silence": "The pilot got no request in {silent} scrapes in which its share of the traffic would have been some.",
+    "down": "The pilot was down for {silent} scrapes while production was up.",
+}
+
+
+def sentence(outcome: Outcome, setup: Setup, block: Block, judged: Judged, alternatives: Alternatives) -> str:
+    policy = setup.policy
+    match outcome.verdict:
+        case "fail" if outcome.why in _RULES:
+            return _RULES[outcome.why].format(silent=policy.silent)
+        case "fail":
+            return _worse(outcome, block, judged, alternatives.metrics, policy.alpha)
+        case "pass":
+            return (
+                f"After {outcome.at} scrapes the pilot is shown to be within the margins: errors below "
+                f"{policy.err_margin:g} times production's, latency below {policy.lat_margin:.0%} more, "
+                f"gauges below {policy.g_margin:.0%} more."
+            )
+        case "running":
+            return f"Nothing is proven after {outcome.at} of {policy.deadline} scrapes."
+        case "unmeasurable":
+            why = _UNMEASURABLE.get(outcome.why, f"nothing was told of {outcome.why}, which is required")
+            return f"The pilot could not be measured: {why}."
+        case "inconclusive":
+            return _undecided(outcome, block, judged, alternatives)
+
+
+def _worse(outcome: Outcome, block: Block, judged: Judged, metrics: tuple[Metric, ...], alpha: float) -> str:
+    column, metric = next((j, one) for j, one in enumerate(metrics) if one.name == outcome.guilty[0])
+    since = int(block.t[judged.onset[-1, column]]) + 1
+    size = float(judged.estimate[-1, column])
+    match metric.family:
+        case "errors":
+            what = f"the pilot's requests fail {size:.3g} times as often as production's"
+        case "latency":
+            bound = metric.name.partition(">")[2]
+            what = f"the odds that a request of the pilot takes longer than {bound} s are {size:.3g} times production's"
+        case "share":
+            what = f"the pilot gets {size:.0%} of the traffic that was to be routed to it"
+        case _:
+            what = f"{metric.name} of the pilot is {float(exp(judged.estimate[-1:, column])[0]) - 1:.0%} above production's"
+    odds = float(exp(judged.ln_total[-1:])[0])
+    others = f", and {', '.join(outcome.guilty[1:])} as well" if len(outcome.guilty) > 1 else ""
+    return f"Since scrape {since} {what}{others}: evidence of {odds:.3g} to 1, and {1 / alpha:.3g} to 1 is enough."
+
+
+def _undecided(outcome: Outcome, block: Block, judged: Judged, alternatives: Alternatives) -> str:
+    more = needed(alternatives, block, judged.ln_pass[-1])
+    text = f"The time is over and {outcome.why} is neither proven worse nor shown to be within its margin"
+    if more is None or more[0] == 0:
+        return f"{text}."
+    return f"{text}; a good pilot would need about {more[0]} scrapes more, with {more[1]} requests to it."

@@ -1,0 +1,80 @@
+"""Series that are read in parts: what was before is carried, so that one more scrape costs one scrape. Pure.
+
+Whatever is folded in parts gives the same bytes as folded at once: `Latest` and `numerics.running` see to that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lockgate.verifier.statistics.numerics import Array, running
+
+Flags = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+
+@dataclass(slots=True)
+class Latest:
+    """The latest usable values of each of many series, [*K, F], and whether there were any yet, [*K]."""
+
+    values: Array
+    known: Flags
+
+    @classmethod
+    def none(cls, *shape: int) -> "Latest":
+        """`shape`: K and, last, how many values F belong together."""
+        return cls(np.zeros(shape), np.zeros(shape[:-1], bool))
+
+    def before(self, usable: Flags, values: Array) -> tuple[Array, Flags]:
+        """For each row of [N, *K, F] the latest usable values before it, and whether there are any; carries on."""
+        n = len(usable)
+        rows = np.arange(1, n + 1).reshape(n, *[1] * (usable.ndim - 1))
+        at = np.zeros((n + 1, *usable.shape[1:]), np.intp)
+        np.multiply(rows, usable, out=at[1:])
+        at = np.maximum.accumulate(at, axis=0)
+        together = np.concatenate((self.values[None], values))
+        found = np.take_along_axis(together, at[..., None], axis=0)
+        known = self.known | (at > 0)
+        self.values, self.known = found[-1], known[-1]
+        return found[:-1], known[:-1]
+
+
+@dataclass(slots=True)
+class Counting:
+    """Cumulative counters of P pods as what was counted between successful scrapes, restarts included."""
+
+    latest: Latest
+    counted: Array
+    """[P, M]: everything counted so far."""
+    scraped: Flags
+    """[P]: whether the pod was in the previous scrape."""
+
+    @classmethod
+    def of(cls, pods: int, counters: int) -> "Counting":
+        return cls(Latest.none(pods, counters), np.zeros((pods, counters)), np.zeros(pods, bool))
+
+    def fold(self, counters: Array, seen: Flags) -> "Counts":
+        """Counters [N, P, M] of which column 0 is the requests and the others are parts of them; seen [N, P]."""
+        previous, known = self.latest.before(seen, counters)
+        grown = counters - previous
+        parts, whole = grown[..., 1:], grown[..., :1]
+        restarted = (whole[..., 0] < 0) | ((parts < 0) | (parts > whole)).any(axis=-1)
+        measured = seen & known
+        new = np.where(restarted[..., None], counters, grown) * measured[..., None]
+        adjacent = measured & np.concatenate((self.scraped[None], seen))[:-1]
+        sums = running(self.counted, new)
+        self.counted, self.scraped = sums[-1], seen[-1] if len(seen) else self.scraped
+        return Counts(new, sums, measured, adjacent)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    new: Array
+    """[N, P, M]: counted since the pod's last successful scrape."""
+    sums: Array
+    """[N + 1, P, M]: everything counted before each of N scrapes, and after the last."""
+    measured: Flags
+    """[N, P]: whether there is such a number at all."""
+    adjacent: Flags
+    """[N, P]: whether it is of one scrape interval."""

@@ -1,0 +1,128 @@
+"""`verify`: evidence and policy in, a verdict out. Pure; the same evidence gives the same bytes on every machine.
+
+`Verification` is the same scrape by scrape; `recompute` makes a verdict again from its record alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from lockgate.verifier.statistics.deciding import Deciding, Outcome
+from lockgate.verifier.statistics.evidence import Evidence, canonical, parse
+from lockgate.verifier.statistics.judging import Judged, Judging
+from lockgate.verifier.statistics.measured import Block, Setup
+from lockgate.verifier.statistics.measuring import Measuring
+from lockgate.verifier.statistics.record import cut, cut_judged, dump, load
+from lockgate.verifier.statistics.sentences import sentence
+
+
+def verify(evidence: Any) -> dict[str, Any]:
+    """The verdict on evidence so far, with at least `verdict`, `at`, `why`, `reason` and `evidence`, its record.
+
+    EvidenceError names the field of malformed evidence.
+    """
+    parsed = parse(evidence)
+    run = Verification.of(parsed)
+    outcome = run.fold(parsed)
+    scrapes = parsed.start + outcome.at
+    return run.result(outcome, hashlib.sha256(canonical(evidence, scrapes)).hexdigest())
+
+
+def recompute(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The same verdict as that whose `evidence` the record is, from what it says was measured."""
+    setup, block = load(record)
+    run = Verification(setup)
+    return run.result(run.judge(block), record["sha256"])
+
+
+def encode(verdict: Mapping[str, Any]) -> bytes:
+    """The one way in which a verdict is written: UTF-8, keys sorted, no spaces."""
+    return json.dumps(verdict, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Verification:
+    """One verification, scrape by scrape. Once it has reached a verdict it stays at it."""
+
+    def __init__(self, setup: Setup, measuring: Measuring | None = None) -> None:
+        """Without `measuring` it is told what was measured, instead of samples."""
+        self.setup, self.measuring, self.judging = setup, measuring, Judging(setup)
+        told = np.zeros(1 + len(setup.bounds) + len(setup.gauges), bool)
+        self.deciding = Deciding(setup, self.judging.alternatives.metrics, told)
+        self.blocks: list[Block] = []
+        self.judged: list[Judged] = []
+        self.outcome = Outcome("running", 0, "time")
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "Verification":
+        """One that has taken the scrapes before the start."""
+        measuring = Measuring(evidence)
+        return cls(measuring.setup, measuring)
+
+    def fold(self, evidence: Evidence) -> Outcome:
+        """Takes the scrapes that are new. After the deadline, or a verdict, nothing is new."""
+        if self.measuring is None:
+            raise ValueError("a verdict that is made again has no samples: use `judge`")
+        end = min(evidence.scrapes, evidence.start + self.setup.policy.deadline)
+        if self.outcome.verdict == "running" and end > self.measuring.at:
+            return self.judge(self.measuring.fold(evidence, end))
+        return self.outcome
+
+    def judge(self, block: Block) -> Outcome:
+        judged = self.judging.fold(block)
+        found = self.deciding.fold(block, judged)
+        self.blocks.append(block)
+        self.judged.append(judged)
+        self.outcome = found or Outcome("running", block.end, "time")
+        return self.outcome
+
+    def result(self, outcome: Outcome, digest: str) -> dict[str, Any]:
+        """The verdict with its record."""
+        names = tuple(metric.name for metric in self.judging.alternatives.metrics)
+        block = _joined(self.blocks) if self.blocks else _empty(self.setup)
+        judged = _joined_judged(self.judged) if self.judged else self.judging.fold(block)
+        block = cut(block, outcome.at)
+        judged = cut_judged(judged, len(block.t))
+        return {
+            "verdict": outcome.verdict,
+            "at": outcome.at,
+            "why": outcome.why,
+            "guilty": list(outcome.guilty),
+            "reason": sentence(outcome, self.setup, block, judged, self.judging.alternatives),
+            "evidence": dump(self.setup, block, judged, names, digest),
+        }
+
+
+def _joined(blocks: list[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    parts: dict[str, Any] = {}
+    for one in fields(Block):
+        values = [getattr(block, one.name) for block in blocks]
+        if isinstance(values[0], np.ndarray):
+            parts[one.name] = np.concatenate(values)
+        elif isinstance(values[0], tuple):
+            parts[one.name] = tuple(item for value in values for item in value)
+    return replace(blocks[0], end=blocks[-1].end, **parts)
+
+
+def _joined_judged(judged: list[Judged]) -> Judged:
+    if len(judged) == 1:
+        return judged[0]
+    return Judged(
+        **{one.name: np.concatenate([getattr(part, one.name) for part in judged]) for one in fields(Judged)}
+    )
+
+
+def _empty(setup: Setup) -> Block:
+    """Before the first scrape."""
+    k, g = len(setup.bounds), len(setup.gauges)
+    none, bounds, metrics = np.zeros(0), np.zeros((0, k)), np.zeros((0, k + 1))
+    two, gauges = np.zeros((0, 2)), np.zeros((0, g))
+    return Block(
+        0, 0, none, none, two, two, np.zeros((0, k + 1, 2)), metrics, metrics, metrics, bounds, bounds, bounds, two,
+        gauges, gauges, (), (),
+    )  # fmt: skip
