@@ -37,7 +37,9 @@ USUAL_HEADERS = (
 )
 """The names of the headers of our own events, in their order."""
 
-_NAMESPACE = bytes.fromhex("7a1f3c5e9b2d48d6a0c4e8f21b6d5a39")
+_NAMESPACE = hashlib.sha1(bytes.fromhex("7a1f3c5e9b2d48d6a0c4e8f21b6d5a39"), usedforsecurity=False)
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The hexadecimal digit of a uuid that holds its variant, by what the hash has there (RFC 9562)."""
 
 
 class UnreadableError(ValueError):
@@ -76,13 +78,11 @@ def event_id(writer: str, key: str, number: int) -> str:
 
 def derived_id(*parts: str) -> str:
     """A uuid5 of some texts: ids are made from what they name, never drawn."""
-    digest = bytearray(
-        hashlib.sha1(_NAMESPACE + "\0".join(parts).encode(), usedforsecurity=False).digest()[:16]
-    )
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    hashed = _NAMESPACE.copy()
+    hashed.update("\0".join(parts).encode())
+    text = hashed.hexdigest()
+    variant = _VARIANTS[text[16]]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def encode(message: Message[Payload]) -> tuple[Headers, bytes]:

@@ -17,8 +17,6 @@ MAX_HEADERS = 64
 MAX_HEADER_BYTES = 16 * 1024
 MAX_INTEGER = 2**63  # beyond it neither the database nor a consumer in another language reads the same number
 
-_USUAL = frozenset(USUAL_HEADERS)
-
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
@@ -47,6 +45,8 @@ class Record(NamedTuple):
 
 def checked_headers(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, bytes]:
     """The headers by lower-case name. UnreadableError for too many, too large, doubled or malformed ones."""
+    if (usual := _usual_headers(headers)) is not None:
+        return usual
     if len(headers) > MAX_HEADERS:
         raise UnreadableError("headers", f"{len(headers)} headers; at most {MAX_HEADERS} are read")
     size = 0
@@ -55,13 +55,24 @@ def checked_headers(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str,
         size += len(name) + (len(value) if value else 0)
         if size > MAX_HEADER_BYTES:
             raise UnreadableError("headers", f"the headers are larger than {MAX_HEADER_BYTES} bytes")
-        lower = name if name in _USUAL else _lower(name)
+        lower = _lower(name)
         if lower in found:
             raise UnreadableError("headers", f"the header {lower[:100]!r} is there twice")
         if value is None or not _is_text(value):
             raise UnreadableError("headers", f"the header {lower[:100]!r} is null or not UTF-8 text")
         found[lower] = value
     return found
+
+
+def _usual_headers(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, bytes] | None:
+    """Those of our own events, which are nearly all that is read, checked at once; None if they are others."""
+    names, values = zip(*headers, strict=True) if headers else ((), ())
+    if names != USUAL_HEADERS or None in values:
+        return None
+    joined = b"".join(values)
+    if len(joined) > MAX_HEADER_BYTES // 2 or not joined.isascii() or b"\0" in joined:
+        return None
+    return dict(headers)  # type: ignore[arg-type]  # there is no None among them
 
 
 def _lower(name: str) -> str:

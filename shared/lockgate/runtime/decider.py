@@ -75,10 +75,13 @@ class Decision(NamedTuple):
 def causes_of(message: Message[Payload]) -> tuple[Cause, ...]:
     """What an event that follows from this one names in `after`: this one, and what this one followed from."""
     newest: dict[tuple[str, str], int] = {}
+    own = message.cause
+    if not message.after:
+        return (own,) if own else ()
     for cause in message.after:
         if cause.writer in SERVICES:
             newest[cause.writer, cause.key] = max(cause.number, newest.get((cause.writer, cause.key), 0))
-    if own := message.cause:
+    if own:
         newest[own.writer, own.key] = max(own.number, newest.get((own.writer, own.key), 0))
     return tuple(Cause(writer, key, number) for (writer, key), number in sorted(newest.items()))
 

@@ -1,14 +1,16 @@
 """The heart of a service: inputs become decisions, decisions become one transaction.
 
-One batch at a time per replica, under a lock: records, due timers, reports of work, and the start itself all
-come through here. Whatever goes wrong, the caches are dropped and the batch is read again from the offsets in
-PostgreSQL, so nothing is lost and nothing is done twice. Talks to the store; hands what is committed on.
+One batch at a time per replica is decided, under a lock: records, due timers, reports of work, and the start itself
+all come through here. Whatever goes wrong, the caches are dropped and the batch is read again from the offsets in
+PostgreSQL, so nothing is lost and nothing is done twice. Talks to the store, and through `committing` writes to it.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -16,9 +18,10 @@ import structlog
 from lockgate.messages.decision import Core, ServiceStarted, TimerDue, WorkReported
 from lockgate.messages.topics import Kind
 from lockgate.messages.values import EVERY
-from lockgate.runtime.batch import Batch, Out, Redrive, Redriven, TimerRow, WorkRow
+from lockgate.runtime.batch import Batch, Redrive, Redriven, TimerRow, WorkRow
 from lockgate.runtime.checks import Record
 from lockgate.runtime.clock import Clock
+from lockgate.runtime.committing import Committed, Committing
 from lockgate.runtime.deciding import Deciding, Identity
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.handling import Handling, Name
@@ -29,15 +32,7 @@ from lockgate.runtime.store import STARTING_OVER, ConflictError, Store
 
 log = structlog.get_logger()
 
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What a batch changed that others must know of: the relay, the timers, the workers."""
-
-    bases: Mapping[int, int]
-    out: Sequence[Out]
-    timers: Mapping[tuple[str, str], TimerRow | None]
-    work: Mapping[tuple[str, str], WorkRow | None]
+AT_ONCE = 100  # of a batch are read, then decided; then what is committed and sent meanwhile gets its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +46,15 @@ class Wiring:
 
 
 class Engine:
-    """Callers hold `lock` while they call; after any exception they call `restore` before the next batch."""
+    """Callers are `alone` while they call; after any exception they call `restore` before the next batch.
+
+    The reader may hold the `lock` of `committing` instead, to take records `ahead` of what is not written yet.
+    """
 
     def __init__(self, who: Identity, core: Core, wiring: Wiring) -> None:
         self.owned: set[int] = set()
         self.next: dict[tuple[str, int], int] = {}
-        self._committed: dict[tuple[str, int], int] = {}
-        self.lock = asyncio.Lock()
+        self.committing = Committing(wiring.store, wiring.clock, wiring.committed)
         self._who = who
         self._wiring = wiring
         self._store = wiring.store
@@ -68,23 +65,28 @@ class Engine:
 
     # --- what comes in ----------------------------------------------------------------------------------
 
-    async def take_records(self, records: Sequence[Record], *, release: bool = True) -> None:
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """For one caller at a time, with nothing under way. Whoever waited looks whether the reader is stale."""
+        return self.committing.alone()
+
+    async def take_records(
+        self, records: Sequence[Record], *, release: bool = True, ahead: bool = False
+    ) -> None:
         """Handles records of owned partitions, in order; those that were handled are passed over.
 
         Then takes back what was parked and may go on, unless `release` is False; also if there are no records.
+        `ahead` may return before it is written: whether it was, `committing` tells.
         """
-        items = [read(record) for record in records if self._is_due(record)]
+        due = [record for record in records if self._is_due(record)]
         with METRICS.batch_seconds.time():
-            await self._handling.preload([item.message for item in items if isinstance(item, Readable)])
             batch = Batch()
             now = self._wiring.clock.now()
-            for item in items:
-                self._consume(batch, item.record)
-                await self._handling.take(batch, item, now)
+            for start in range(0, len(due), AT_ONCE):
+                await self._take_some(batch, due[start : start + AT_ONCE], now)
             if release:
                 await self._release(batch)
-            await self._commit(batch)
-        for topic, count in Counter(item.record.topic for item in items).items():
+            await self._commit(batch, ahead=ahead)
+        for topic, count in Counter(record.topic for record in due).items():
             METRICS.consumed.labels(topic).inc(count)
 
     async def set_aside(self, record: Record, error: str) -> None:
@@ -157,11 +159,12 @@ class Engine:
 
     async def restore(self, parts: set[int]) -> dict[tuple[str, int], int]:
         """Takes over partitions, or starts over: the offsets from the database, nothing cached. Returns them."""
+        await self.committing.start_over()
         self._state.forget()
         self._handling.forget()
         self.owned = set()
         stored = await self._store.load_offsets(sorted(parts))
-        self._find_lost(stored, parts)
+        self.committing.find_lost(stored, parts)
         places = [(topic.name, part) for topic in self._who.reads for part in sorted(parts)]
         if new := [place for place in places if place not in stored]:
             await self._store.begin_offsets((*place, 0) for place in new)
@@ -170,13 +173,6 @@ class Engine:
         self.owned = set(parts)
         self._handling.count_parked()
         return self.next
-
-    def _find_lost(self, stored: Mapping[tuple[str, int], int], parts: Container[int]) -> None:
-        """Offsets only ever rise; a database in which one fell was restored under us, in whatever way."""
-        for place, known in self._committed.items():
-            if place[1] in parts and (found := stored.get(place, 0)) < known:
-                self._committed.clear()
-                raise self._store.doubt.went_back(f"the offset of {place[0]}/{place[1]}", known, found)
 
     # --- what others ask ------------------------------------------------------------------------------------
 
@@ -198,6 +194,14 @@ class Engine:
 
     def _is_due(self, record: Record) -> bool:
         return record.partition in self.owned and record.offset >= self.next[record.topic, record.partition]
+
+    async def _take_some(self, batch: Batch, records: Sequence[Record], now: datetime) -> None:
+        items = [read(record) for record in records]
+        await self._handling.preload([item.message for item in items if isinstance(item, Readable)])
+        for item in items:
+            self._consume(batch, item.record)
+            await self._handling.take(batch, item, now)
+        await asyncio.sleep(0)
 
     def _consume(self, batch: Batch, record: Record) -> None:
         place = (record.topic, record.partition)
@@ -229,19 +233,14 @@ class Engine:
             if place in self.next:
                 batch.guard(place, self.next[place])
 
-    async def _commit(self, batch: Batch) -> None:
-        if batch.empty:
+    async def _commit(self, batch: Batch, *, ahead: bool = False) -> None:
+        """`ahead` only if nothing has to be forgotten that the next batch could not read from the database yet."""
+        if not batch.empty:
+            if ahead and not batch.seen and not self._state.forgets:
+                await self.committing.begin(batch)
+            else:
+                await self.committing.write(batch)
+        if self.committing.idle:
             self._state.forget_foreign()
-            return
-        if batch.decisions:
-            reach(Point.BEFORE_COMMIT)
-        at, bases = await self._store.apply(batch)
-        self._committed.update({place: end for place, (_, end) in batch.offsets.items()})
-        if batch.decisions:
-            reach(Point.AFTER_COMMIT)
-        self._wiring.clock.learn(at)
-        METRICS.decided.inc(batch.decisions)
-        self._wiring.committed(Committed(bases, batch.out, batch.timers, batch.work))
-        self._state.forget_foreign()
         if batch.park or batch.unpark or batch.repark:
             self._handling.count_parked()

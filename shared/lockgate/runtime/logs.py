@@ -33,10 +33,23 @@ def configure(service: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger("aiokafka").setLevel(logging.WARNING if level != "DEBUG" else level)
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_is_trouble)
+    calm(logging.getLogger("aiokafka.consumer.fetcher"))
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def calm(logger: logging.Logger) -> None:
+    """Takes a logger's errors for warnings where the client mends them by itself."""
+    logger.addFilter(_no_error_that_moves_on)
 
 
 def _is_trouble(record: logging.LogRecord) -> bool:
     """A broker that starts, or a new group, has no coordinator for a moment; aiokafka calls that an error, and goes on."""
     return "GroupCoordinatorNotAvailableError" not in record.getMessage()
+
+
+def _no_error_that_moves_on(record: logging.LogRecord) -> bool:
+    """A partition that is new, or moves to another broker, has no leader for a moment; aiokafka asks again by itself."""
+    if "NotLeaderForPartitionError" in record.getMessage():
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True

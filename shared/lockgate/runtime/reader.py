@@ -20,7 +20,7 @@ from lockgate.runtime.engine import Engine
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.kafka_topics import TopicError
 from lockgate.runtime.metrics import METRICS
-from lockgate.runtime.record_hash import printable
+from lockgate.runtime.record_hash import printable_headers
 from lockgate.runtime.recovering import Recovery
 from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.store import RETRYABLE, STARTING_OVER, ConflictError
@@ -54,9 +54,9 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._recovery = recovery
         self._topics = [topic.name for topic in reads]
         self._assigned: set[int] = set()
-        self._careful = (
-            0  # so many records are handled one by one, since a batch with them could not be written
-        )
+        self._careful = 0  # at most so many records are handled one by one: a batch could not be written
+        self._lost: Exception | None = None
+        engine.committing.on_lost = self._lose
         self._settled = self._hinted = 0.0
         self._backoff = Backoff(0.05, 5.0)
         self._listeners: list[Callable[[set[int]], Awaitable[None]]] = []
@@ -89,6 +89,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             log.debug("the offset hint was not committed in time")
         await self._subscription.stop(seconds / 2)
 
+    def _lose(self, error: Exception) -> None:
+        """What was decided ahead could not be written: nothing that builds on it may be believed."""
+        self._lost = error
+        self.mark_stale()
+
     def mark_stale(self) -> None:
         self.stale = True
         self.fresh.clear()
@@ -115,6 +120,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 await self._backoff.wait()
 
     async def _round(self) -> None:
+        if self._lost is not None:
+            await self._recover_lost()
         if self._recovery.needed:
             self.mark_stale()
         if self.stale:
@@ -124,6 +131,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         records = [self._record(r) for records in found.values() for r in records]
         if records:
             reach(Point.FETCHED)
+        else:
+            self._careful = 0
         if records or self._engine.has_parked:
             await self._handle(records)
         if now - self._settled > SETTLE_SECONDS:
@@ -134,36 +143,46 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             self._hinted = now
 
     async def _handle(self, records: list[Record]) -> None:
-        async with self._engine.lock:
+        async with self._engine.committing.lock:
             if self.stale:
                 return
             try:
-                await self._engine.take_records(records, release=not self._careful)
+                await self._engine.take_records(records, release=not self._careful, ahead=not self._careful)
                 self._careful = max(0, self._careful - len(records))
             except STARTING_OVER:
                 self.mark_stale()
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # logged there
                 self.mark_stale()
-                log.exception("a batch cannot be written; its records are handled one by one")
                 await self._isolate(records, error)
             except BaseException:
                 self.mark_stale()
                 raise
 
+    async def _recover_lost(self) -> None:
+        """Deals with what was decided ahead and could not be written, as if it had been written at once."""
+        async with self._engine.alone():
+            error, self._lost = self._lost, None
+            if isinstance(error, STARTING_OVER):
+                raise error
+            if error is not None:
+                await self._isolate([], error)
+
     async def _isolate(self, records: list[Record], error: Exception) -> None:
-        """A batch that cannot be written is taken again, one record at a time; the one that is to blame is parked."""
+        """What cannot be written is taken again, one record at a time; the one that is to blame is parked."""
+        log.error("a batch cannot be written; its records are handled one by one", exc_info=error)
+        self._lost = None
         await self._engine.restore(set(self._assigned))
-        if self._careful:
+        if self._careful and records:
             await self._engine.set_aside(records[0], f"cannot be written: {error!r}")
             self._careful -= 1
         else:
             await self._engine.release_one_by_one()
-            self._careful = len(records)
+            self._careful = 2 * MAX_RECORDS  # one batch was decided ahead of the other
 
     async def _settle(self) -> None:
         """Moves over what is no record (markers of transactions), and finds topics that lost what was read."""
-        async with self._engine.lock:
+        async with self._engine.alone():
             if self.stale:
                 return
             over = {}
@@ -185,7 +204,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     async def _restore(self) -> None:
         """Drops what is remembered and takes the assigned partitions over from the database."""
-        async with self._engine.lock:
+        async with self._engine.alone():
             self.stale = False  # whatever happens from here on marks it again
             try:
                 restored = await self._recovery.run()
@@ -211,7 +230,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         del revoked  # the eager protocol takes all of them
         self.mark_stale()
         self._assigned = set()
-        async with self._engine.lock:
+        async with self._engine.alone():
             self._engine.owned = set()
         METRICS.partitions.set(0)
         for listener in self._listeners:
@@ -249,8 +268,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     def _record(self, raw: Any) -> Record:
         topic = raw.topic.removeprefix(self._prefix)
-        headers = tuple((printable(name), value) for name, value in raw.headers)
-        return Record(topic, raw.partition, raw.offset, raw.key, headers, raw.value)
+        return Record(topic, raw.partition, raw.offset, raw.key, printable_headers(raw.headers), raw.value)
 
 
 def _lost(topic: str, part: int, position: int, handled: int) -> str:

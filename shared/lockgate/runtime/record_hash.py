@@ -11,8 +11,11 @@ not know it. The journal names its inputs and what was emitted by this hash; `re
 import hashlib
 import struct
 from collections.abc import Sequence
+from typing import TypeVar
 
 from lockgate.messages.message import USUAL_HEADERS
+
+T = TypeVar("T")
 
 NULL = b"\xff" * 8
 _length = struct.Struct(">Q").pack
@@ -26,9 +29,11 @@ def record_hash(key: bytes | None, headers: Sequence[tuple[str, bytes | None]], 
     """
     parts: list[bytes] = []
     for name, raw in headers:
-        parts += (_USUAL.get(name) or field(name.encode()), field(raw))
-    pairs = b"".join(parts)
-    return hashlib.sha256(field(key) + field(pairs) + field(value)).hexdigest()
+        parts.append(_USUAL.get(name) or field(name.encode()))
+        parts += (NULL,) if raw is None else (_length(len(raw)), raw)
+    hashed = _SHA256.copy()
+    hashed.update(field(key) + field(b"".join(parts)) + field(value))
+    return hashed.hexdigest()
 
 
 def printable(name: str) -> str:
@@ -40,8 +45,16 @@ def printable(name: str) -> str:
     )
 
 
+def printable_headers(headers: Sequence[tuple[str, T]]) -> tuple[tuple[str, T], ...]:
+    """Headers with the names that `printable` gives, as read from a topic; mostly as they are."""
+    if "".join([name for name, _ in headers]).isascii():
+        return tuple(headers)
+    return tuple([(printable(name), value) for name, value in headers])
+
+
 def field(value: bytes | None) -> bytes:
     return NULL if value is None else _length(len(value)) + value
 
 
+_SHA256 = hashlib.sha256()  # copied, which is cheaper than to look the algorithm up each time
 _USUAL = {name: field(name.encode()) for name in USUAL_HEADERS}

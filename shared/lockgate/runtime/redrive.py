@@ -41,7 +41,7 @@ class Redrives:
     async def _round(self) -> None:
         parts = sorted(self._engine.owned)
         for asked in await self._store.open_redrives(parts) if parts else ():
-            async with self._engine.lock:
+            async with self._engine.alone():
                 if self._reader.stale or asked.part not in self._engine.owned:
                     return
                 if not await self._answer(asked):

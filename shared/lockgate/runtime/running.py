@@ -17,7 +17,8 @@ from lockgate.runtime import faults, logs
 from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.bounded import end
 from lockgate.runtime.clock import Clock
-from lockgate.runtime.engine import Committed, Engine, Wiring
+from lockgate.runtime.committing import Committed
+from lockgate.runtime.engine import Engine, Wiring
 from lockgate.runtime.health import HealthServer
 from lockgate.runtime.kafka_topics import ensure_topics
 from lockgate.runtime.producer import Producer
@@ -146,6 +147,7 @@ class Running:
         finally:
             await workers.close(settings.stop_seconds / 5)
             await reader.close(settings.stop_seconds / 5)
+            await engine.committing.close(settings.stop_seconds / 10)
             if not await relay.drain(settings.stop_seconds / 5):
                 log.warning("not everything was published; the next start publishes it")
             await health.close()
@@ -163,7 +165,7 @@ class Running:
             workers.own(parts)
             started = started and every in parts
             if self._service.at_start is not None and every in parts and not started:
-                async with engine.lock:
+                async with engine.alone():
                     if reader.stale:
                         return
                     await engine.take_start(self._service.at_start)

@@ -45,10 +45,15 @@ class State:
         self.parked.clear()
         self.again.clear()
 
+    @property
+    def forgets(self) -> bool:
+        """Whether something has to be forgotten after this batch: then the next one reads it from the database."""
+        return bool(self._foreign or self.seen) or self._is_too_much()
+
     def forget_foreign(self) -> None:
         """After a batch: what another replica may change before the next one, and all if it has become too much."""
         self.seen.clear()
-        if max(len(self.keys), len(self._marked)) > MAX_KEYS or len(self.rows) > MAX_ROWS:
+        if self._is_too_much():
             self._forget_cached()
         elif foreign := self._foreign:
             for key in foreign:
@@ -100,6 +105,9 @@ class State:
         self.again.discard(row.place)
         if row.reason in STUCK:
             self._tried.add(row.place)
+
+    def _is_too_much(self) -> bool:
+        return max(len(self.keys), len(self._marked)) > MAX_KEYS or len(self.rows) > MAX_ROWS
 
     def _forget_cached(self) -> None:
         for cache in (self.keys, self.rows, self.marks, self.seen, self._marked, self._foreign):

@@ -56,6 +56,8 @@ class Subscription:
             max_poll_interval_ms=3_600_000,
             session_timeout_ms=int(settings.session_seconds * 1000),
             heartbeat_interval_ms=int(settings.session_seconds * 100),
+            max_partition_fetch_bytes=2 << 20,  # some batches: the next answer comes while these are handled
+            fetch_max_bytes=16 << 20,
         )
 
     @property

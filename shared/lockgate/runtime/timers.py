@@ -89,7 +89,7 @@ class Timers:
         await self._ask({timer.part for timer in due} - self._asked.keys(), due)
         ends = {place: end for asked in self._asked.values() for place, end in asked.ends.items()}
         await self._progress.read_up_to(ends, READ_SECONDS)
-        async with self._engine.lock:
+        async with self._engine.alone():
             read = {
                 part
                 for part, asked in self._asked.items()

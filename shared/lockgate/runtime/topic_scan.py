@@ -14,7 +14,7 @@ from lockgate.runtime import header_names
 from lockgate.runtime.batch import Place
 from lockgate.runtime.bounded import begin, close
 from lockgate.runtime.checks import Record
-from lockgate.runtime.record_hash import printable
+from lockgate.runtime.record_hash import printable_headers
 
 CALL_SECONDS = 15.0
 STALL_SECONDS = 30.0
@@ -101,5 +101,4 @@ def place_of(record: Record) -> Place:
 def as_record(raw: object, prefix: str) -> Record:
     topic, key, value = raw.topic, raw.key, raw.value  # type: ignore[attr-defined]  # aiokafka has no types
     partition, offset, found = raw.partition, raw.offset, raw.headers  # type: ignore[attr-defined]  # as above
-    headers = tuple((printable(name), bytes_) for name, bytes_ in found)
-    return Record(topic.removeprefix(prefix), partition, offset, key, headers, value)
+    return Record(topic.removeprefix(prefix), partition, offset, key, printable_headers(found), value)

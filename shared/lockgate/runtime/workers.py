@@ -121,13 +121,13 @@ class Workers:
         ends = await self._reader.ends(owned)
         if not await self._progress.read_up_to(ends, READ_SECONDS):
             return
-        async with self._engine.lock:
+        async with self._engine.alone():
             if self._engine.owned == owned and self._progress.caught_up(ends):
                 self._live, self._gaps = owned, gaps
 
     async def _look(self) -> None:
         """Starts what is ready and stops what is gone. Under the lock, so that no commit comes in between."""
-        async with self._engine.lock:
+        async with self._engine.alone():
             ready = await self._store.ready_work(sorted(self._live))
             if self._reader.stale or self._store.doubt.suspect:
                 return
@@ -191,7 +191,7 @@ class Workers:
 
     async def _delivered(self, row: WorkRow, body: dict[str, Any], *, final: bool) -> bool:
         await self._reader.fresh.wait()
-        async with self._engine.lock:
+        async with self._engine.alone():
             if self._reader.stale:
                 return False
             try:

@@ -1,9 +1,12 @@
 """A service's log tells what it said of each application, and cries about nothing that mends itself."""
 
 import json
+import logging
 
+import pytest
 from structlog.testing import capture_logs
 
+from lockgate.runtime import logs
 from lockgate.runtime.batch import Out
 from lockgate.runtime.telling import tell
 from tests.support.toy_world import World, said
@@ -28,6 +31,20 @@ async def test_each_event_that_is_emitted_is_a_line_of_the_log_and_a_start_is_no
 
 def test_a_storm_of_events_is_one_line() -> None:
     event = Out(0, "rollbacks", b"shop", (), b"{}")
-    with capture_logs() as logs:
+    with capture_logs() as told:
         tell([*[event] * 60, Out(0, "rollback.journal", b"shop", (), b"{}")], "rollbacks")
-    assert logs == [{"event": "emitted many", "events": 60, "applications": 1, "log_level": "info"}]
+    assert told == [{"event": "emitted many", "events": 60, "applications": 1, "log_level": "info"}]
+
+
+def test_a_partition_without_a_leader_yet_is_a_warning_and_any_other_trouble_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fetcher = logging.getLogger("aiokafka.consumer.fetcher")
+    before = fetcher.filters[:]
+    try:
+        logs.calm(fetcher)
+        fetcher.error("Failed fetch offsets from 1: [Error 6] NotLeaderForPartitionError: x")
+        fetcher.error("Failed fetch offsets from 1: [Error 29] TopicAuthorizationFailedError: x")
+    finally:
+        fetcher.filters[:] = before
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
