@@ -28,7 +28,7 @@ def test_json_patch_does_what_its_operations_say_and_leaves_the_original() -> No
         {"op": "test", "path": "/a", "value": 2},
         {"op": "test", "path": "/a", "value": True},
         {"op": "test", "path": "/x", "value": 1},
-        {"op": "replace", "path": "/x", "value": 1},
+        {"op": "replace", "path": "/x/y", "value": 1},
         {"op": "remove", "path": "/list/3"},
         {"op": "add", "path": "/list/01", "value": 1},
         {"op": "add", "path": "/x/y", "value": 1},

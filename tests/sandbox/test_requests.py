@@ -57,11 +57,14 @@ async def test_the_kubernetes_client_sends_probes_too(sandbox: Sandbox) -> None:
         assert answer.status == 200
 
 
-async def test_an_unknown_service_or_port_is_404(sandbox: Sandbox) -> None:
+async def test_an_unknown_service_is_404_and_an_unknown_port_503(sandbox: Sandbox) -> None:
     await installed(sandbox)
-    for reference in ("nobody:80", "payments:81"):
+    for reference, answer in (
+        ("nobody:80", (404, "NotFound")),
+        ("payments:81", (503, "ServiceUnavailable")),
+    ):
         status, body = await through_proxy(sandbox, f"{reference}/proxy/")
-        assert (status, body["reason"]) == (404, "NotFound")
+        assert (status, body["reason"]) == answer
 
 
 async def test_a_service_without_ready_pods_is_503(sandbox: Sandbox) -> None:

@@ -17,14 +17,15 @@ _CONTAINER: Json = {
     "resources": {},
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
-    "imagePullPolicy": "IfNotPresent",
 }
 _PROBE: Json = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _ROLLING: Json = {"maxUnavailable": "25%", "maxSurge": "25%"}
 
 
 def _container(container: Json) -> Json:
-    filled = {**_CONTAINER, **container}
+    moves = container.get("image", "").rpartition("/")[2]
+    always = "@" not in moves and (":" not in moves or moves.endswith(":latest"))
+    filled = {**_CONTAINER, "imagePullPolicy": "Always" if always else "IfNotPresent", **container}
     if container.get("ports"):
         filled["ports"] = [{"protocol": "TCP", **port} for port in container["ports"]]
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):

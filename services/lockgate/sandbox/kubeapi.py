@@ -3,7 +3,6 @@
 Who calls and may he, then which verb; `writes` and `watching` do the rest. Errors leave as Status objects.
 """
 
-import base64
 import hmac
 import io
 from collections.abc import Callable
@@ -20,14 +19,15 @@ from lockgate.sandbox.faults import suffer
 from lockgate.sandbox.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
 from lockgate.sandbox.kubepath import Target, denied, parse, verb_of
 from lockgate.sandbox.objects import Json, name_of, uid_of
-from lockgate.sandbox.proxy import answer, service_named
+from lockgate.sandbox.paging import Wanted, list_of, page
+from lockgate.sandbox.proxy import answer, reference_name, service_named
 from lockgate.sandbox.region import Region
 from lockgate.sandbox.scale import rescaled, scale_of
 from lockgate.sandbox.selectors import object_selector
 from lockgate.sandbox.status import (
     ApiError,
     bad_request,
-    expired,
+    internal,
     invalid,
     no_such_path,
     not_allowed,
@@ -37,6 +37,8 @@ from lockgate.sandbox.status import (
 from lockgate.sandbox.watching import Watch, stream
 
 _APPLY = "application/apply-patch+yaml"
+_POLICIES = ("Foreground", "Background", "Orphan")
+_DELETE_OPTIONS = Kind("meta.k8s.io", "v1", "deleteoptions", "DeleteOptions")
 _PATCH_OPTIONS = Kind("meta.k8s.io", "v1", "patchoptions", "PatchOptions")
 
 
@@ -109,7 +111,7 @@ async def _proxy(region: Region, target: Target) -> web.Response:
     routing = region.routing()
     service = service_named(routing, target.name)
     if service is None:
-        raise not_found(SERVICES, target.name)
+        raise not_found(SERVICES, reference_name(target.name))
     return await answer(region, service, routing.application_of(service.name), f"/{target.rest}")
 
 
@@ -123,15 +125,22 @@ async def _collection(
     selects = object_selector(query.get("labelSelector", ""), query.get("fieldSelector", ""))
     match request.method:
         case "GET" if watch:
-            version = _number(query.get("resourceVersion", "0"), "resourceVersion") or None
+            version = _version(query.get("resourceVersion", "0")) or None
             timeout = float(_number(query.get("timeoutSeconds", "0"), "timeoutSeconds")) or None
             bookmarks = query.get("allowWatchBookmarks", "") in ("1", "true", "True")
             return await stream(
                 request, region, Watch(kind, target.namespace, selects, version, timeout, bookmarks)
             )
         case "GET":
-            found = [obj for obj in region.store.select(kind, target.namespace) if selects(obj)]
-            return _json(_page(kind, found, region.store.version, query.get("limit"), query.get("continue")))
+            wanted = Wanted(
+                kind,
+                target.namespace,
+                selects,
+                all_of_kind=not (query.get("labelSelector") or query.get("fieldSelector")),
+                limit=_number(query.get("limit", "0"), "limit"),
+                token=query.get("continue", ""),
+            )
+            return _json(page(region.store, wanted))
         case "POST":
             created = writes.create(
                 region.store, _request(request, region, kind, target), await _body(request)
@@ -141,9 +150,7 @@ async def _collection(
             found = [obj for obj in region.store.select(kind, target.namespace) if selects(obj)]
             for obj in found:
                 _delete(request, region, kind, obj, {})
-            return _json(
-                {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": {}, "items": found}
-            )
+            return _json(list_of(kind, found, {"resourceVersion": str(region.store.version)}))
         case _:
             raise not_allowed()
 
@@ -154,21 +161,11 @@ def _number(text: str, field: str) -> int:
     return int(text)
 
 
-def _page(kind: Kind, found: list[Json], version: int, limit: str | None, token: str | None) -> Json:
-    """A list, or its next `limit` items after the one that the continue token names."""
-    metadata: Json = {"resourceVersion": str(version)}
-    if token:
-        try:
-            after = base64.urlsafe_b64decode(token).decode()
-        except ValueError:
-            raise expired(0, version) from None
-        found = [obj for obj in found if name_of(obj) > after]
-    size = _number(limit, "limit") if limit else 0
-    if size and len(found) > size:
-        metadata["continue"] = base64.urlsafe_b64encode(name_of(found[size - 1]).encode()).decode()
-        metadata["remainingItemCount"] = len(found) - size
-        found = found[:size]
-    return {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": metadata, "items": found}
+def _version(text: str) -> int:
+    if not text.isdigit():
+        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise internal(f'resourceVersion: Invalid value: "{text}": {why}')
+    return int(text)
 
 
 # Single objects
@@ -197,17 +194,30 @@ async def _object(request: web.Request, region: Region, kind: Kind, target: Targ
 
 
 def _delete(request: web.Request, region: Region, kind: Kind, live: Json, options: Any) -> Json:
+    _check_delete_options(options)
     policy = (options or {}).get("propagationPolicy") or request.query.get("propagationPolicy")
+    if policy not in (None, *_POLICIES):
+        said = f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan", "nil"'
+        raise invalid(_DELETE_OPTIONS, "", [("propagationPolicy", said)])
     dry = "All" in ((options or {}).get("dryRun") or []) or request.query.get("dryRun") == "All"
     call = writes.Request(kind, live["metadata"].get("namespace", ""), name_of(live), "", region.clock(), dry)
     if policy == "Orphan" and not dry:
         region.controllers.orphan(live)
     gone = writes.delete(region.store, call, options or {}, region.controllers.grace)
-    if kind is PODS:
+    if kind in (PODS, SERVICES):
         return gone
     details = {"name": name_of(live), "kind": kind.plural, "uid": uid_of(live)}
     details |= {"group": kind.group} if kind.group else {}
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def _check_delete_options(options: Any) -> None:
+    if options is not None and not isinstance(options, dict):
+        raise bad_request("the options of a DELETE are no object")
+    if not isinstance((options or {}).get("preconditions") or {}, dict):
+        raise bad_request(
+            "json: cannot unmarshal string into Go struct field DeleteOptions.preconditions of type v1.Preconditions"
+        )
 
 
 async def _scale(request: web.Request, region: Region, target: Target) -> web.Response:

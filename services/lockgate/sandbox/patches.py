@@ -29,12 +29,13 @@ def _one(document: Any, operation: Json) -> Any:
             case "add":
                 return _write(document, path, operation["value"], insert=True)
             case "replace":
-                _read(document, path)
+                _replaceable(document, path)
                 return _write(document, path, operation["value"], insert=False)
             case "remove":
                 return _remove(document, path)
             case "copy":
-                return _write(document, path, _read(document, _pointer(operation["from"])), insert=True)
+                source = _pointer(operation["from"])
+                return _write(document, path, _replaceable(document, source), insert=True)
             case "move":
                 source = _pointer(operation["from"])
                 return _write(_remove(document, source), path, _read(document, source), insert=True)
@@ -69,6 +70,12 @@ def _read(document: Any, path: Sequence[str]) -> Any:
     for part in path:
         document = _step(document, part)
     return document
+
+
+def _replaceable(document: Any, path: Sequence[str]) -> Any:
+    """What is at a path. A missing member of an object is null there: the server's library replaces it all the same."""
+    parent = _read(document, path[:-1])
+    return parent.get(path[-1]) if isinstance(parent, dict) and path else _read(document, path)
 
 
 def _found(document: Any, path: Sequence[str]) -> Any:

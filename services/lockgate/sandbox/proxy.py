@@ -12,7 +12,7 @@ from lockgate.sandbox.draws import Draws
 from lockgate.sandbox.objects import Json
 from lockgate.sandbox.region import Region
 from lockgate.sandbox.routing import Pod, Routing, Service
-from lockgate.sandbox.status import ApiError, no_endpoints
+from lockgate.sandbox.status import ApiError, no_endpoints, no_such_port
 from lockgate.sandbox.traffic import count_one
 
 _EDGE = 502  # what a gateway answers for a route or Service that it does not know
@@ -49,13 +49,28 @@ def _said(application: str, pod: Pod, path: str, status: int) -> Json:
     }
 
 
-def service_named(routing: Routing, reference: str) -> Service | None:
-    """`name`, `name:port` or `scheme:name:port`, port by name or number; None for an unknown Service or port."""
+def reference_name(reference: str) -> str:
+    """The Service's name alone."""
+    return _taken_apart(reference)[0]
+
+
+def _taken_apart(reference: str) -> tuple[str, str]:
+    """(name, port); no port is empty."""
     parts = reference.split(":")
-    name, port = (parts[0], "") if len(parts) == 1 else (parts[-2], parts[-1])
+    return (parts[0], "") if len(parts) == 1 else (parts[-2], parts[-1])
+
+
+def service_named(routing: Routing, reference: str) -> Service | None:
+    """`name`, `name:port` or `scheme:name:port`, port by name or number; None for an unknown Service.
+
+    Raises `ApiError` 503 for a port that the Service does not have.
+    """
+    name, port = _taken_apart(reference)
     service = routing.services.get(name)
     known = {text for named, number in service.ports for text in (named, str(number))} if service else set()
-    return service if service is not None and (not port or port in known) else None
+    if service is not None and port and port not in known:
+        raise no_such_port(name, port)
+    return service
 
 
 def ingress_application(region_at: Callable[[int], Region]) -> web.Application:

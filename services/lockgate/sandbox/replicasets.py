@@ -27,7 +27,8 @@ def reconcile(replica_set: Json, pods: Sequence[Json], now: float) -> Scaling:
     active = [pod for pod in pods if not is_deleting(pod) and pod.get("status", {}).get("phase") != "Failed"]
     wanted = 0 if is_deleting(replica_set) else int(replica_set["spec"]["replicas"])
     surplus = sorted(active, key=_dispensable)[: max(0, len(active) - wanted)]
-    status, due = _status(replica_set, active, now)
+    ending = sum(1 for pod in pods if is_deleting(pod))
+    status, due = _status(replica_set, active, ending, now)
     return Scaling(max(0, wanted - len(active)), tuple(name_of(pod) for pod in surplus), status, due)
 
 
@@ -37,7 +38,7 @@ def _dispensable(pod: Json) -> tuple[bool, int, float, str]:
     return is_ready(pod), -restarts, -epoch(pod["metadata"]["creationTimestamp"]), name_of(pod)
 
 
-def _status(replica_set: Json, active: Sequence[Json], now: float) -> tuple[Json, float | None]:
+def _status(replica_set: Json, active: Sequence[Json], ending: int, now: float) -> tuple[Json, float | None]:
     wait = replica_set["spec"].get("minReadySeconds", 0)
     ready = [pod for pod in active if is_ready(pod)]
     since = [epoch(entry["lastTransitionTime"]) + wait for pod in ready if (entry := condition(pod, "Ready"))]
@@ -48,7 +49,11 @@ def _status(replica_set: Json, active: Sequence[Json], now: float) -> tuple[Json
         "availableReplicas": available,
         "observedGeneration": replica_set["metadata"]["generation"],
     }
-    status = {"replicas": len(active), **{key: value for key, value in counts.items() if value}}
+    status = {
+        "replicas": len(active),
+        "terminatingReplicas": ending,
+        **{key: value for key, value in counts.items() if value},
+    }
     return status, min((moment for moment in since if wait and moment > now), default=None)
 
 

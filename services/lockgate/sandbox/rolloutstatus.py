@@ -52,7 +52,10 @@ def _counts(deployment: Json, new: Json | None, sets: Sequence[Json]) -> Json:
             0, sum(each["spec"]["replicas"] for each in sets) - total("availableReplicas")
         ),
     }
-    return {key: value for key, value in counts.items() if value}
+    return {
+        **{key: value for key, value in counts.items() if value},
+        "terminatingReplicas": total("terminatingReplicas"),
+    }
 
 
 def _availability(enough: bool) -> tuple[str, str, str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from lockgate.sandbox.objects import Json
 from lockgate.sandbox.patches import json_patch, merge_patch
-from lockgate.sandbox.status import bad_request
+from lockgate.sandbox.status import bad_request, unreadable_patch
 
 
 def scale_of(deployment: Json) -> Json:
@@ -33,8 +33,9 @@ def rescaled(deployment: Json, body: Any, patch_type: str) -> Json:
         case _:
             scale = merge_patch(scale_of(deployment), body)
     replicas = (scale.get("spec") or {}).get("replicas") if isinstance(scale, dict) else None
-    if not isinstance(replicas, int):
-        raise bad_request("spec.replicas of a Scale must be an integer")
+    if type(replicas) is not int:
+        why = "json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32"
+        raise unreadable_patch(why) if patch_type else bad_request(why)
     version = (scale.get("metadata") or {}).get("resourceVersion") or deployment["metadata"][
         "resourceVersion"
     ]

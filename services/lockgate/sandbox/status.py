@@ -24,9 +24,10 @@ class ApiError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code,
         }
+        if self.reason:
+            status["reason"] = self.reason
         if self.details is not None:
             status["details"] = self.details
         return status
@@ -85,10 +86,51 @@ def modified(kind: Kind, name: str) -> ApiError:
     )
 
 
-def precondition(kind: Kind, name: str, field: str, wanted: str, found: str) -> ApiError:
-    """`field` is `UID` or `ResourceVersion`."""
-    why = f"Precondition failed: {field} in precondition: {wanted}, {field} in object meta: {found}"
+def another_object(kind: Kind, namespace: str, name: str, wanted: str, found: str) -> ApiError:
+    """A PUT that names another uid than the live object's."""
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: /registry/{kind.plural}/{namespace}/{name}, "
+        f"ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, "
+        f"UID in object meta: {found}"
+    )
     return conflict(kind, name, why)
+
+
+def no_such_object(kind: Kind, name: str, wanted: str) -> ApiError:
+    """An apply that names a uid where there is no object."""
+    why = f"uid mismatch: the provided object specified uid {wanted}, and no existing object was found"
+    return conflict(kind, name, why)
+
+
+def precondition(kind: Kind, name: str, field: str, wanted: str, found: str) -> ApiError:
+    """A DELETE of another object. `field` is `UID` or `ResourceVersion`."""
+    happened = "deleted and then recreated" if field == "UID" else "modified"
+    message = (
+        f'Operation cannot be fulfilled on {kind.name}{_dot(kind)} "{name}": the {field} in the precondition '
+        f"({wanted}) does not match the {field} in record ({found}). The object might have been {happened}"
+    )
+    return ApiError(409, "Conflict", message, _details(kind, name))
+
+
+def unreadable(kind: Kind, why: str) -> ApiError:
+    """400: a body that cannot be decoded as this kind."""
+    return bad_request(f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}')
+
+
+def unreadable_patch(why: str) -> ApiError:
+    """422: a patch whose result cannot be decoded."""
+    message = f"Invalid value: {why}"
+    cause = {"reason": "FieldValueInvalid", "message": message, "field": "patch"}
+    return ApiError(422, "Invalid", f' "" is invalid: patch: {message}', {"causes": [cause]})
+
+
+def internal(message: str) -> ApiError:
+    """What the server did not think of as an error of the client's."""
+    return ApiError(500, "", message)
+
+
+def no_such_port(service: str, port: str) -> ApiError:
+    return ApiError(503, "ServiceUnavailable", f'no service port {port} found for service "{service}"')
 
 
 def expired(version: int, oldest: int) -> ApiError:

@@ -91,6 +91,10 @@ class Store:
             raise expired(version, oldest)
         return iter(self._history[version - oldest :])
 
+    def forget(self) -> None:
+        """Forget every change of the past, as etcd's compaction does."""
+        self._history.clear()
+
     def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
         """Call `listener` with each change; the answer ends that."""
         self._listeners.append(listener)

@@ -4,21 +4,24 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lockgate.sandbox.kinds import CONFIGMAPS, DEPLOYMENTS, HTTPROUTES, SERVICES, Kind
+from lockgate.sandbox.kinds import DEPLOYMENTS, HTTPROUTES, SERVICES, Kind
+from lockgate.sandbox.names import (
+    Cause,
+    annotations_causes,
+    is_host,
+    label_name_problems,
+    labels_causes,
+    name_problems,
+)
 from lockgate.sandbox.objects import Json, name_of
 from lockgate.sandbox.selectors import matches_label_selector
 from lockgate.sandbox.status import bad_request, invalid
 
-_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 _PERCENT = re.compile(r"^[0-9]+%$")
-_RFC1123 = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-    "and must start and end with an alphanumeric character"
-)
 _IMMUTABLE = "field is immutable"
 _MAX_WEIGHT = 1_000_000
-
-Cause = tuple[str, str]
+_MAX_REFERENCES = 16
+_HIGHEST_PORT = 65535
 
 
 def check_shape(kind: Kind, obj: Any) -> None:
@@ -36,7 +39,7 @@ def check_shape(kind: Kind, obj: Any) -> None:
 
 def check(kind: Kind, old: Json | None, new: Json) -> None:
     """Raises `ApiError` 422 with every reason why `new` cannot be stored over `old` (None: create)."""
-    causes = [*_metadata(old, new), *_kind_causes(kind, old, new)]
+    causes = [*_metadata(kind, old, new), *_kind_causes(kind, old, new)]
     if causes:
         raise invalid(kind, name_of(new), causes)
 
@@ -52,14 +55,12 @@ def _kind_causes(kind: Kind, old: Json | None, new: Json) -> Iterator[Cause]:
         yield "spec", f"Invalid value: a field is missing or of the wrong type ({error})"
 
 
-def _metadata(old: Json | None, new: Json) -> Iterator[Cause]:
+def _metadata(kind: Kind, old: Json | None, new: Json) -> Iterator[Cause]:
     metadata = new["metadata"]
-    if not _NAME.match(metadata["name"]):
-        yield "metadata.name", f'Invalid value: "{metadata["name"]}": {_RFC1123}'
-    for field in ("labels", "annotations"):
-        for key, value in (metadata.get(field) or {}).items():
-            if not isinstance(value, str):
-                yield f"metadata.{field}", f"Invalid value: {key} must be a string"
+    for problem in name_problems(kind, metadata["name"]):
+        yield "metadata.name", f'Invalid value: "{metadata["name"]}": {problem}'
+    yield from labels_causes("metadata.labels", metadata.get("labels") or {})
+    yield from annotations_causes("metadata.annotations", metadata.get("annotations") or {})
     if old is not None:
         for field in ("uid", "name", "namespace"):
             if metadata.get(field) != old["metadata"].get(field):
@@ -80,6 +81,7 @@ def _deployment(old: Json | None, new: Json) -> Iterator[Cause]:
         number = spec.get(field, 0)
         if not isinstance(number, int) or isinstance(number, bool) or number < 0:
             yield f"spec.{field}", f"Invalid value: {number}: must be greater than or equal to 0"
+    yield from labels_causes("spec.template.labels", labels)
     yield from _strategy(spec.get("strategy") or {})
     if spec.get("strategy", {}).get("type") == "Recreate" and "rollingUpdate" in spec["strategy"]:
         yield (
@@ -88,13 +90,24 @@ def _deployment(old: Json | None, new: Json) -> Iterator[Cause]:
         )
     if spec.get("minReadySeconds", 0) >= spec.get("progressDeadlineSeconds", 600):
         yield "spec.progressDeadlineSeconds", "Invalid value: must be greater than minReadySeconds"
-    yield from _containers((spec.get("template") or {}).get("spec") or {})
+    pod = (spec.get("template") or {}).get("spec") or {}
+    if pod.get("restartPolicy", "Always") != "Always":
+        said = f'Unsupported value: "{pod["restartPolicy"]}": supported values: "Always"'
+        yield "spec.template.spec.restartPolicy", said
+    yield from _containers(pod)
 
 
 def _strategy(strategy: Json) -> Iterator[Cause]:
     if strategy.get("type") not in ("RollingUpdate", "Recreate"):
-        yield "spec.strategy.type", f"Unsupported value: {strategy.get('type')}"
-    for field, bound in (strategy.get("rollingUpdate") or {}).items():
+        said = f'Unsupported value: "{strategy.get("type")}": supported values: "Recreate", "RollingUpdate"'
+        yield "spec.strategy", said
+    bounds = strategy.get("rollingUpdate") or {}
+    if bounds and all(bounds.get(field) in (0, "0%") for field in ("maxSurge", "maxUnavailable")):
+        yield (
+            "spec.strategy.rollingUpdate.maxUnavailable",
+            "Invalid value: 0: may not be 0 when `maxSurge` is 0",
+        )
+    for field, bound in bounds.items():
         number = isinstance(bound, int) and bound >= 0
         if not number and not (isinstance(bound, str) and _PERCENT.match(bound)):
             yield (
@@ -111,6 +124,12 @@ def _containers(pod_spec: Json) -> Iterator[Cause]:
         for field in ("name", "image"):
             if not container.get(field):
                 yield f"spec.template.spec.containers[{at}].{field}", "Required value"
+        name = container.get("name") or ""
+        path = f"spec.template.spec.containers[{at}].name"
+        for problem in label_name_problems(name) if name else ():
+            yield path, f'Invalid value: "{name}": {problem}'
+        if name and any(other.get("name") == name for other in containers[:at]):
+            yield path, f'Duplicate value: "{name}"'
 
 
 def _service(old: Json | None, new: Json) -> Iterator[Cause]:
@@ -132,32 +151,44 @@ def _route(_old: Json | None, new: Json) -> Iterator[Cause]:
         yield "spec", "Required value"
         return
     for at, host in enumerate(new["spec"].get("hostnames") or ()):
-        if not isinstance(host, str):
-            yield f"spec.hostnames[{at}]", "Invalid value: must be of type string"
+        if not isinstance(host, str) or not is_host(host):
+            yield (
+                f"spec.hostnames[{at}]",
+                f'Invalid value: "{host}": spec.hostnames[{at}] in body should match a host',
+            )
     for at, rule in enumerate((new.get("spec") or {}).get("rules") or ()):
-        for place, reference in enumerate(rule.get("backendRefs") or ()):
-            field = f"spec.rules[{at}].backendRefs[{place}]"
-            weight = reference.get("weight", 1)
-            if not reference.get("name"):
-                yield f"{field}.name", "Required value"
-            if not isinstance(weight, int) or weight < 0:
-                yield f"{field}.weight", f"Invalid value: {weight}: should be greater than or equal to 0"
-            elif weight > _MAX_WEIGHT:
-                yield (
-                    f"{field}.weight",
-                    f"Invalid value: {weight}: should be less than or equal to {_MAX_WEIGHT}",
-                )
+        references = rule.get("backendRefs") or ()
+        if len(references) > _MAX_REFERENCES:
+            said = f"Too many: {len(references)}: must have at most {_MAX_REFERENCES} items"
+            yield f"spec.rules[{at}].backendRefs", said
+        for place, reference in enumerate(references):
+            yield from _reference(f"spec.rules[{at}].backendRefs[{place}]", reference)
 
 
-def _config_map(_old: Json | None, new: Json) -> Iterator[Cause]:
-    for key, value in (new.get("data") or {}).items():
-        if not isinstance(value, str):
-            yield f"data[{key}]", "Invalid value: must be a string"
+def _reference(field: str, reference: Json) -> Iterator[Cause]:
+    weight, port = reference.get("weight", 1), reference.get("port")
+    if not reference.get("name"):
+        yield f"{field}.name", "Required value"
+    if type(weight) is not int:
+        said = f"{field}.weight in body must be of type integer"
+        yield f"{field}.weight", f'Invalid value: "{type(weight).__name__}": {said}'
+    elif weight < 0:
+        said = f"{field}.weight in body should be greater than or equal to 0"
+        yield f"{field}.weight", f"Invalid value: {weight}: {said}"
+    elif weight > _MAX_WEIGHT:
+        said = f"{field}.weight in body should be less than or equal to {_MAX_WEIGHT}"
+        yield f"{field}.weight", f"Invalid value: {weight}: {said}"
+    if port is not None and (type(port) is not int or not 0 < port <= _HIGHEST_PORT):
+        yield (
+            f"{field}.port",
+            f"Invalid value: {port}: {field}.port in body should be from 1 to {_HIGHEST_PORT}",
+        )
+    if port is None and not reference.get("group") and reference.get("kind", "Service") == "Service":
+        yield field, "Invalid value: Must have port for Service reference"
 
 
 _BY_KIND: dict[Kind, Callable[[Json | None, Json], Iterator[Cause]]] = {
     DEPLOYMENTS: _deployment,
     SERVICES: _service,
     HTTPROUTES: _route,
-    CONFIGMAPS: _config_map,
 }

@@ -4,23 +4,29 @@ Every function raises `ApiError` as the real server would answer, and changes no
 the call is a dry run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from lockgate.sandbox import managed
 from lockgate.sandbox.defaults import with_defaults
-from lockgate.sandbox.kinds import HTTPROUTES, PODS, SERVICES, Kind
+from lockgate.sandbox.kinds import DEPLOYMENTS, HTTPROUTES, PODS, SERVICES, Kind
 from lockgate.sandbox.objects import Json, is_deleting, name_of, stamp, uid_of, with_metadata
 from lockgate.sandbox.patches import json_patch, merge_patch, strategic_patch
+from lockgate.sandbox.shapes import decoding_error, mistyped
 from lockgate.sandbox.status import (
     already_exists,
+    another_object,
     bad_request,
+    internal,
     invalid,
     modified,
+    no_such_object,
     not_found,
     precondition,
+    unreadable,
+    unreadable_patch,
     unsupported_media,
 )
 from lockgate.sandbox.store import Store
@@ -29,6 +35,7 @@ from lockgate.sandbox.validation import check, check_shape
 # Metadata that only the server sets: what a client sends in these is ignored.
 _SERVER_OWNED = ("generation", "creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion")
 _APPLY = "application/apply-patch+yaml"
+_FIRST_STATUS: Mapping[Kind, Json] = {DEPLOYMENTS: {}, SERVICES: {"loadBalancer": {}}}
 
 
 @contextmanager
@@ -76,7 +83,7 @@ def patch(store: Store, request: Request, content_type: str, body: Any) -> tuple
 
 def _create(store: Store, request: Request, body: Json) -> Json:
     """POST."""
-    check_shape(request.kind, body)
+    body = _decoded(request.kind, body)
     metadata = dict(body.get("metadata") or {})
     if not metadata.get("name"):
         if not metadata.get("generateName"):
@@ -89,7 +96,7 @@ def _create(store: Store, request: Request, body: Json) -> Json:
             "the namespace of the provided object does not match the namespace sent on the request"
         )
     if metadata.get("resourceVersion"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
+        raise internal("resourceVersion should not be set on objects to be created")
     if store.get(request.kind, request.namespace, metadata["name"]) is not None:
         raise already_exists(request.kind, metadata["name"])
     new = _new(store, request, {**body, "metadata": metadata})
@@ -98,16 +105,13 @@ def _create(store: Store, request: Request, body: Json) -> Json:
 
 def _replace(store: Store, request: Request, body: Json) -> Json:
     """PUT."""
-    check_shape(request.kind, body)
+    body = _decoded(request.kind, body)
     live = existing(store, request)
     sent = body.get("metadata") or {}
-    if sent.get("name", request.name) != request.name:
-        raise bad_request(
-            f"the name of the object ({sent.get('name')}) does not match the name on the URL ({request.name})"
-        )
+    _check_name(request, sent)
     uid = sent.get("uid") or uid_of(live)
     if uid != uid_of(live):
-        raise precondition(request.kind, request.name, "UID", uid, uid_of(live))
+        raise another_object(request.kind, request.namespace, request.name, uid, uid_of(live))
     return _update(store, request, live, body)
 
 
@@ -130,6 +134,11 @@ def _patch(store: Store, request: Request, content_type: str, body: Any) -> tupl
         case _:
             raise unsupported_media(content_type)
     check_shape(request.kind, patched)
+    wrong = mistyped(request.kind, patched)
+    if wrong is not None:
+        raise unreadable_patch(decoding_error(request.kind, wrong))
+    _check_name(request, patched.get("metadata") or {})
+    patched = managed.without_nulls(patched)
     return _update(store, request, live, patched), False
 
 
@@ -168,16 +177,16 @@ def _apply(store: Store, request: Request, body: Any) -> tuple[Json, bool]:
     sent = body.get("metadata") or {}
     if sent.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
-    if sent.get("name", request.name) != request.name:
-        raise bad_request(
-            f"the name of the object ({sent.get('name')}) does not match the name on the URL ({request.name})"
-        )
+    _check_name(request, sent)
+    wrong = mistyped(request.kind, body)
+    if wrong is not None:
+        raise internal(_untyped(request, sent.get("namespace") or "", *wrong))
     live = store.get(request.kind, request.namespace, request.name)
     config = {**body, "metadata": {**sent, "name": request.name}}
     time = stamp(request.now)
     if live is None:
         if sent.get("uid"):
-            raise precondition(request.kind, request.name, "UID", sent["uid"], "")
+            raise no_such_object(request.kind, request.name, sent["uid"])
         new = managed.apply(None, config, request.manager, request.force, time)
         listed = new["metadata"].get("managedFields")
         new = with_metadata(_new(store, request, new), managedFields=listed)
@@ -186,6 +195,33 @@ def _apply(store: Store, request: Request, body: Any) -> tuple[Json, bool]:
     merged = managed.apply(live, config, request.manager, request.force, time)
     kept = with_metadata(merged, resourceVersion=live["metadata"]["resourceVersion"])
     return _commit(store, request, live, with_defaults(request.kind, kept)), False
+
+
+def _decoded(kind: Kind, body: Any) -> Json:
+    """A whole object as it was sent; a null says nothing. Raises `ApiError` 400."""
+    check_shape(kind, body)
+    wrong = mistyped(kind, body)
+    if wrong is not None:
+        raise unreadable(kind, decoding_error(kind, wrong))
+    decoded: Json = managed.without_nulls(body)
+    return decoded
+
+
+def _untyped(request: Request, namespace: str, path: str, wanted: str, found: Any) -> str:
+    """What an apply is told whose configuration has a field of a wrong type."""
+    kind = request.kind
+    what = f"({namespace}/{request.name}; {kind.group}/{kind.version}, Kind={kind.name})"
+    return (
+        f"failed to create typed patch object {what}: {path}: expected {wanted}, got "
+        f"&value.valueUnstructured{{Value:{found}}}"
+    )
+
+
+def _check_name(request: Request, sent: Json) -> None:
+    if sent.get("name", request.name) != request.name:
+        raise bad_request(
+            f"the name of the object ({sent.get('name')}) does not match the name on the URL ({request.name})"
+        )
 
 
 def _new(store: Store, request: Request, body: Json) -> Json:
@@ -247,6 +283,8 @@ def _commit(store: Store, request: Request, live: Json | None, new: Json) -> Jso
             return live
         if request.kind.counts_generations and new.get("spec") != live.get("spec"):
             new = with_metadata(new, generation=live["metadata"]["generation"] + 1)
+    elif request.kind in _FIRST_STATUS:
+        new = {**new, "status": _FIRST_STATUS[request.kind]}
     if request.dry_run:
         return new
     return store.put(request.kind, request.namespace, new)

@@ -15,6 +15,7 @@ _CONTROLLERS = (
     "serviceaccount-controller",
     "clusterrole-aggregation-controller",
     "pod-garbage-collector-controller",
+    "endpoints-controller",  # whom the proxy of a Service asks
     "endpointslice-controller",
     "validatingadmissionpolicy-status-controller",
 )

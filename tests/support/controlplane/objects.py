@@ -20,14 +20,14 @@ def homeless_policy() -> list[Json]:
     """Pods of an image that no node takes get a selector that no node has; the scheduler finds out."""
     pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     image = f'object.spec.containers.exists(each, each.image.contains("@sha256:{Acts.HOMELESS.value}"))'
-    change = 'Object{spec: Object.spec{nodeSelector: {"lockgate.test/room": "none"}}}'
+    change = '[JSONPatch{op: "add", path: "/spec/nodeSelector", value: {"lockgate.test/room": "none"}}]'
     spec = {
         "failurePolicy": "Fail",
         "reinvocationPolicy": "Never",
         "matchConstraints": {"resourceRules": [pods]},
         "matchConditions": [{"name": "homeless", "expression": image}],
         "mutations": [
-            {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": change}},
+            {"patchType": "JSONPatch", "jsonPatch": {"expression": change}},
         ],
     }
     return [

@@ -12,7 +12,7 @@ from typing import Self
 from lockgate.embedded.ports import free_ports
 from lockgate.embedded.process import Guarded, Order
 from tests.support.controlplane import commands, objects
-from tests.support.controlplane.admin import Admin, AdminError, until
+from tests.support.controlplane.admin import Admin, AdminError, post, until
 from tests.support.controlplane.certificates import Certificates, write_certificates
 from tests.support.controlplane.commands import Layout
 from tests.support.controlplane.programs import Programs
@@ -80,6 +80,12 @@ class ControlPlane:
     def tenant(self, name: str) -> Tenant:
         """A new namespace whose name begins like this, with accounts and tokens."""
         return new_tenant(self.admin, self._files, f"{name}-{secrets.token_hex(4)}")
+
+    def forget(self) -> None:
+        """Lets etcd forget every version of the past, as it does by itself every few minutes."""
+        etcd = f"http://127.0.0.1:{self._files.etcd}/v3/kv"
+        now = post(f"{etcd}/range", {"key": "AA==", "limit": 1})["header"]["revision"]
+        post(f"{etcd}/compaction", {"revision": now, "physical": True})
 
     @property
     def _files(self) -> Layout:
