@@ -15,6 +15,7 @@ from lockgate.cli.plan import app as plan
 from lockgate.cli.replay import replay
 from lockgate.cli.run import SERVICES, run_service
 from lockgate.cli.up import up
+from lockgate.cli.verify import verify
 from lockgate.cli.watch import watch
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command()(up)
 app.command()(watch)
 app.command("publish")(announce)
 app.command()(replay)
+app.command()(verify)
 app.add_typer(plan, name="plan")
 app.add_typer(ledger, name="ledger")
 app.add_typer(deadletters, name="deadletters")

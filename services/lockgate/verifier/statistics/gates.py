@@ -80,7 +80,9 @@ class Gates:
 
     def _latency(self, k: int, block: Block, onset: Indices) -> Gate:
         """At this bound by the ratio, and here or at a higher one by the ratio and in seconds."""
-        slower, usual = self._window(onset)[:, 5:].reshape(len(onset), -1, 2).swapaxes(1, 2).swapaxes(0, 1)
+        slower, usual = (
+            self._window(onset)[:, 5:].reshape(len(onset), len(self.setup.bounds), 2).transpose(2, 0, 1)
+        )
         usual = usual + _HALF_AN_EVENT
         here = slower[:, k] >= exp(block.ratio[:, k]) * usual[:, k]
         both = exp(np.maximum(block.ratio, block.absolute)[:, k:])

@@ -30,7 +30,7 @@ class Judged:
     estimate: Array
     open: Flags
     ln_total: Array
-    """[S]: of the weighted sum over the metrics whose gate is open."""
+    """[S]: of the weighted sum over the metrics whose gate is open; NaN where none is."""
     ln_pass: Array
     """[S, J + G]: mirrored, for errors, each bound and each gauge."""
     told: Flags
@@ -97,7 +97,7 @@ class Judging:
             onset=onset,
             estimate=rounded(estimate),
             open=open_,
-            ln_total=rounded(log(np.maximum(together, _TINY))),
+            ln_total=np.where(open_.any(axis=1), rounded(log(np.maximum(together, _TINY))), np.nan),
             ln_pass=rounded(ln_pass),
             told=told,
         )

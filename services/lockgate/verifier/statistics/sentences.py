@@ -28,9 +28,7 @@ def sentence(outcome: Outcome, setup: Setup, block: Block, judged: Judged, alter
             return _worse(outcome, block, judged, alternatives.metrics, policy.alpha)
         case "pass":
             return (
-                f"After {outcome.at} scrapes the pilot is shown to be within the margins: errors below "
-                f"{policy.err_margin:g} times production's, latency below {policy.lat_margin:.0%} more, "
-                f"gauges below {policy.g_margin:.0%} more."
+                f"After {outcome.at} scrapes the pilot is shown to be within the margins: {_margins(setup)}."
             )
         case "running":
             return f"Nothing is proven after {outcome.at} of {policy.deadline} scrapes."
@@ -39,6 +37,16 @@ def sentence(outcome: Outcome, setup: Setup, block: Block, judged: Judged, alter
             return f"The pilot could not be measured: {why}."
         case "inconclusive":
             return _undecided(outcome, block, judged, alternatives)
+
+
+def _margins(setup: Setup) -> str:
+    policy = setup.policy
+    said = [f"errors below {policy.err_margin:g} times production's"]
+    if setup.bounds:
+        said.append(f"latency below {policy.lat_margin:.0%} more")
+    if names := [name for name, model in zip(setup.gauges, setup.models, strict=True) if model]:
+        said.append(f"{', '.join(names)} below {policy.g_margin:.0%} more")
+    return "; ".join(said)
 
 
 def _worse(outcome: Outcome, block: Block, judged: Judged, metrics: tuple[Metric, ...], alpha: float) -> str:

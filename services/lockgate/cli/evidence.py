@@ -1,0 +1,44 @@
+"""Files of evidence, one JSON object a line: read strictly, so that nothing is judged that was not meant."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+_LONGEST = 200
+
+
+def lines(data: bytes) -> Iterator[tuple[int, Any | ValueError]]:
+    """Each line's number and what it says, or why it says nothing."""
+    rows = data.split(b"\n")
+    for number, row in enumerate(rows[:-1] if not rows[-1] else rows, 1):
+        try:
+            yield number, _read(row)
+        except ValueError as error:
+            yield number, error
+
+
+def _read(row: bytes) -> Any:
+    """ValueError says what is wrong with the line as a whole."""
+    try:
+        return json.loads(row.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the line: expected UTF-8, got something else at byte {error.start + 1}") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"the line: expected one JSON object, got no JSON at column {error.colno}: {error.msg}"
+        ) from None
+    except RecursionError:
+        raise ValueError("the line: expected evidence, got brackets in brackets without end") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{doubled[:_LONGEST]}: expected once in an object, got it twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"the line: expected JSON, got {name}, which is no number of JSON")
