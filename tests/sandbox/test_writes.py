@@ -17,12 +17,14 @@ from tests.support.sandboxes import (
 WRONG_UID = "00000000-0000-0000-0000-000000000000"
 
 
-async def test_a_new_image_moves_the_generation_and_an_annotation_does_not(web_api: Web) -> None:
+async def test_a_new_image_or_annotation_moves_the_generation_and_a_label_does_not(web_api: Web) -> None:
     await web_api.apply(web())
     changed = await web_api.apply(web("app:v2"))
     assert (changed["metadata"]["generation"], image_of(changed)) == (2, "app:v2")
+    labelled = await web_api.patch({"metadata": {"labels": {"note": "x"}}}, MERGE)
+    assert labelled["metadata"]["generation"] == 2
     noted = await web_api.patch({"metadata": {"annotations": {"note": "x"}}}, MERGE)
-    assert noted["metadata"]["generation"] == 2
+    assert noted["metadata"]["generation"] == 3
 
 
 async def test_every_write_with_an_old_resource_version_is_a_conflict(web_api: Web) -> None:

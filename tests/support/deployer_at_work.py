@@ -80,15 +80,35 @@ def settings_for(sandbox: Sandbox, **pace: float) -> DeployerSettings:
         )
         for name, place in sandbox.directory()["regions"].items()
     )
+    return hurried(*regions, **pace)
+
+
+def hurried(*regions: RegionSettings, **pace: float) -> DeployerSettings:
     hurry = Pace(**{"poll": 0.05, "progress": 0.0, "drain": 0.0, "request": 5.0, **pace})
     return DeployerSettings(name="west", regions=regions, pace=hurry)
 
 
 @asynccontextmanager
 async def at_work(sandbox: Sandbox, **pace: float) -> AsyncIterator[AtWork]:
-    settings = settings_for(sandbox, **pace)
+    async with working(settings_for(sandbox, **pace)) as worker:
+        yield worker
+
+
+@asynccontextmanager
+async def working(settings: DeployerSettings) -> AsyncIterator[AtWork]:
+    """The work of a deployer, and a client of the first of its regions."""
     async with open_work(settings) as work, open_cluster(settings.regions[0], 5.0) as cluster:
         yield AtWork(work, cluster)
 
 
-__all__ = ["DEPLOYMENTS", "PODS", "ROUTES", "SERVICES", "AtWork", "at_work", "settings_for"]
+__all__ = [
+    "DEPLOYMENTS",
+    "PODS",
+    "ROUTES",
+    "SERVICES",
+    "AtWork",
+    "at_work",
+    "hurried",
+    "settings_for",
+    "working",
+]

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -79,10 +80,11 @@ class Place:
         owner: str,
         deployer: str,
         forget: Callable[[], Awaitable[None]],
+        authority: Path | None = None,
     ) -> None:
         self.url, self.namespace, self.owner, self.deployer = url, namespace, owner, deployer
         self.forget = forget  # from now on the server knows no version from before
-        self._http = http
+        self._http, self._authority = http, authority
 
     def path(self, plural: str, name: str = "", namespace: str | None = None) -> str:
         """`plural` may name a subresource of an object: `deployments`, `web/scale`."""
@@ -154,9 +156,13 @@ class Place:
         return heard
 
     def region(self, name: str) -> RegionSettings:
-        """What a deployer is told, to serve this as the region `name`; without its authority's file."""
+        """What a deployer is told, to serve this as the region `name`."""
         return RegionSettings(
-            region=name, namespace=self.namespace, url=self.url, token=SecretStr(self.deployer)
+            region=name,
+            namespace=self.namespace,
+            url=self.url,
+            token=SecretStr(self.deployer),
+            ca_file=self._authority,
         )
 
     def _url(self, path: str, query: Mapping[str, Any]) -> URL:
@@ -203,6 +209,7 @@ async def served(plane: ControlPlane) -> AsyncIterator[Place]:
             owner=tenant.owner,
             deployer=tenant.deployer,
             forget=forget,
+            authority=tenant.authority,
         )
 
 

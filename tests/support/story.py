@@ -33,7 +33,7 @@ class Story:
     send: Send
     stages: tuple[Stage, ...] = ()
     before: dict[str, int] = field(default_factory=dict)
-    """region -> the generation of its Deployment before any release."""
+    """region -> the revision of its Deployment before any release."""
 
     # --- what the tests do ------------------------------------------------------------------------------------
 
@@ -46,7 +46,7 @@ class Story:
             traffic = {"rate": PILOT_TRAFFIC, "regions": [PILOTED]}
             self.sandbox.put(f"traffic/{self.application}", traffic)
         await self.plans(*stages, **changes)
-        self.before = self.generations()
+        self.before = self.revisions()
 
     async def plans(self, *stages: Stage, **changes: Any) -> None:
         """A plan is published, and accepted as the next version."""
@@ -131,12 +131,14 @@ class Story:
         """What `digests` is when each region runs this version."""
         return dict.fromkeys(self.regions, self.digest(version))
 
-    def generations(self) -> dict[str, int]:
-        return {region: self._deployment(region)["generation"] for region in self.regions}
+    def revisions(self) -> dict[str, int]:
+        """Counted by its controller; the generation would count the fences too, which are annotations."""
+        mark = "deployment.kubernetes.io/revision"
+        return {region: int(self._deployment(region)["annotations"][mark]) for region in self.regions}
 
     def changes(self) -> dict[str, int]:
-        """Region -> how often the spec of its Deployment was changed since the story began."""
-        now = self.generations()
+        """Region -> how often the pods of its Deployment were changed since the story began."""
+        now = self.revisions()
         return {region: now[region] - self.before[region] for region in self.regions}
 
     def clones(self) -> list[str]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockgate.sandbox import managed
+from lockgate.sandbox.decoding import check_types, decoded, decoded_patch
 from lockgate.sandbox.defaults import with_defaults
 from lockgate.sandbox.kinds import DEPLOYMENTS, HTTPROUTES, PODS, SERVICES, Kind
-from lockgate.sandbox.objects import Json, is_deleting, name_of, stamp, uid_of, with_metadata
+from lockgate.sandbox.objects import Json, annotations_of, is_deleting, name_of, stamp, uid_of, with_metadata
 from lockgate.sandbox.patches import json_patch, merge_patch, strategic_patch
-from lockgate.sandbox.shapes import decoding_error, mistyped
 from lockgate.sandbox.status import (
     already_exists,
     another_object,
@@ -25,8 +25,6 @@ from lockgate.sandbox.status import (
     no_such_object,
     not_found,
     precondition,
-    unreadable,
-    unreadable_patch,
     unsupported_media,
 )
 from lockgate.sandbox.store import Store
@@ -83,7 +81,7 @@ def patch(store: Store, request: Request, content_type: str, body: Any) -> tuple
 
 def _create(store: Store, request: Request, body: Json) -> Json:
     """POST."""
-    body = _decoded(request.kind, body)
+    body = decoded(request.kind, body)
     metadata = dict(body.get("metadata") or {})
     if not metadata.get("name"):
         if not metadata.get("generateName"):
@@ -105,7 +103,7 @@ def _create(store: Store, request: Request, body: Json) -> Json:
 
 def _replace(store: Store, request: Request, body: Json) -> Json:
     """PUT."""
-    body = _decoded(request.kind, body)
+    body = decoded(request.kind, body)
     live = existing(store, request)
     sent = body.get("metadata") or {}
     _check_name(request, sent)
@@ -133,12 +131,8 @@ def _patch(store: Store, request: Request, content_type: str, body: Any) -> tupl
             patched = strategic_patch(live, body)
         case _:
             raise unsupported_media(content_type)
-    check_shape(request.kind, patched)
-    wrong = mistyped(request.kind, patched)
-    if wrong is not None:
-        raise unreadable_patch(decoding_error(request.kind, wrong))
+    patched = decoded_patch(request.kind, patched)
     _check_name(request, patched.get("metadata") or {})
-    patched = managed.without_nulls(patched)
     return _update(store, request, live, patched), False
 
 
@@ -178,9 +172,7 @@ def _apply(store: Store, request: Request, body: Any) -> tuple[Json, bool]:
     if sent.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
     _check_name(request, sent)
-    wrong = mistyped(request.kind, body)
-    if wrong is not None:
-        raise internal(_untyped(request, sent.get("namespace") or "", *wrong))
+    check_types(request.kind, request.name, body)
     live = store.get(request.kind, request.namespace, request.name)
     config = {**body, "metadata": {**sent, "name": request.name}}
     time = stamp(request.now)
@@ -195,26 +187,6 @@ def _apply(store: Store, request: Request, body: Any) -> tuple[Json, bool]:
     merged = managed.apply(live, config, request.manager, request.force, time)
     kept = with_metadata(merged, resourceVersion=live["metadata"]["resourceVersion"])
     return _commit(store, request, live, with_defaults(request.kind, kept)), False
-
-
-def _decoded(kind: Kind, body: Any) -> Json:
-    """A whole object as it was sent; a null says nothing. Raises `ApiError` 400."""
-    check_shape(kind, body)
-    wrong = mistyped(kind, body)
-    if wrong is not None:
-        raise unreadable(kind, decoding_error(kind, wrong))
-    decoded: Json = managed.without_nulls(body)
-    return decoded
-
-
-def _untyped(request: Request, namespace: str, path: str, wanted: str, found: Any) -> str:
-    """What an apply is told whose configuration has a field of a wrong type."""
-    kind = request.kind
-    what = f"({namespace}/{request.name}; {kind.group}/{kind.version}, Kind={kind.name})"
-    return (
-        f"failed to create typed patch object {what}: {path}: expected {wanted}, got "
-        f"&value.valueUnstructured{{Value:{found}}}"
-    )
 
 
 def _check_name(request: Request, sent: Json) -> None:
@@ -281,13 +253,20 @@ def _commit(store: Store, request: Request, live: Json | None, new: Json) -> Jso
     if live is not None:
         if new == live:
             return live
-        if request.kind.counts_generations and new.get("spec") != live.get("spec"):
+        if request.kind.counts_generations and not request.subresource and _is_new(request.kind, live, new):
             new = with_metadata(new, generation=live["metadata"]["generation"] + 1)
     elif request.kind in _FIRST_STATUS:
         new = {**new, "status": _FIRST_STATUS[request.kind]}
     if request.dry_run:
         return new
     return store.put(request.kind, request.namespace, new)
+
+
+def _is_new(kind: Kind, live: Json, new: Json) -> bool:
+    """Whether a change is a new generation: one of the spec is, and for a Deployment also one of its annotations."""
+    if new.get("spec") != live.get("spec"):
+        return True
+    return kind is DEPLOYMENTS and annotations_of(new) != annotations_of(live)
 
 
 def request_for(kind: Kind, obj: Json, manager: str, now: float, subresource: str = "") -> Request:

@@ -249,6 +249,20 @@ async def test_a_put_is_about_the_object_of_its_path(place: Place) -> None:
     )
 
 
+async def test_a_deployment_counts_changes_of_its_spec_and_annotations_but_not_of_its_labels(
+    place: Place,
+) -> None:
+    await place.create("deployments", web(replicas=0))
+    changes: list[dict[str, Any]] = [
+        {"spec": {"minReadySeconds": 1}},
+        {"metadata": {"annotations": {"note": "x"}}},
+        {"metadata": {"labels": {"note": "x"}}},
+        {"metadata": {"annotations": {"note": "x"}}},
+    ]
+    seen = [(await place.patch("deployments", "web", change, MERGE)).obj() for change in changes]
+    assert [each["metadata"]["generation"] for each in seen] == [2, 3, 3, 3]
+
+
 async def test_a_status_is_written_through_its_subresource_alone(place: Place) -> None:
     await place.create("httproutes", route(1))
     status: dict[str, Any] = {"status": {"parents": []}}

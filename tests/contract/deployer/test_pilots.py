@@ -107,10 +107,10 @@ async def test_the_next_release_sweeps_a_clone_that_was_left_over(west: AtWork) 
 
 async def test_a_rollback_of_a_pilot_takes_share_and_clone_and_leaves_production(west: AtWork) -> None:
     await west.step(grant("7.0.1", Action.PILOT))
-    generation = (await west.object(DEPLOYMENTS))["metadata"]["generation"]
+    template = (await west.object(DEPLOYMENTS))["spec"]["template"]
     assert await west.order(order("7.2.1")) == {"outcome": "rolled-back", "digest": OLD}
     await gone(west)
-    assert (await west.object(DEPLOYMENTS))["metadata"]["generation"] == generation
+    assert (await west.object(DEPLOYMENTS))["spec"]["template"] == template
 
 
 async def test_a_rollback_restores_the_digest_the_weights_and_removes_clones(west: AtWork) -> None:
@@ -134,12 +134,12 @@ async def test_a_rollback_in_the_middle_of_a_failing_roll_out_comes_back(
 
 async def test_a_region_that_the_release_never_wrote_to_is_untouched_and_closed_to_it(west: AtWork) -> None:
     await west.step(grant("6.0.1", artifact=artifact(OTHER), release="release-6"))
-    generation = (await west.object(DEPLOYMENTS))["metadata"]["generation"]
+    template = (await west.object(DEPLOYMENTS))["spec"]["template"]
     for _ in range(2):  # the second run finds its own fence there
         answer = await west.order(order("7.2.1"))
         assert answer["outcome"] == "untouched"
     assert await west.image() == f"registry.example/payments@{OTHER}"
-    assert (await west.object(DEPLOYMENTS))["metadata"]["generation"] == generation
+    assert (await west.object(DEPLOYMENTS))["spec"]["template"] == template
     assert (await west.step(grant("7.0.5")))["outcome"] == "fenced"
 
 

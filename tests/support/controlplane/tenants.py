@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from lockgate.deployer.settings import RegionSettings
 from tests.support.controlplane import objects
 from tests.support.controlplane.admin import Admin
 from tests.support.controlplane.commands import Layout, kubeconfig
@@ -22,16 +19,6 @@ class Tenant:
     owner: str
     kubeconfig: Path
     """With the contexts `deployer` and `owner`."""
-
-    def region(self, name: str) -> RegionSettings:
-        """What a deployer is told, to serve this as the region `name`."""
-        return RegionSettings(
-            region=name,
-            namespace=self.namespace,
-            url=self.url,
-            token=SecretStr(self.deployer),
-            ca_file=self.authority,
-        )
 
 
 def new_tenant(admin: Admin, layout: Layout, namespace: str) -> Tenant:

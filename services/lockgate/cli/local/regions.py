@@ -53,17 +53,12 @@ class Sandboxed:
         return {region: self.deployment(region, application)["digest"] for region in self.regions}
 
     def deployment(self, region: str, name: str) -> dict[str, Any]:
-        """Digest, generation and annotations of a Deployment, as its region's API server says."""
+        """Digest and annotations of a Deployment, as its region's API server says."""
         place = self.regions[region]
         url = f"{place['kubernetes']}/apis/apps/v1/namespaces/{place['namespace']}/deployments/{name}"
         found = ask("GET", url, token=place["token"])
         image = found["spec"]["template"]["spec"]["containers"][0]["image"]
-        metadata = found["metadata"]
-        return {
-            "digest": image.partition("@")[2],
-            "generation": metadata["generation"],
-            "annotations": metadata.get("annotations", {}),
-        }
+        return {"digest": image.partition("@")[2], "annotations": found["metadata"].get("annotations", {})}
 
     def deployments(self, region: str) -> list[str]:
         """The names of all Deployments of a region: clones are seen here."""
