@@ -2,10 +2,16 @@
 
 import sys
 
-from tests.bench import chain, hop, ledger, runtime
+from tests.bench import chain, hop, ledger, replay, runtime
 from tests.bench.figures import write
 
-BENCHES = {"runtime": runtime.measure, "ledger": ledger.measure, "hop": hop.measure, "chain": chain.measure}
+BENCHES = {
+    "runtime": runtime.measure,
+    "replay": replay.measure,
+    "ledger": ledger.measure,
+    "hop": hop.measure,
+    "chain": chain.measure,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,10 +1,12 @@
 """How long an event takes through one service: written to its topic, decided, committed, published, read again.
 
-Against a raw consumer with one commit and one acknowledged send (`raw`), in alternation, one event at a time.
+Against a raw consumer with one commit and one acknowledged send (`raw`), in alternation, one event at a time: at a
+steady 50 events a second of each, as services that are not idle are used, and back to back, with everything warm.
 """
 
 import asyncio
 from collections.abc import Iterator
+from itertools import count
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -21,18 +23,22 @@ from tests.support.toy_world import PARTITIONS, World, said
 
 KEYS = 10
 TURNS = 500
+PACE = 0.01  # of both together
 ANSWER_SECONDS = 30.0
+
+Times = tuple[list[float], list[float]]
 
 
 def measure(*, profile: bool) -> Iterator[Figure]:
     """Yields the figures; there is nothing more to print with `profile`."""
     del profile
     with a_world() as world:
-        ours, raw = uvloop.run(_measured(world))
-    yield from percentiles("hop", ours[WARM:], raw[WARM:])
+        paced, unpaced = uvloop.run(_measured(world))
+    for name, (ours, raw) in (("hop", paced), ("hop-back-to-back", unpaced)):
+        yield from percentiles(name, ours[WARM:], raw[WARM:])
 
 
-async def _measured(world: World) -> tuple[list[float], list[float]]:
+async def _measured(world: World) -> tuple[Times, Times]:
     await (await world.serving(toy())).leave()
     source, target = world.prefix + "raw-in", world.prefix + "raw-out"
     await make_topics(world.kafka.bootstrap, source, target)
@@ -45,9 +51,8 @@ async def _measured(world: World) -> tuple[list[float], list[float]]:
         answers = await reading_ends(world.kafka.bootstrap, *places)
         copies = await reading_ends(world.kafka.bootstrap, TopicPartition(target, 0))
         try:
-            return await interleaved(
-                TURNS, _through_service(world, to, answers), _through_raw(to, source, copies)
-            )
+            ours, raw = _through_service(world, to, answers), _through_raw(to, source, copies)
+            return await interleaved(TURNS, ours, raw, pace=PACE), await interleaved(TURNS, ours, raw)
         finally:
             await answers.stop()
             await copies.stop()
@@ -55,7 +60,10 @@ async def _measured(world: World) -> tuple[list[float], list[float]]:
 
 
 def _through_service(world: World, to: AIOKafkaProducer, answers: AIOKafkaConsumer) -> Turn:
-    async def turn(number: int) -> None:
+    numbers = count()
+
+    async def turn(_: int) -> None:
+        number = next(numbers)
         key = f"app-{number % KEYS}"
         headers, value = encode(said(number // KEYS + 1, key=key))
         topic, part = world.prefix + "verdicts", partition_of(key, PARTITIONS)

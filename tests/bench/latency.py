@@ -1,5 +1,6 @@
 """Turns of two things that are timed one after the other again and again, and their percentiles."""
 
+import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,11 +12,19 @@ Turn = Callable[[int], Awaitable[None]]
 """Does it once and returns when it is over. It is told how often it was done before."""
 
 
-async def interleaved(turns: int, ours: Turn, raw: Turn) -> tuple[list[float], list[float]]:
-    """Milliseconds of each turn of both, in alternation, so that a busy machine is busy for both."""
+async def interleaved(
+    turns: int, ours: Turn, raw: Turn, *, pace: float = 0.0
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of each turn of both, in alternation, so that a busy machine is busy for both.
+
+    `pace` seconds lie between the beginnings of two turns, if they are not longer themselves.
+    """
     times: tuple[list[float], list[float]] = ([], [])
+    due = time.perf_counter()
     for turn in range(turns):
         for timed, action in zip(times, (ours, raw), strict=True):
+            due = max(due + pace, time.perf_counter())
+            await asyncio.sleep(due - time.perf_counter())
             began = time.perf_counter()
             await action(turn)
             timed.append((time.perf_counter() - began) * 1000)

@@ -60,7 +60,7 @@ async def _whole_loop(world: World, profiler: cProfile.Profile | None) -> tuple[
     The topic is filled first, so that no generator takes from the cores.
     """
     await (await world.serving(toy())).leave()
-    await _fill(world)
+    await fill(world)
     total = KEYS * EVENTS_PER_KEY
     connection = await asyncpg.connect(world.database, server_settings={"search_path": "rollback"})
     try:
@@ -70,11 +70,11 @@ async def _whole_loop(world: World, profiler: cProfile.Profile | None) -> tuple[
             await world.serving(toy())
             serving = psutil.Process()
         async with asyncio.timeout(300):
-            warm = await _published(connection, int(WARM * total))
+            warm = await published(connection, int(WARM * total))
             began, used = time.perf_counter(), _used(serving)
             if profiler is not None:
                 profiler.enable()
-            handled = await _published(connection, total) - warm
+            handled = await published(connection, total) - warm
             if profiler is not None:
                 profiler.disable()
             return handled / (time.perf_counter() - began), (_used(serving) - used) / handled * 1e6
@@ -83,7 +83,7 @@ async def _whole_loop(world: World, profiler: cProfile.Profile | None) -> tuple[
         await connection.close()
 
 
-async def _published(connection: "asyncpg.Connection[object]", events: int) -> int:
+async def published(connection: "asyncpg.Connection[object]", events: int) -> int:
     """Waits until the answers to so many events are acknowledged; each has a journal record as well."""
     while True:
         sent = await connection.fetchval("select coalesce(sum(sent), 0)::bigint from relay")
@@ -97,7 +97,8 @@ def _used(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-async def _fill(world: World) -> None:
+async def fill(world: World) -> None:
+    """Writes KEYS x EVENTS_PER_KEY events for the toy."""
     async with world.producer() as producer:
         sent = []
         for number in range(1, EVENTS_PER_KEY + 1):

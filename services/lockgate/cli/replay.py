@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+import uvloop
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table as Columns
@@ -97,7 +98,7 @@ def replay_command(
     applications = None if application is None else (application,)
     try:
         with _Shown() as shown:
-            report = asyncio.run(
+            report = uvloop.run(
                 replay_all(kafka, prefix, services=services, applications=applications, say=shown)
             )
     except ReadError as error:

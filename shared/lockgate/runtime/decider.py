@@ -60,14 +60,15 @@ class Case(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The outcome: its step, its events as messages and as they are published, its rows as canonical bytes, and its
-    journal record.
+    """The outcome: its step, its events as messages, as they are published and the hashes of that, its rows as
+    canonical bytes, and its journal record.
     """
 
     number: int
     step: Step
     messages: tuple[Message[Payload], ...]
     events: tuple[tuple[Headers, bytes], ...]
+    sent: tuple[str, ...]
     rows: Mapping[RowKey, tuple[Row | None, bytes | None]]
     journal: bytes
 
@@ -102,6 +103,7 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
     messages = tuple(_message(case, body, case.events + i, at) for i, body in enumerate(step.events, start=1))
     events = tuple(map(encode, messages))
     key = case.key.encode()
+    sent = tuple([record_hash(key, *event) for event in events])
     changed = _changed(case.key, step)
     record = {
         "writer": case.writer,
@@ -119,12 +121,12 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
         ],
         "first": case.events + 1,
         "events": [message.id for message in messages],
-        "sent": [record_hash(key, *event) for event in events],
+        "sent": sent,
         "timers": [_timer(timer) for timer in step.timers],
         "work": [_work(work) for work in step.work],
         "forward": list(step.forward),
     }
-    return Decision(number, step, messages, events, changed, sealed(record))
+    return Decision(number, step, messages, events, sent, changed, sealed(record))
 
 
 def sealed(record: Mapping[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from lockgate.runtime.batch import Place
 from lockgate.runtime.decider import Decision
 from lockgate.runtime.replay_compare import differing
 from lockgate.runtime.replay_deciding import Key, Replayable, Writer, restored, tried
-from lockgate.runtime.replay_events import Events, Sent
+from lockgate.runtime.replay_events import Again, Events, Sent
 from lockgate.runtime.replay_findings import (
     CoreUnknown,
     DecidesOtherwise,
@@ -238,5 +238,6 @@ class _Service:
 
     def _expect(self, this: Key, body: Mapping[str, Any], decision: Decision | None) -> None:
         for i, (_, sha256) in enumerate(zip(body["events"], body["sent"], strict=True)):
-            sent = Sent(body["first"] + i, sha256, decision.events[i] if decision else None)
+            again = Again(*decision.events[i], decision.sent[i]) if decision else None
+            sent = Sent(body["first"] + i, sha256, again)
             self.events.expect(this.where, this.place, sent)

@@ -6,7 +6,7 @@ lost if a later one of that partition is there; otherwise it is not published ye
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lockgate.messages.message import Headers, event_id
 from lockgate.runtime.batch import Place
@@ -28,6 +28,14 @@ Name = tuple[str, str]
 """Writer and key."""
 
 
+class Again(NamedTuple):
+    """An event as it is published when its decision is made again, and the hash of that record."""
+
+    headers: Headers
+    value: bytes
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One event of a decision: its number, the record's hash in the journal, and what the decision emits when it is
@@ -36,7 +44,7 @@ class Sent:
 
     number: int
     sha256: str
-    again: tuple[Headers, bytes] | None
+    again: Again | None
 
 
 @dataclass(slots=True)
@@ -128,11 +136,9 @@ class Events:
         record = self._find(where, sent.number)
         if record is None:
             lane.absent.append(((offset, sent.number), where, sent.number))
-            if sent.again and (again := record_hash(where.key.encode(), *sent.again)) != sent.sha256:
-                detail = (
-                    f"event {sent.number}: its sha256 would be {again}, and the journal says {sent.sha256}"
-                )
-                self.findings.add(EventOtherwise(where, detail))
+            if sent.again and sent.again.sha256 != sent.sha256:
+                would = f"its sha256 would be {sent.again.sha256}, and the journal says {sent.sha256}"
+                self.findings.add(EventOtherwise(where, f"event {sent.number}: {would}"))
             return
         lane.published = max(lane.published, (offset, sent.number))
         at = Where(where.writer, where.key, where.number, (record.topic, record.partition, record.offset))
@@ -204,12 +210,13 @@ class Events:
 def _compared(record: Record, key: bytes, sent: Sent, at: Where) -> EventChanged | EventOtherwise | None:
     """What lies on the topic against the journal, and against what is emitted when it is decided again."""
     lies, name = (record.key, record.headers, record.value), f"event {sent.number}"
-    sha256, again = record_hash(*lies), None if sent.again is None else (key, *sent.again)
+    again = None if sent.again is None else (key, sent.again.headers, sent.again.value)
+    sha256 = sent.again.sha256 if sent.again and lies == again else record_hash(*lies)
     if sha256 == sent.sha256:
         if again is None or lies == again:
             return None
         return EventOtherwise(at, differing_records(record, *again, name))
-    if again is not None and record_hash(*again) == sent.sha256:
+    if again is not None and sent.again and sent.again.sha256 == sent.sha256:
         return EventChanged(at, differing_records(record, *again, name))
     return EventChanged(at, f"{name}: its sha256 is {sha256}, and the journal says {sent.sha256}")
 

@@ -48,7 +48,7 @@ async def _read(
     wanted = [p for p in found if _is_journal(p, prefix, journals)]
     if not wanted:
         raise ReadError(f"there is no journal with the prefix {prefix!r} on {bootstrap}: check both")
-    async with consumer(bootstrap, "lockgate-replay") as client:
+    async with consumer(bootstrap, "lockgate-replay", partitions=len(events) + len(wanted)) as client:
         begins = await client.beginning_offsets([*events, *wanted])
         settled = await client.end_offsets(events)
         settled |= await client.end_offsets(wanted)

@@ -20,7 +20,11 @@ CALL_SECONDS = 15.0
 STALL_SECONDS = 30.0
 CLOSE_SECONDS = 5.0
 AT_ONCE = 2000
-FETCH_BYTES = 256 * 1024
+FETCH_BYTES = (
+    256 << 10,
+    4 << 20,
+)  # of each partition at once, at least and at most; a larger record comes all the same
+ALL_FETCH_BYTES = 32 << 20
 
 KAFKA_ERRORS = (KafkaError, TimeoutError, OSError)
 Ends = Mapping[TopicPartition, int]
@@ -31,7 +35,9 @@ class ReadError(TimeoutError):
 
 
 @contextlib.asynccontextmanager
-async def consumer(bootstrap: str, name: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def consumer(bootstrap: str, name: str, *, partitions: int = 0) -> AsyncIterator[AIOKafkaConsumer]:
+    """A client that is closed at the end. Of few `partitions` more is fetched at once (0: it is not known how many)."""
+    least, most = FETCH_BYTES
     header_names.install()  # else one record with a name that is not UTF-8 keeps all others from being read
     client = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -40,7 +46,9 @@ async def consumer(bootstrap: str, name: str) -> AsyncIterator[AIOKafkaConsumer]
         auto_offset_reset="earliest",
         isolation_level="read_uncommitted",
         request_timeout_ms=int(CALL_SECONDS * 1000),
-        max_partition_fetch_bytes=FETCH_BYTES,  # of each of many partitions; a larger record comes all the same
+        max_partition_fetch_bytes=max(least, min(most, ALL_FETCH_BYTES // partitions))
+        if partitions
+        else least,
         fetch_max_wait_ms=10,  # nothing is waited for: everything is there already
     )
     try:
