@@ -43,7 +43,7 @@ def test_the_mean_is_exact_at_an_odds_ratio_of_one() -> None:
 
 
 def test_the_mean_at_an_odds_ratio_is_cornfields() -> None:
-    """mu with mu (m - s + mu) = R (n - mu)(s - mu): 10 requests each, 10 events, R = 4 gives 20/3."""
+    """Mu with mu (m - s + mu) = R (n - mu)(s - mu): 10 requests each, 10 events, R = 4 gives 20/3."""
     mu = float(mean(np.array(4.0), np.array(10.0), np.array(10.0), np.array(10.0)))
     assert mu == pytest.approx(20 / 3)
     assert mu * mu == pytest.approx(4 * (10 - mu) ** 2)
@@ -59,7 +59,7 @@ def test_without_over_dispersion_it_is_the_ratio_of_two_binomials() -> None:
 
 
 def test_with_over_dispersion_it_is_the_ratio_of_two_beta_binomials_that_share_a_shape() -> None:
-    """d = 10, mu = 5, kappa .2: nu = 9/(.2*5) - 1 = 8, a = 4; the second shape moves from 4 to 2 at p1 = 2/3."""
+    """D = 10, mu = 5, kappa .2: nu = 9/(.2*5) - 1 = 8, a = 4; the second shape moves from 4 to 2 at p1 = 2/3."""
 
     def ln_beta_binomial(y: int, b: float, total: float) -> float:
         return math.lgamma(y + b) - math.lgamma(b) - math.lgamma(10 + total) + math.lgamma(total)

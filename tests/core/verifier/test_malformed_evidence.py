@@ -150,7 +150,7 @@ def test_what_is_malformed_is_named_with_its_field(change: Change, says: str) ->
 
 @pytest.mark.parametrize("evidence", [None, [], "evidence", 7])
 def test_evidence_is_an_object(evidence: Any) -> None:
-    with pytest.raises(EvidenceError, match="^evidence: expected a JSON object"):
+    with pytest.raises(EvidenceError, match=r"^evidence: expected a JSON object"):
         verify(evidence)
 
 

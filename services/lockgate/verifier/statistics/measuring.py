@@ -38,7 +38,7 @@ class Measuring:
         self.placebo = Placebo.of(len(self.columns) - 1, self.split)
         self.placebo.fold(counts.new[:, : self.split, self.columns], counts.adjacent[:, : self.split])
         self.most = (0, 0)
-        self.most = (0, self._most(evidence.seen[:start])[-1][1])
+        self.most = self._most(evidence.seen[:start])[-1]
         self.placebo.leave_out(self.most[1])
         self.silence = Silence(policy)
         self.online = Terms.of(ONLINE_CAP, len(self.columns) - 1)

@@ -1,0 +1,131 @@
+"""Laws of verdicts that hold for any evidence: prefixes, orders, origins, parts, and the same bytes elsewhere."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lockgate.verifier.statistics.evidence import parse
+from lockgate.verifier.statistics.verification import Verification, encode, recompute, verify
+from tests.bench.scenarios import by, leak
+from tests.bench.traffic import World, evidence
+from tests.support.cdevents import ROOT
+from tests.support.verification import cut, each_count
+
+WORLDS = {
+    "good": World(),
+    "failing": World(error_factor=by(2.5)),
+    "slow": World(latency=by(1.2, 20)),
+    "leaking": World(memory=leak(0.015), missing=0.1),
+    "full of gaps": World(missing=0.45),
+    "bursty": World(bursty=True, real=False),
+}
+ELSEWHERE = [
+    {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX X86_V3 X86_V4 ASIMDHP"},
+    {"OPENBLAS_NUM_THREADS": "3", "PYTHONHASHSEED": "5", "TZ": "Pacific/Chatham"},
+]
+AGAIN = """
+import json, sys
+from lockgate.verifier.statistics.verification import encode, recompute, verify
+given = json.loads(sys.stdin.buffer.read())
+sys.stdout.buffer.write(encode({"verify": verify, "recompute": recompute}[sys.argv[1]](given)))
+"""
+
+any_world = pytest.mark.parametrize("name", WORLDS)
+
+
+@cache
+def made(name: str) -> dict[str, Any]:
+    return evidence(WORLDS[name], (2026, list(WORLDS).index(name)), {"min_strata": 5, "stale": 20})
+
+
+def copied(name: str) -> dict[str, Any]:
+    return copy.deepcopy(made(name))
+
+
+@cache
+def verdict(name: str) -> bytes:
+    return encode(verify(made(name)))
+
+
+def without_digest(encoded: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(encoded)
+    del found["evidence"]["sha256"]
+    return found
+
+
+def test_the_worlds_come_to_different_ends() -> None:
+    ends = {name: json.loads(verdict(name))["verdict"] for name in WORLDS}
+    assert (ends["failing"], ends["slow"], ends["leaking"]) == ("fail", "fail", "fail")
+    assert {"pass", "fail"} < {*ends.values(), "running"}
+
+
+@any_world
+def test_a_verdict_is_the_same_when_later_scrapes_are_cut_off(name: str) -> None:
+    at = json.loads(verdict(name))["at"]
+    assert encode(verify(cut(made(name), at))) == verdict(name)
+    if at > 1:
+        assert verify(cut(made(name), at - 1))["verdict"] == "running"
+
+
+@any_world
+def test_scrape_by_scrape_is_the_same_as_at_once(name: str) -> None:
+    run = Verification.of(parse(cut(made(name), 1)))
+    for scrapes in range(1, 61):
+        outcome = run.fold(parse(cut(made(name), scrapes)))
+    digest = json.loads(verdict(name))["evidence"]["sha256"]
+    assert encode(run.result(outcome, digest)) == verdict(name)
+
+
+@any_world
+def test_the_order_of_pods_means_nothing(name: str) -> None:
+    mixed = copied(name)
+    np.random.default_rng(4).shuffle(mixed["pods"])
+    assert encode(verify(mixed)) == verdict(name)
+
+
+@any_world
+def test_where_counters_begin_means_nothing(name: str) -> None:
+    moved = each_count(made(name), lambda pod, count: count + 10_000 * (1 + ord(pod[-1]) % 7))
+    assert without_digest(encode(verify(moved))) == without_digest(verdict(name))
+
+
+@any_world
+def test_a_verdict_is_recomputed_from_its_event_alone(name: str) -> None:
+    assert encode(recompute(json.loads(verdict(name))["evidence"])) == verdict(name)
+
+
+@pytest.mark.parametrize("environment", ELSEWHERE, ids=lambda one: next(iter(one)))
+@pytest.mark.parametrize("name", ["bursty", "failing"])
+def test_another_process_comes_to_the_same_bytes(name: str, environment: dict[str, str]) -> None:
+    assert elsewhere("verify", made(name), environment) == verdict(name)
+    assert elsewhere("recompute", json.loads(verdict(name))["evidence"], environment) == verdict(name)
+
+
+def elsewhere(what: str, given: dict[str, Any], environment: dict[str, str]) -> bytes:
+    program = [sys.executable, "-W", "ignore", "-c", AGAIN, what]
+    text, around = json.dumps(given).encode(), os.environ | environment
+    return subprocess.run(
+        program, input=text, cwd=ROOT, env=around, capture_output=True, check=True, timeout=60
+    ).stdout
+
+
+def test_numbers_of_a_record_are_texts() -> None:
+    def numbers(value: Any) -> bool:
+        if isinstance(value, dict):
+            return any(numbers(one) for one in value.values())
+        if isinstance(value, list):
+            return any(numbers(one) for one in value)
+        return type(value) in {int, float}
+
+    assert not numbers(json.loads(verdict("leaking"))["evidence"])
+
+
+def test_a_record_of_the_whole_time_is_small() -> None:
+    assert len(encode(verify(made("bursty") | {"policy": {"soak": 60}}))) < 50_000

@@ -1,0 +1,231 @@
+"""What is concluded from evidence: each verdict, each rule and each gate, on a production that never changes."""
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lockgate.verifier.statistics.policy import Policy
+from lockgate.verifier.statistics.silence import Scrape, Silence
+from lockgate.verifier.statistics.verification import recompute, verify
+from tests.support.verification import HISTORY, PILOT_PER_SCRAPE, Evidence, pod, steady, the_pilot
+
+LENGTH = HISTORY + 60
+GAUGES = 6
+
+
+def said(evidence: Evidence) -> tuple[str, int, str]:
+    verdict = verify(evidence)
+    return verdict["verdict"], verdict["at"], verdict["why"]
+
+
+def piloted(scrapes: int = 60, policy: Evidence | None = None, **step: Any) -> Evidence:
+    """A pilot that counts otherwise in each scrape."""
+    evidence = steady(scrapes, policy=policy)
+    evidence["pods"][-1] = pod("p-0", "pilot", {**PILOT_PER_SCRAPE, **step}, HISTORY + scrapes)
+    return evidence
+
+
+def gauged(pilot: Any, *, noise: float = 0.01, policy: Evidence | None = None) -> Evidence:
+    """With a gauge around 100; `pilot` is a factor for each scrape since the start."""
+    rng = np.random.default_rng(GAUGES)
+    evidence = steady(policy=policy)
+    for one in evidence["pods"]:
+        values = 100 * np.exp(rng.normal(0, noise, LENGTH))
+        if one["arm"] == "pilot":
+            values[HISTORY:] *= pilot
+        one["gauges"] = {"cpu": values.tolist()}
+    return evidence
+
+
+def blank(evidence: Evidence, name: str, rows: slice) -> None:
+    """Scrapes of a pod that failed."""
+    found = next(one for one in evidence["pods"] if one["name"] == name)
+    for key in ("requests", "errors", "buckets"):
+        found[key][rows] = [None] * len(found[key][rows])
+
+
+def test_a_pilot_like_production_passes_when_it_has_soaked() -> None:
+    assert said(steady()) == ("pass", 30, "margins")
+    assert said(steady(policy={"soak": 12})) == (
+        "pass",
+        16,
+        "margins",
+    )  # errors are shown to be within 1.5 times then
+
+
+def test_before_the_deadline_nothing_is_concluded_from_silence_of_the_evidence() -> None:
+    assert said(steady(scrapes=29)) == ("running", 29, "time")
+    assert said(steady(scrapes=0)) == ("running", 0, "time")
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({"errors": 30}, "errors"),
+        ({"buckets": [3, 120, 285, 300]}, "latency"),
+        ({"buckets": [3, 180, 240, 300]}, "latency"),
+    ],
+)
+def test_a_worse_pilot_fails_soon_and_for_what_is_worse(step: Evidence, why: str) -> None:
+    verdict, at, found = said(piloted(**step))
+    assert (verdict, found) == ("fail", why)
+    assert at <= 3 + 2 * (why == "latency")
+
+
+def test_the_bound_at_which_it_is_slower_is_guilty() -> None:
+    slow = verify(piloted(buckets=[3, 180, 240, 300]))
+    assert slow["guilty"] == ["latency>0.5"]
+    assert "longer than 0.5 s" in slow["reason"]
+
+
+def test_a_better_pilot_never_fails() -> None:
+    assert said(piloted(errors=0, buckets=[30, 250, 299, 300])) == ("pass", 30, "margins")
+
+
+def test_an_excess_that_does_not_matter_opens_no_gate() -> None:
+    """20 % more errors of many are proven, and less than the 25 % that the policy asks for."""
+    evidence = piloted(
+        requests=30_000, errors=360, buckets=[300, 18_000, 28_500, 30_000], policy={"soak": 60}
+    )
+    for one in evidence["pods"][:-1]:
+        for key in ("requests", "errors"):
+            one[key] = [100 * count for count in one[key]]
+        one["buckets"] = [[100 * count for count in row] for row in one["buckets"]]
+    found = verify(evidence)
+    assert float(found["evidence"]["metrics"]["errors"]["ln_e"][-1]) > math.log(100)
+    assert set(found["evidence"]["metrics"]["errors"]["open"]) == {"0"}
+    assert found["verdict"] == "inconclusive"  # it is no fail, and what is suspicious is no pass
+    loose = copy.deepcopy(evidence) | {"policy": {"soak": 60, "err_ratio": 1.05, "err_abs": 0}}
+    assert said(loose)[0::2] == ("fail", "errors")
+
+
+def test_a_gauge_that_jumped_fails_and_one_that_leaks_does() -> None:
+    assert said(gauged(1.5))[0::2] == ("fail", "cpu")
+    assert said(gauged(1 + 0.02 * np.arange(60)))[0::2] == ("fail", "cpu")
+    assert said(gauged(1.0)) == ("pass", 30, "margins")
+
+
+def test_an_excess_of_a_gauge_in_its_own_units_must_matter_as_well() -> None:
+    assert said(gauged(1.5, policy={"g_abs": {"cpu": 60}, "soak": 60}))[0] == "inconclusive"
+    assert said(gauged(1.5, policy={"g_abs": {"cpu": 40}, "soak": 60}))[0] == "fail"
+    assert said(gauged(1.5, policy={"g_ratio": 0.6, "soak": 60}))[0] == "inconclusive"
+
+
+def test_a_pilot_that_gets_too_little_of_the_traffic_fails_by_its_share() -> None:
+    less = piloted(requests=15, errors=0, buckets=[0, 9, 14, 15])
+    verdict, at, why = said(less)
+    assert (verdict, why) == ("fail", "share")
+    assert at >= Policy().silent
+
+
+def test_a_pilot_without_requests_is_silent() -> None:
+    evidence = piloted(requests=0, errors=0, buckets=[0, 0, 0, 0])
+    assert said(evidence)[0::2] == ("fail", "silence")
+    assert verify(evidence)["at"] <= Policy().silent + 1
+
+
+def test_a_pilot_without_requests_that_should_have_none_is_not() -> None:
+    evidence = piloted(requests=0, errors=0, buckets=[0, 0, 0, 0])
+    evidence["weight"] = [0.0] * LENGTH
+    assert said(evidence) == ("unmeasurable", 60, "weight")
+
+
+def test_a_pilot_that_is_not_ready_and_cannot_be_scraped_is_down() -> None:
+    evidence = steady()
+    blank(evidence, "p-0", slice(HISTORY + 8, None))
+    assert said(evidence) == ("unmeasurable", 60, "strata")
+    the_pilot(evidence)["ready"] = [1] * (HISTORY + 10) + [0] * 50
+    assert said(evidence) == ("fail", 15, "down")
+    for name in ("b-0", "b-1", "b-2"):
+        blank(evidence, name, slice(HISTORY + 8, None))
+    assert said(evidence) == ("unmeasurable", 60, "strata")  # monitoring is what is down
+
+
+def test_a_pilot_that_restarts_and_restarts_is_down() -> None:
+    evidence = steady()
+    blank(evidence, "p-0", slice(HISTORY + 8, None))
+    the_pilot(evidence)["restarts"] = [0] * (HISTORY + 10) + [1] * 5 + [2] * 45
+    assert said(evidence) == ("fail", 15, "down")
+
+
+def test_without_pods_of_production_nothing_can_be_measured() -> None:
+    evidence = steady()
+    evidence["pods"] = [the_pilot(evidence)]
+    assert said(evidence) == ("unmeasurable", 60, "baseline")
+    evidence["pods"] = []
+    assert said(evidence) == ("unmeasurable", 60, "baseline")
+
+
+def test_evidence_that_ended_long_ago_is_stale() -> None:
+    evidence = steady(policy={"soak": 60})
+    blank(evidence, "p-0", slice(HISTORY + 50, None))
+    assert said(evidence) == ("unmeasurable", 60, "stale")
+    fresh = steady(policy={"soak": 60})
+    blank(fresh, "p-0", slice(HISTORY + 51, None))
+    assert said(fresh)[0] == "inconclusive"
+
+
+def test_a_required_metric_that_told_nothing_is_unmeasurable() -> None:
+    evidence = piloted(errors=0)
+    for one in evidence["pods"]:
+        one["errors"] = [0] * LENGTH
+    assert said(evidence) == ("unmeasurable", 60, "errors")
+    short = gauged(1.0, policy={"required": ["cpu"]})
+    for one in short["pods"]:
+        one["gauges"]["cpu"][: HISTORY - 19] = [None] * (HISTORY - 19)
+    assert said(short) == ("unmeasurable", 60, "cpu")
+
+
+def test_without_a_decision_the_scrapes_are_said_that_a_good_pilot_would_still_need() -> None:
+    evidence = piloted(requests=30, errors=0, buckets=[0, 18, 28, 30], policy={"share_tol": 0.9, "soak": 60})
+    found = verify(evidence)
+    assert (found["verdict"], found["at"]) == ("inconclusive", 60)
+    assert "a good pilot would need about" in found["reason"]
+    assert found["reason"].endswith("requests to it.")
+
+
+def test_weights_of_nothing_mean_that_a_metric_cannot_fail() -> None:
+    alone = {"errors": 0, "latency": 0.5, "gauges": 0.4, "share": 0.1}
+    assert said(piloted(errors=30, policy={"weights": alone}))[0] == "inconclusive"
+
+
+def test_another_policy_is_tried_on_the_record_alone() -> None:
+    record = copy.deepcopy(verify(piloted(errors=4, policy={"soak": 60, "alpha": 1e-6}))["evidence"])
+    assert recompute(record)["verdict"] == "inconclusive"
+    record["policy"]["alpha"] = "0.2"
+    assert recompute(record)["verdict"] == "fail"
+
+
+def quiet(**told: Any) -> Scrape:
+    known = {
+        "measured": True,
+        "scraped": True,
+        "requests": 0.0,
+        "beside": True,
+        "serving": True,
+        "baseline": 900.0,
+    }
+    return Scrape(**{**known, "weight": 0.1, "not_ready": False, "restarts": 0.0, **told})
+
+
+def test_any_request_ends_a_row_of_silence_and_a_missed_scrape_does_not() -> None:
+    silence = Silence(Policy(silent=3))
+    row = [
+        quiet(),
+        quiet(),
+        quiet(requests=1.0),
+        quiet(),
+        quiet(measured=False, scraped=False),
+        quiet(),
+        quiet(),
+    ]
+    assert [silence.fold(scrape) for scrape in row] == [None] * 6 + ["silence"]
+
+
+def test_silence_needs_requests_that_were_to_be_expected() -> None:
+    """27 requests of the baseline at 10 % are 3 of the pilot a scrape; 20 are expected in the seventh."""
+    silence = Silence(Policy(silent=3))
+    assert [silence.fold(quiet(baseline=27.0)) for _ in range(7)] == [None] * 6 + ["silence"]
