@@ -13,9 +13,9 @@ from urllib.parse import quote, unquote, urlencode
 
 import aiohttp
 import orjson
-from kubernetes_asyncio.client import ApiClient, Configuration
 from yarl import URL
 
+from lockgate.deployer.kubernetes_client import ApiClient, Configuration
 from lockgate.deployer.objects import Json
 from lockgate.deployer.settings import RegionSettings
 
