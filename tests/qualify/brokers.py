@@ -7,10 +7,9 @@ the releases have ended. A probe writes to a topic of its own all the while: its
 import asyncio
 import contextlib
 import random
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,13 @@ from aiokafka.errors import KafkaError
 
 from lockgate.cli.local.system import Servers
 from lockgate.embedded.postgres import Postgres
-from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.deployments import DeploymentStarted
+from tests.qualify.progress import say
 from tests.support.audit import Expected, audit
 from tests.support.brokers import Broker, Brokers, three
 from tests.support.crashes import PATIENCE
 from tests.support.eventually import eventually
+from tests.support.feed import Unclaimed, beside
 from tests.support.plans import REST, watch, wave
 from tests.support.story import Story
 from tests.support.whole import Whole, opened
@@ -33,7 +33,7 @@ from tests.support.whole import Whole, opened
 TOGETHER = 3
 """So many releases run at once."""
 
-PER_SECOND = 50
+PER_SECOND = 50.0
 """So many artifacts come in beside them, which nobody claims; each is answered."""
 
 STAGES = (wave("rest", *REST, **{"max-parallel": 2, "budget": "120s"}), watch("2s"))
@@ -56,7 +56,7 @@ async def qualify(kills: int, seed: int) -> dict[str, Any]:
             servers = Servers(brokers.bootstrap, postgres.dsn())
             async with (
                 opened(None, servers, more={"LOCKGATE_REPLICATION": "3"}) as whole,
-                _beside(whole, probe),
+                beside(probe.run(), Unclaimed(whole, PER_SECOND).run()),
             ):
                 for number in range(1, kills + 1):
                     broker = brokers.brokers[chance.choice(list(brokers.brokers))]
@@ -65,7 +65,7 @@ async def qualify(kills: int, seed: int) -> dict[str, Any]:
                     except (AssertionError, TimeoutError) as error:
                         violations.append(f"kill {number}: {error}"[:2000])
                         break
-                    _say(
+                    say(
                         f"{number}/{kills}: settled in {settled[-1]:.1f} s, longest gap {probe.longest:.1f} s"
                     )
                 violations += await audit(whole, *ended)
@@ -134,29 +134,3 @@ class Probe:
                 await asyncio.sleep(0.05)
         finally:
             await producer.stop()
-
-
-@contextlib.asynccontextmanager
-async def _beside(whole: Whole, probe: Probe) -> AsyncIterator[None]:
-    """The probe and the load, for as long as this is open."""
-    tasks = [asyncio.create_task(probe.run()), asyncio.create_task(_load(whole))]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-async def _load(whole: Whole) -> None:
-    number = 0
-    while True:
-        number += 1
-        purl = f"pkg:oci/nobody{number}@sha256:{number:064x}"
-        await whole.send("artifacts", ArtifactPublished.type, purl, {})
-        await asyncio.sleep(1 / PER_SECOND)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

@@ -9,7 +9,6 @@ again goes on where it was cut off.
 import asyncio
 import os
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted
 from lockgate.messages.verdicts import WatchStarted
 from lockgate.runtime.faults import Point
 from tests.bench.figures import _commit as commit
+from tests.qualify.progress import say
 from tests.support.audit import Expected, audit
 from tests.support.cells import NTH, TIMERS, WORK, reached
 from tests.support.crashes import PATIENCE, Crashes
@@ -120,7 +120,7 @@ class Lanes:
             part.seconds = round(time.monotonic() - began, 1)
             self._under_way -= EVERY
             self.parts.add(part)
-            _say(self._progress())
+            say(self._progress())
 
     async def _several(self, whole: Whole, log: Path, part: Part, lane: int) -> None:
         ended: list[Expected] = []
@@ -141,7 +141,7 @@ class Lanes:
             await crashes.disarm()
             await whole.mend()
             kind = "bad" if run.bad else "good"
-            _say(f"lane {lane}: {kind}, {text}: {said}, {time.monotonic() - began:.1f} s in all")
+            say(f"lane {lane}: {kind}, {text}: {said}, {time.monotonic() - began:.1f} s in all")
         part.violations += await audit(whole, *ended)
 
     def _progress(self) -> str:
@@ -215,8 +215,3 @@ def _over(story: Story) -> bool:
 
 def measure(numbers: Mapping[str, int]) -> dict[str, Any]:
     return asyncio.run(qualify(numbers))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

@@ -21,6 +21,7 @@ from typing import Any
 
 from lockgate.cli.local.system import DATABASE, Servers
 from lockgate.embedded import EmbeddedError, Kafka, Postgres
+from tests.qualify.progress import say
 from tests.support.audit import replayed
 from tests.support.disks import REFUSED, Disk, KafkaOnDisk, NoDiskError, PostgresOnDisk, small_disk
 from tests.support.eventually import eventually
@@ -60,8 +61,7 @@ async def qualify(seconds: float, budget: float) -> dict[str, Any]:
         except (AssertionError, TimeoutError, EmbeddedError) as error:
             figures[what], wrong = None, [str(error)[:2000]]
         violations += [f"{what}: {sentence}" for sentence in wrong]
-        sys.stdout.write(f"{what}: {figures[what]}, violations: {wrong}\n")
-        sys.stdout.flush()
+        say(f"{what}: {figures[what]}, violations: {wrong}")
     return {**figures, "violations": violations}
 
 

@@ -9,7 +9,6 @@ releases as it can, of several applications side by side: that is a figure, and 
 import asyncio
 import os
 import statistics
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from lockgate.messages.message import encode
 from lockgate.runtime.service import partition_of
 from tests.bench.worlds import a_world
+from tests.qualify.progress import say
 from tests.support.audit import decided_twice, numbering
 from tests.support.crashes import PATIENCE
 from tests.support.feed import beside, paced
@@ -114,7 +114,7 @@ async def _fed(world: World, numbers: Mapping[str, int]) -> tuple[list[dict[str,
                     break
                 sent += made
                 violations += [f"{rate} events/s: {sentence}" for sentence in _too_slow(rate, seconds, made)]
-                _say(f"{rate} events/s for {seconds} s: {found}")
+                say(f"{rate} events/s for {seconds} s: {found}")
         violations += await _lost(world, sent)
     finally:
         await consumer.stop()
@@ -206,7 +206,7 @@ async def _carried(applications: int) -> tuple[dict[str, Any], list[str]]:
         "median_seconds_of_one": round(statistics.median(took), 2),
         "longest_seconds_of_one": round(max(took), 2),
     }
-    _say(f"releases: {figures}")
+    say(f"releases: {figures}")
     return figures, []
 
 
@@ -219,8 +219,3 @@ async def _releases(whole: Whole, story: Story, until: float, took: list[float])
         took.append(time.monotonic() - began)
     assert story.digests() == story.everywhere(f"v{number}"), f"{story.application} does not run v{number}"
     assert whole.telling.dead == [], "there are dead letters"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

@@ -9,7 +9,6 @@ fitted to all samples.
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
 
 from lockgate.messages.anomalies import IncidentDetected
+from tests.qualify.progress import say
 from tests.support.audit import Expected, on_clusters
 from tests.support.crashes import PATIENCE
 from tests.support.feed import Unclaimed, beside, paced
@@ -47,7 +47,7 @@ async def qualify(seconds: float, rate: float) -> dict[str, Any]:
     async with opened(None) as whole:
         await asyncio.sleep(SETTLING)
         idle = {name: _memory(whole, name) for name in SERVICES}
-        _say(f"idle: {idle}")
+        say(f"idle: {idle}")
         work = Work(whole, rate)
         series, violations = await _under_work(whole, work, seconds)
         violations += work.wrong()
@@ -83,7 +83,7 @@ async def _under_work(whole: Whole, work: "Work", seconds: float) -> tuple[Serie
                     for what, mib in _memory(whole, name).items():
                         series[name, what].append((at, mib))
                 now = {name: series[name, "rss"][-1][1] for name in SERVICES}
-                _say(f"{at:.0f} of {seconds:.0f} s: {work.releases} releases, RSS {now}")
+                say(f"{at:.0f} of {seconds:.0f} s: {work.releases} releases, RSS {now}")
         await releasing
     ended = [name for name, pid in pids.items() if whole.service(name).pid != pid]
     return series, [f"{name} was started anew" for name in ended]
@@ -141,8 +141,3 @@ def _memory(whole: Whole, name: str) -> dict[str, float]:
     """MiB of the service's process."""
     found = psutil.Process(whole.service(name).pid).memory_full_info()
     return {"rss": round(found.rss / 2**20, 1), "pss": round(found.pss / 2**20, 1)}
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

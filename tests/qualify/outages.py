@@ -6,12 +6,12 @@ outage. The judge is that of tests/faults/test_outages.py: tests/support/outages
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from lockgate.embedded import Kafka
+from tests.qualify.progress import say
 from tests.support.outages import Underway, away, broker, database, immediate, lasts
 from tests.support.whole import Whole, opened
 
@@ -60,8 +60,7 @@ async def qualify(seconds: float) -> dict[str, Any]:
             except (AssertionError, TimeoutError) as error:
                 violations.append(f"{what}: {error}"[:2000])
             await whole.mend()
-            sys.stdout.write(f"{what} was away for {seconds:.0f} s: settled in {settled.get(what)} s\n")
-            sys.stdout.flush()
+            say(f"{what} was away for {seconds:.0f} s: settled in {settled.get(what)} s")
     return {"away_seconds": seconds, "settled_seconds": settled, "violations": violations}
 
 

@@ -10,7 +10,6 @@ may fork there, which its verification shows for ever.
 import asyncio
 import re
 import shutil
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ import asyncpg
 from lockgate.embedded.postgres import Postgres
 from lockgate.messages.deployments import DeploymentStarted
 from lockgate.messages.verdicts import WatchStarted
+from tests.qualify.progress import say
 from tests.support.audit import Expected, audit
 from tests.support.crashes import PATIENCE
 from tests.support.eventually import eventually
@@ -48,11 +48,9 @@ async def qualify(rounds: int, seconds: int) -> dict[str, Any]:
                 await _round(whole, seconds, ended, lost, settled)
             except (AssertionError, TimeoutError) as error:
                 violations.append(f"round {number}: {error}"[:2000])
-                _say(violations[-1])
+                say(violations[-1])
                 break
-            _say(
-                f"round {number} of {rounds}: {lost[-1]} decisions were lost, settled in {settled[-1]:.1f} s"
-            )
+            say(f"round {number} of {rounds}: {lost[-1]} decisions were lost, settled in {settled[-1]:.1f} s")
         found = await audit(whole, *ended)
     ledger = [sentence for sentence in found if _tells_of_a_fork(sentence)]
     violations += [sentence for sentence in found if sentence not in ledger]
@@ -160,11 +158,6 @@ async def _decisions(whole: Whole) -> int:
         return sum(int(count or 0) for count in counts)
     finally:
         await connection.close()
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def _tells_of_a_fork(sentence: str) -> bool:
