@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import sys
+import tempfile
 import time
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +19,9 @@ from lockgate.cli.kafka import UnreachableError
 from lockgate.cli.local.child import ChildError
 from lockgate.cli.local.claim import InUseError
 from lockgate.cli.local.interrupt import terminated_like_interrupted
+from lockgate.cli.local.kubeconfig import KubeconfigError, read_clusters
 from lockgate.cli.local.running import Kept, keep_up, until_registered
-from lockgate.cli.local.system import LocalSystem, Say
+from lockgate.cli.local.system import LocalSystem, Say, Shape
 from lockgate.embedded import EmbeddedError, prepare
 from lockgate.embedded.__main__ import Printer
 
@@ -33,8 +36,23 @@ def up(
     digest: Annotated[
         str, typer.Option(help=f"What `{APPLICATION}` runs in each region at first.")
     ] = digest_of(1),
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(
+            help="Serve regions of real clusters, and start no sandbox.", exists=True, dir_okay=False
+        ),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(help="One of them: NAME=CONTEXT/NAMESPACE. May be given again.", metavar="REGION"),
+    ] = None,
+    prometheus: Annotated[
+        str, typer.Option(help="With --kubeconfig: what has the metrics of the clusters.")
+    ] = "http://127.0.0.1:9090",
 ) -> None:
     """Starts Kafka, PostgreSQL, five sandbox regions and all services, and keeps them running until Ctrl-C."""
+    if (kubeconfig is None) != (not region):
+        raise typer.BadParameter("--kubeconfig and --region belong together: the regions are its clusters'")
     console = Console()
 
     def say(text: str) -> None:
@@ -43,10 +61,13 @@ def up(
     try:
         with terminated_like_interrupted():
             prepare(Printer(sys.stderr))
-            _run(state, digest, say)
+            if kubeconfig is None:
+                _run(state, digest, say)
+            else:
+                _serve(state, Given(kubeconfig, tuple(region or ()), prometheus), say)
     except KeyboardInterrupt:
         say("stopped" if state is None else f"stopped; the state is kept in {state}")
-    except (EmbeddedError, ChildError, InUseError, UnreachableError, OSError) as error:
+    except (EmbeddedError, ChildError, InUseError, KubeconfigError, UnreachableError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 
@@ -69,8 +90,42 @@ def _run(state: Path | None, digest: str, say: Say) -> None:
                 kept.write(system.sandbox.digests(APPLICATION))
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The clusters that were named, as typed."""
+
+    kubeconfig: Path
+    regions: tuple[str, ...]
+    prometheus: str
+
+
+def _serve(state: Path | None, given: Given, say: Say) -> None:
+    """The whole system for regions that are there already; their workloads and plans are their owners'."""
+    with tempfile.TemporaryDirectory(prefix="lockgate-") as authorities:
+        clusters = read_clusters(given.kubeconfig, given.regions, given.prometheus, Path(authorities))
+        shape = Shape({"deployer": tuple(clusters.regions)})
+        with LocalSystem(shape, home=state, clusters=clusters, say=say) as system:
+            say("waiting until intake knows every region")
+            asyncio.run(until_registered(system))
+            plan = ["  lockgate plan publish PLAN.yaml", "  lockgate publish PACKAGE DIGEST"]
+            say("\n".join(_lines(system, plan, f"Prometheus API: {clusters.prometheus}")))
+            while True:
+                time.sleep(LOOK_SECONDS)
+                keep_up(system, say)
+
+
 def _where(system: LocalSystem, plan: Path) -> str:
-    lines = [
+    examples = [
+        f"  lockgate plan publish {plan}",
+        f"  lockgate publish pkg:oci/{APPLICATION} {digest_of(2)} --tag v2",
+        f"  lockgate watch {APPLICATION}",
+    ]
+    about = f"Prometheus API: {system.sandbox.prometheus}   sandbox control: {system.sandbox.control}"
+    return "\n".join(_lines(system, examples, about))
+
+
+def _lines(system: LocalSystem, examples: list[str], about: str) -> list[str]:
+    return [
         "",
         "In another terminal:",
         f"  export LOCKGATE_KAFKA={system.servers.kafka}",
@@ -78,14 +133,12 @@ def _where(system: LocalSystem, plan: Path) -> str:
         f"  export LOCKGATE_LEDGER_POSTGRES={system.servers.postgres}",
         f"  export LOCKGATE_LEDGER_PUBLIC_KEY={system.home / 'ledger.pem.pub'}",
         "and then, for instance:",
-        f"  lockgate plan publish {plan}",
-        f"  lockgate publish pkg:oci/{APPLICATION} {digest_of(2)} --tag v2",
-        f"  lockgate watch {APPLICATION}",
+        *examples,
         "  lockgate replay",
         "  lockgate ledger verify",
         "  lockgate parked list",
         "",
-        f"Prometheus API: {system.sandbox.prometheus}   sandbox control: {system.sandbox.control}",
+        about,
         *(
             f"{child.name:<15} http://127.0.0.1:{child.port}/metrics   log {child.log}"
             for child in system.children.values()
@@ -93,4 +146,3 @@ def _where(system: LocalSystem, plan: Path) -> str:
         ),
         "Ctrl-C stops everything.",
     ]
-    return "\n".join(lines)

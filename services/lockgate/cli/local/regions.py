@@ -9,6 +9,7 @@ from typing import Any
 
 from lockgate.cli.local.child import Child, ChildError
 from lockgate.cli.local.http import ask
+from lockgate.cli.local.kubeconfig import Clusters
 from lockgate.embedded.ports import free_ports
 
 START_SECONDS = 30.0
@@ -74,20 +75,21 @@ class Sandboxed:
         return {ref["name"]: ref["weight"] for rule in found["spec"]["rules"] for ref in rule["backendRefs"]}
 
 
-def deployer_environment(name: str, served: Iterable[str], sandbox: Sandboxed) -> dict[str, str]:
+def deployer_environment(name: str, served: Iterable[str], places: Sandboxed | Clusters) -> dict[str, str]:
     """The settings of one deployer: its own regions and no others."""
-    regions = [
-        {
-            "region": region,
-            "namespace": sandbox.regions[region]["namespace"],
-            "url": sandbox.regions[region]["kubernetes"],
-            "token": sandbox.regions[region]["token"],
-        }
-        for region in served
-    ]
-    pace = {"poll": "200ms", "progress": "500ms", "drain": "500ms"}  # the sandbox's pods start in moments
+    settings = {"LOCKGATE_DEPLOYER_NAME": name}
+    settings["LOCKGATE_DEPLOYER_REGIONS"] = json.dumps([_told(each, places.regions[each]) for each in served])
+    if isinstance(places, Sandboxed):  # its pods start in moments
+        pace = {"poll": "200ms", "progress": "500ms", "drain": "500ms"}
+        settings["LOCKGATE_DEPLOYER_PACE"] = json.dumps(pace)
+    return settings
+
+
+def _told(region: str, place: Mapping[str, str]) -> dict[str, str]:
+    """What a deployer is told of a region."""
+    known = ("namespace", "token", "token_file", "ca_file")
     return {
-        "LOCKGATE_DEPLOYER_NAME": name,
-        "LOCKGATE_DEPLOYER_REGIONS": json.dumps(regions),
-        "LOCKGATE_DEPLOYER_PACE": json.dumps(pace),
+        "region": region,
+        "url": place["kubernetes"],
+        **{key: place[key] for key in known if key in place},
     }

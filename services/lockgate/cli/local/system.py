@@ -15,6 +15,7 @@ from asyncpg import DuplicateDatabaseError
 
 from lockgate.cli.local.child import Child
 from lockgate.cli.local.claim import claimed
+from lockgate.cli.local.kubeconfig import Clusters
 from lockgate.cli.local.regions import Sandboxed, deployer_environment
 from lockgate.embedded import EmbeddedError, Kafka, Postgres
 
@@ -51,7 +52,8 @@ class LocalSystem:
     """The system in a folder of its own. With `home` that folder, and so all state of the servers, outlives it.
 
     Without it the folder is thrown away, whatever ends this process; but its logs stay when something failed.
-    `servers`: use these instead of starting embedded ones (they are not stopped).
+    `servers`: use these instead of starting embedded ones (they are not stopped). `clusters`: the regions are
+    those of real clusters, and no sandbox is started.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class LocalSystem:
         *,
         home: Path | None = None,
         servers: Servers | None = None,
+        clusters: Clusters | None = None,
         say: Say = lambda _: None,
     ) -> None:
         self.shape = shape
@@ -71,7 +74,7 @@ class LocalSystem:
         self.postgres: Postgres | None = None
         self._servers = servers
         self._say = say
-        self._sandbox: Sandboxed | None = None
+        self._places: Sandboxed | Clusters | None = clusters
         self._claim = ExitStack()
 
     def start(self) -> Self:
@@ -82,12 +85,7 @@ class LocalSystem:
         self._claim.enter_context(claimed(self.home))
         try:
             began = time.monotonic()
-            ours = "" if self._servers else "Kafka, PostgreSQL and "
-            self._say(f"starting {ours}a sandbox of {len(self.shape.regions)} regions")
-            with ThreadPoolExecutor(2) as pool:
-                sandbox = pool.submit(self._start_sandbox)
-                self._servers = self._servers or self._start_servers()
-                self._sandbox = sandbox.result()
+            self._start_ground()
             self._say(
                 f"Kafka on {self.servers.kafka}, PostgreSQL, and {len(self.shape.regions)} regions are up"
             )
@@ -133,22 +131,29 @@ class LocalSystem:
         return self._servers
 
     @property
-    def sandbox(self) -> Sandboxed:
-        if self._sandbox is None:
+    def places(self) -> Sandboxed | Clusters:
+        """The regions."""
+        if self._places is None:
             raise RuntimeError("the local system is not started")
-        return self._sandbox
+        return self._places
+
+    @property
+    def sandbox(self) -> Sandboxed:
+        if not isinstance(self.places, Sandboxed):
+            raise TypeError("the regions of this system are real clusters: there is no sandbox")
+        return self.places
 
     def child(self, service: str, replica: str = "") -> Child:
         """A process of a service that is not started yet; `replica` tells several of one service apart."""
         name = service + replica
         served = self.shape.deployers.get(service)
         if served is not None:
-            return self._process(name, "deployer", deployer_environment(service, served, self.sandbox))
+            return self._process(name, "deployer", deployer_environment(service, served, self.places))
         return self._process(name, service)
 
     def deployer(self, name: str, served: Iterable[str]) -> Child:
         """A deployer beyond the shape's, not started yet; its regions are among the shape's."""
-        return self._process(name, "deployer", deployer_environment(name, served, self.sandbox))
+        return self._process(name, "deployer", deployer_environment(name, served, self.places))
 
     def ended(self) -> list[Child]:
         """The processes that ended although nobody stopped them."""
@@ -176,6 +181,18 @@ class LocalSystem:
             self.children[name].wait_ready()
             self._say(f"  {name} is ready")
 
+    def _start_ground(self) -> None:
+        """What the services stand on: servers and regions."""
+        starting = [] if self._servers else ["Kafka", "PostgreSQL"]
+        if self._places is None:
+            starting.append(f"a sandbox of {len(self.shape.regions)} regions")
+        self._say(f"starting {', '.join(starting) or 'the services'}")
+        with ThreadPoolExecutor(2) as pool:
+            sandbox = pool.submit(self._start_sandbox) if self._places is None else None
+            self._servers = self._servers or self._start_servers()
+            if sandbox is not None:
+                self._places = sandbox.result()
+
     def _start_servers(self) -> Servers:
         self.kafka = Kafka(self.home / "kafka", keep=self.keep)
         self.postgres = Postgres(self.home / "postgres", keep=self.keep)
@@ -196,7 +213,7 @@ class LocalSystem:
             "LOCKGATE_KAFKA": self.servers.kafka,
             "LOCKGATE_POSTGRES": self.servers.postgres,
             "LOCKGATE_TOPIC_PREFIX": self.shape.prefix,
-            "LOCKGATE_PROMETHEUS": self.sandbox.prometheus,
+            "LOCKGATE_PROMETHEUS": self.places.prometheus,
             "LOCKGATE_LEDGER_POSTGRES": self.servers.postgres,
             "LOCKGATE_LEDGER_KEY": str(self.home / "ledger.pem"),
             "LOCKGATE_LEDGER_CREATE_KEY": "true",

@@ -1,0 +1,138 @@
+"""Regions out of a kubeconfig: what a deployer is told of them, and what is refused with what to write instead."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from lockgate.cli.local.kubeconfig import Clusters, KubeconfigError, read_clusters, region_of
+from lockgate.cli.local.regions import deployer_environment
+from lockgate.cli.main import app
+from lockgate.deployer.settings import DeployerSettings
+
+PROMETHEUS = "http://127.0.0.1:9090"
+
+
+def written(
+    tmp_path: Path, cluster: dict[str, Any] | None = None, user: dict[str, Any] | None = None
+) -> Path:
+    """A kubeconfig with the one context `east`."""
+    content = {
+        "contexts": [{"name": "east", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://10.0.0.1:6443", **(cluster or {})}}],
+        "users": [{"name": "u", "user": {"token": "t0ken"} if user is None else user}],
+    }
+    file = tmp_path / "kubeconfig"
+    file.write_text(json.dumps(content))  # which is YAML as well
+    return file
+
+
+def read(file: Path, *regions: str) -> Clusters:
+    return read_clusters(file, regions or ("us-east=east/shop",), PROMETHEUS, file.parent)
+
+
+def told(clusters: Clusters, monkeypatch: pytest.MonkeyPatch) -> DeployerSettings:
+    """What a deployer makes of it."""
+    for name, value in deployer_environment("deployer", clusters.regions, clusters).items():
+        monkeypatch.setenv(name, value)
+    return DeployerSettings()
+
+
+def test_a_context_is_a_region_with_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = told(read(written(tmp_path)), monkeypatch)
+    region = settings.regions[0]
+    assert (region.region, region.namespace, region.url) == ("us-east", "shop", "https://10.0.0.1:6443")
+    assert (region.bearer, region.ca_file) == ("t0ken", None)
+    assert settings.pace.poll == 1.0  # real pods take their time
+
+
+def test_files_are_looked_for_beside_the_kubeconfig_and_a_token_file_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fresh").write_text("n3w\n")
+    file = written(tmp_path, {"certificate-authority": "ca.crt"}, {"tokenFile": "fresh", "token": "old"})
+    region = told(read(file), monkeypatch).regions[0]
+    assert (region.bearer, region.ca_file) == ("n3w", tmp_path / "ca.crt")
+
+
+def test_an_authority_in_the_file_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
+    region = told(read(written(tmp_path, {"certificate-authority-data": data})), monkeypatch).regions[0]
+    assert region.ca_file is not None
+    assert region.ca_file.read_bytes() == b"-----BEGIN CERTIFICATE-----"
+
+
+def test_several_regions_may_be_of_one_context(tmp_path: Path) -> None:
+    found = read(written(tmp_path), "one=east/a", "two=east/b").regions
+    assert {name: place["namespace"] for name, place in found.items()} == {"one": "a", "two": "b"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "parts"),
+    [
+        ("us-east=east/shop", ("us-east", "east", "shop")),
+        ("us=arn:aws:eks:x:1:cluster/name/shop", ("us", "arn:aws:eks:x:1:cluster/name", "shop")),
+        ("us=a=b/shop", ("us", "a=b", "shop")),
+    ],
+)
+def test_a_region_is_a_name_a_context_and_a_namespace(typed: str, parts: tuple[str, str, str]) -> None:
+    assert region_of(typed) == parts
+
+
+@pytest.mark.parametrize("typed", ["", "east", "us=east", "=east/shop", "us=/shop", "us=east/"])
+def test_what_is_no_region_is_told_how_one_is_written(typed: str) -> None:
+    with pytest.raises(KubeconfigError, match="is no region: write NAME=CONTEXT/NAMESPACE"):
+        region_of(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "part"), [("US=east/shop", "name 'US'"), ("us=east/Shop", "namespace 'Shop'")]
+)
+def test_a_name_that_is_none_is_refused_before_anything_starts(typed: str, part: str) -> None:
+    with pytest.raises(KubeconfigError, match=f"has the {part}: names are lower-case"):
+        region_of(typed)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a client certificate": ({}, {"client-certificate": "x"}, "has no token, .* `kubectl create token`"),
+    "a plugin": ({}, {"exec": {"command": "aws"}}, "has no token"),
+    "any server": ({"insecure-skip-tls-verify": True}, {"token": "t"}, "trusts any server"),
+    "no server": ({"server": ""}, {"token": "t"}, "names no server"),
+    "a path": ({"server": "https://h/k8s/c1"}, {"token": "t"}, "below a path, https://h/k8s/c1"),
+    "no base64": ({"certificate-authority-data": "%%"}, {"token": "t"}, "is no base64"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_deployer_cannot_come_in_with_is_refused(tmp_path: Path, case: str) -> None:
+    cluster, user, sentence = REFUSED[case]
+    with pytest.raises(KubeconfigError, match=sentence):
+        read(written(tmp_path, cluster, user))
+
+
+def test_an_unknown_context_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="has no context 'west'; it has: east"):
+        read(written(tmp_path), "us=west/shop")
+
+
+def test_a_region_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="the region us is given twice"):
+        read(written(tmp_path), "us=east/a", "us=east/b")
+
+
+@pytest.mark.parametrize("text", ["[1", "just words"])
+def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(text)
+    with pytest.raises(KubeconfigError, match=str(file)):
+        read(file)
+
+
+def test_the_command_wants_a_kubeconfig_and_its_regions_together(tmp_path: Path) -> None:
+    for options in (["--region", "us=east/shop"], ["--kubeconfig", str(written(tmp_path))]):
+        result = CliRunner().invoke(app, ["up", *options])
+        assert result.exit_code == 2
+        assert "belong together" in result.output
