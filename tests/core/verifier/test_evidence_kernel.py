@@ -136,5 +136,5 @@ def value(path: list[float]) -> float:
     if not path:
         return 1.0
     ell = np.array(path)[:, None]
-    found = mixed.fold(np.arange(float(len(path))), ell, ell)
+    found = mixed.fold(np.arange(float(len(path))), ell, ell[:, :0], ell[:, :0])
     return float(found.m[-1, 0] + found.waiting[-1, 0])

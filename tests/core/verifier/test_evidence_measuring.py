@@ -253,9 +253,9 @@ def test_offsets_of_gauges_widen_what_is_tolerated() -> None:
 
 def test_the_difference_of_gauges_is_that_of_geometric_means_of_at_least_half_of_the_pods() -> None:
     baseline = np.array([[2.0, 8.0, 4.0], [NAN, NAN, 4.0], [NAN, 2.0, 8.0]])
-    d, above = difference(np.full((3, 1), 6.0), baseline, (1, 3))
-    assert d.tolist() == pytest.approx([math.log(1.5), NAN, math.log(1.5)], abs=1e-6, nan_ok=True)
-    assert above.tolist() == pytest.approx([2.0, NAN, 2.0], nan_ok=True)
+    d, above = difference(np.full((3, 1, 1), 6.0), baseline[:, None], np.array([[1], [3]]))
+    assert d[:, 0].tolist() == pytest.approx([math.log(1.5), NAN, math.log(1.5)], abs=1e-6, nan_ok=True)
+    assert above[:, 0].tolist() == pytest.approx([2.0, NAN, 2.0], nan_ok=True)
 
 
 def test_the_origin_of_counters_means_nothing() -> None:

@@ -56,6 +56,10 @@ class Alternatives:
     """[C]"""
     mirrored: tuple[slice, ...]
     """Columns among the P of errors and each bound."""
+    margin: float
+    """The logarithm of `err_margin`."""
+    better: Array
+    """Logarithms of the odds ratios at which errors are no worse."""
 
     @property
     def binary(self) -> int:
@@ -73,7 +77,8 @@ class Alternatives:
         down = usable & ~(late & (block.t < max(policy.skip, LATE))[:, None])
         share = block.share[:, :1] * (1.0 - policy.share_tol)
         all_ = np.maximum(every, 1.0)
-        p_up, p_down = (chance(mean(exp(psi), n, m, s), draws) for psi in (block.psi0, self._margins(block)))
+        odds = exp(np.stack((block.psi0, self._margins(block))))
+        p_up, p_down = chance(mean(odds, n, m, s), draws)
         hits = block.events[..., 0] if x is None else x
         return Case(
             d=np.concatenate((draws, all_, draws), axis=1),
@@ -96,7 +101,7 @@ class Alternatives:
         slower = np.maximum(floor, np.repeat(block.tol[:, 1:], len(_SLOWER), axis=1) + np.tile(_SLOWER, k))
         up = np.concatenate((errors, slower), axis=1)
         of = np.concatenate((np.zeros(len(_ERRORS), int), np.repeat(metric[1:], len(_SLOWER))))
-        better = log(_no_worse(self.setup)) * np.ones((len(s), 1))
+        better = np.broadcast_to(self.better, (len(s), len(self.better)))
         margins = np.repeat(block.margin, _MIRRORED, axis=1) - np.tile(_SLOWER[:_MIRRORED], k)
         down = np.concatenate((better, margins), axis=1)
         of_down = np.concatenate((np.zeros(better.shape[1], int), np.repeat(metric[1:], _MIRRORED)))
@@ -108,12 +113,8 @@ class Alternatives:
         return np.concatenate((found[:, : len(of)], np.maximum(share, 1e-9), found[:, len(of) :]), axis=1)
 
     def _margins(self, block: Block) -> Array:
-        errors = np.full((len(block.t), 1), ln(self.setup.policy.err_margin))
+        errors = np.full((len(block.t), 1), self.margin)
         return np.concatenate((errors, block.margin), axis=1)
-
-
-def _no_worse(setup: Setup) -> Array:
-    return np.asarray(np.minimum(_NO_WORSE, 0.95 * setup.policy.err_margin))
 
 
 def alternatives(setup: Setup) -> Alternatives:
@@ -143,5 +144,7 @@ def alternatives(setup: Setup) -> Alternatives:
         first=np.concatenate(first),
         owner=np.repeat(np.arange(len(sizes)), sizes),
         up=np.arange(len(sizes)) <= k,
+        margin=ln(policy.err_margin),
+        better=log(np.minimum(_NO_WORSE, 0.95 * policy.err_margin)),
         mirrored=tuple(slice(a, b) for a, b in pairwise(ends)),
     )

@@ -43,8 +43,10 @@ class Drift:
     sigma: Array
     tol: Array
     known: Flags
+    margin: float
+    """The logarithm of what a pass allows."""
     level: _Innovations
-    margin: _Innovations
+    below: _Innovations
     trend: _Innovations
 
     @classmethod
@@ -56,7 +58,7 @@ class Drift:
         steps = np.concatenate((np.ones((1, len(rows))), np.tile(phi, (setup.policy.deadline, 1))))
         powers = np.multiply.accumulate(steps, axis=0)
         three = [_Innovations(powers, Latest.none(len(rows), 2)) for _ in range(3)]
-        return cls(setup, phi, sigma, tol, known, *three)
+        return cls(setup, phi, sigma, tol, known, ln(1.0 + setup.policy.g_margin), *three)
 
     def fold(self, block: Block) -> "Gains":
         policy = self.setup.policy
@@ -66,8 +68,7 @@ class Drift:
         used = there & (t >= policy.skip)[:, None]
         late = there & (t >= max(policy.skip, LATE))[:, None]
         gains, onsets = self._fail(t, d, used)
-        margin = ln(1.0 + policy.g_margin)
-        return Gains(used, gains, onsets, self._level(t, margin - d, late), self._trend(t, d, used, margin))
+        return Gains(used, gains, onsets, self._level(t, self.margin - d, late), self._trend(t, d, used))
 
     def _fail(self, t: Array, d: Array, used: Flags) -> tuple[Array, Array]:
         """[N, G, 15]: levels and leaks; and the same in the scrape in which they begin."""
@@ -84,17 +85,17 @@ class Drift:
 
     def _level(self, t: Array, y: Array, late: Flags) -> Array:
         """[N, G, 10]: that the level is below the margin."""
-        u, first = self.margin.fold(t, y, late)
+        u, first = self.below.fold(t, y, late)
         u = np.minimum(np.maximum(u, -9.0 * self.sigma), 5.0 * self.sigma)
         square = self.sigma * self.sigma
         factor = np.where(first, np.sqrt(1.0 - self.phi * self.phi), 1.0 - self.phi)
         return _ratio(factor[..., None] * LEVELS / square[:, None], u, square) * late[..., None]
 
-    def _trend(self, t: Array, d: Array, used: Flags, margin: float) -> Array:
+    def _trend(self, t: Array, d: Array, used: Flags) -> Array:
         """[N, G]: that there is no leak that reaches the margin at the deadline."""
         u, first = self.trend.fold(t, d, used)
         u = np.minimum(np.maximum(u, -3.0 * self.sigma), 9.0 * self.sigma)
-        mean = self._slope(t) * (margin / self.setup.policy.deadline)
+        mean = self._slope(t) * (self.margin / self.setup.policy.deadline)
         square = self.sigma * self.sigma
         return np.asarray((mean * mean / (2.0 * square) - mean * u / square) * (used & ~first))
 

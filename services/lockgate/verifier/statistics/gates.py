@@ -36,13 +36,21 @@ class Gates:
         longest, k, g = setup.policy.deadline, len(setup.bounds), len(setup.gauges)
         self.setup, self.policy = setup, setup.policy
         self.strata = 0
+        self.odds = np.ones((2, 0, k))
         self.left, self.sums = np.zeros(longest), np.zeros((longest + 1, 5 + 2 * k))
         self.counts = np.zeros((longest + 1, g), int)
         self.d, self.above = np.zeros((longest + 1, g)), np.zeros((longest, g))
+        t = np.arange(float(longest))
+        warm = np.where(
+            t < self.policy.warm_scrapes, self.policy.warm_max * halving(t, self.policy.warm_half), 0.0
+        )
+        ratios = [self.policy.of("g_ratio", name) for name in setup.gauges]
+        self.excess = log(1.0 + np.array(ratios).reshape(g, 1) + warm)
 
     def add(self, block: Block, used: Flags) -> None:
         """`used` [N, G]: the values of gauges that count."""
         s, n = self.strata, len(block.t)
+        self.odds = exp(np.stack((block.ratio, np.maximum(block.ratio, block.absolute))))
         self.left[s : s + n] = block.left
         self.sums[s : s + n + 1] = running(self.sums[s], _steps(block))
         self.strata += n
@@ -60,7 +68,7 @@ class Gates:
             case "errors":
                 return self._errors(onset)
             case "latency":
-                return self._latency(metric.index, block, onset)
+                return self._latency(metric.index, onset)
             case "share":
                 return self._share(block, onset)
             case _:
@@ -78,15 +86,17 @@ class Gates:
         )
         return Gate(worse / usual, enough)
 
-    def _latency(self, k: int, block: Block, onset: Indices) -> Gate:
+    def _latency(self, k: int, onset: Indices) -> Gate:
         """At this bound by the ratio, and here or at a higher one by the ratio and in seconds."""
         slower, usual = (
             self._window(onset)[:, 5:].reshape(len(onset), len(self.setup.bounds), 2).transpose(2, 0, 1)
         )
         usual = usual + _HALF_AN_EVENT
-        here = slower[:, k] >= exp(block.ratio[:, k]) * usual[:, k]
-        both = exp(np.maximum(block.ratio, block.absolute)[:, k:])
-        return Gate(slower[:, k] / usual[:, k], here & (slower[:, k:] >= both * usual[:, k:]).any(axis=1))
+        ratio, both = self.odds
+        here = slower[:, k] >= ratio[:, k] * usual[:, k]
+        return Gate(
+            slower[:, k] / usual[:, k], here & (slower[:, k:] >= both[:, k:] * usual[:, k:]).any(axis=1)
+        )
 
     def _share(self, block: Block, onset: Indices) -> Gate:
         had, wanted = self._window(onset)[:, 3:5].T
@@ -95,18 +105,15 @@ class Gates:
         return Gate(had / np.maximum(wanted, 1e-9), long & low)
 
     def _gauge(self, metric: Metric, block: Block, onset: Indices) -> Gate:
-        policy, g = self.policy, metric.index
+        g = metric.index
         begin = self.counts[(self.left[onset] + 1).astype(int), g]
         end = self.counts[(block.t + 1).astype(int), g]
         recent = np.maximum(begin, end - _RECENT)
         many, few = end - begin, end - recent
         whole = np.where(many > 0, (self.d[end, g] - self.d[begin, g]) / np.maximum(many, 1), NOTHING)
         last = np.where(few >= _ENOUGH, (self.d[end, g] - self.d[recent, g]) / np.maximum(few, 1), NOTHING)
-        warm = np.where(
-            block.t < policy.warm_scrapes, policy.warm_max * halving(block.t, policy.warm_half), 0.0
-        )
-        enough = np.maximum(whole, last) >= log(1.0 + policy.of("g_ratio", metric.name) + warm)
-        least = policy.of("g_abs", metric.name)
+        enough = np.maximum(whole, last) >= self.excess[g, block.t.astype(int)]
+        least = self.policy.of("g_abs", metric.name)
         for s in np.flatnonzero(enough):
             enough[s] = median(self.above[begin[s] : end[s], g]) >= least
         return Gate(whole, enough)

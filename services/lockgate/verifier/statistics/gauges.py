@@ -7,6 +7,7 @@ exactly valid at any time, and weak where the history is short.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lockgate.verifier.statistics.dispersion import MANY_PODS
 from lockgate.verifier.statistics.numerics import Array, exp, ln, log, rounded, total
@@ -84,21 +85,22 @@ def _offset(level: Array, noise: float, n: float) -> float:
     return _rounded(float(np.sqrt(max(variance - noise * noise / n, 0.0))))
 
 
-def difference(pilot: Array, baseline: Array, most: tuple[int, int]) -> tuple[Array, Array]:
-    """From values [N, pods] of both arms: the difference of their mean logarithms, and of their geometric means [N].
+def difference(pilot: Array, baseline: Array, most: NDArray[np.intp]) -> tuple[Array, Array]:
+    """From values [N, G, pods] of both arms: the difference of their mean logarithms, and of their geometric means,
+    [N, G].
 
-    NaN in a scrape in which less than half of an arm has a value. `most`: pods of each arm that have some at once.
+    NaN in a scrape in which less than half of an arm has a value. `most` [2, G]: pods of each arm that have some at once.
     """
-    means = []
-    for values, pods in zip((pilot, baseline), most, strict=True):
-        there = ~np.isnan(values)
-        count = there.sum(axis=1)
-        mean = total(log(np.where(there, values, 1.0)) * there, axis=1) / np.maximum(count, 1)
-        means.append(np.where((count > 0) & (count * 2 >= pods), mean, np.nan))
-    known = ~np.isnan(means[0] + means[1])
-    c, b = (np.where(known, mean, 0.0) for mean in means)
-    above = rounded(exp(c) - exp(b))
-    return np.where(known, rounded(c - b), np.nan), np.where(known, above, np.nan)
+    values = np.concatenate((pilot, baseline), axis=-1)
+    there = ~np.isnan(values)
+    logs = log(np.where(there, values, 1.0)) * there
+    split = pilot.shape[-1]
+    sums = np.stack((total(logs[..., :split], axis=-1), total(logs[..., split:], axis=-1)))
+    count = np.stack((there[..., :split].sum(axis=-1), there[..., split:].sum(axis=-1)))
+    known = ((count > 0) & (count * 2 >= most[:, None, :])).all(axis=0)
+    c, b = np.where(known, sums / np.maximum(count, 1), 0.0)
+    high, low = exp(np.stack((c, b)))
+    return np.where(known, rounded(c - b), np.nan), np.where(known, rounded(high - low), np.nan)
 
 
 def _rounded(x: float) -> float:

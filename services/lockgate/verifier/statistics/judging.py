@@ -60,23 +60,22 @@ class Judging:
         closes = (block.t - block.first).astype(int)
         later, begins = self.folded.fold(drift, closes)
         fail = binary[:, : of.binary]
-        mixed = self.mixture.fold(
-            block.t, np.concatenate((fail, later), axis=1), np.concatenate((fail, begins), axis=1)
-        )
+        mixed = self.mixture.fold(block.t, fail, later, begins)
         self.gates.add(block, drift.used)
         mirrored = running(self.mirrored, binary[:, of.binary :])
         levels, trends = running(self.levels, drift.level), running(self.trends, drift.trend)
         self.mirrored, self.levels, self.trends = mirrored[-1], levels[-1], trends[-1]
-        passing = [_mean(mirrored[1:, columns]) for columns in of.mirrored]
-        at = closes + 1
-        passing += [
-            np.minimum(_mean(levels[at, gauge]), trends[at, gauge]) for gauge in range(len(self.setup.gauges))
-        ]
+        at, gauges = closes + 1, len(self.setup.gauges)
+        sizes = [columns.stop - columns.start for columns in of.mirrored] + [len(LEVELS)] * gauges
+        passing = _means(
+            np.concatenate((mirrored[1:], levels[at].reshape(strata, gauges * len(LEVELS))), axis=1), sizes
+        )
+        passing[:, len(of.mirrored) :] = np.minimum(passing[:, len(of.mirrored) :], trends[at])
         told = (case.usable[:, : len(of.mirrored)], self.gates.counts[(block.t + 1).astype(int)] > 0)
-        return self._judged(block, mixed, np.stack(passing, axis=1), np.concatenate(told, axis=1), strata)
+        return self._judged(block, mixed, passing, np.concatenate(told, axis=1), strata)
 
     def _judged(self, block: Block, mixed: Mixed, ln_pass: Array, told: Flags, strata: int) -> Judged:
-        of = self.alternatives
+        of, rows = self.alternatives, np.arange(strata)
         metrics = of.metrics
         e, onset = np.empty((strata, len(metrics))), np.empty((strata, len(metrics)), np.intp)
         open_, estimate = np.empty(e.shape, bool), np.empty(e.shape)
@@ -87,23 +86,28 @@ class Judging:
             mass = total(weights * mixed.m[:, columns], axis=1)
             e[:, j] = np.maximum(mass / max(metric.weight, _TINY) + waiting, _TINY)
             likeliest = np.argmax(self._ln_weights[columns] + mixed.v[:, columns], axis=1)
-            onset[:, j] = np.take_along_axis(mixed.onset[:, columns], likeliest[:, None], axis=1)[:, 0]
+            onset[:, j] = mixed.onset[rows, columns.start + likeliest]
             gate = self.gates.gate(metric, block, onset[:, j])
             open_[:, j], estimate[:, j] = gate.open, gate.estimate
         share = np.array([metric.weight for metric in metrics])
-        together = total(share * e * open_, axis=1)
+        together = np.maximum(total(share * e * open_, axis=1), _TINY)
+        logs = rounded(log(np.concatenate((e, together[:, None]), axis=1)))
         return Judged(
-            ln_e=rounded(log(e)),
+            ln_e=logs[:, :-1],
             onset=onset,
             estimate=rounded(estimate),
             open=open_,
-            ln_total=np.where(open_.any(axis=1), rounded(log(np.maximum(together, _TINY))), np.nan),
+            ln_total=np.where(open_.any(axis=1), logs[:, -1], np.nan),
             ln_pass=rounded(ln_pass),
             told=told,
         )
 
 
-def _mean(logs: Array) -> Array:
-    """The logarithm of the mean of what has these logarithms, [S, K] to [S]."""
-    most = logs.max(axis=1)
-    return np.asarray(most + log(total(exp(logs - most[:, None]), axis=1) / logs.shape[1]))
+def _means(logs: Array, sizes: list[int]) -> Array:
+    """Logarithms of the means of what has these logarithms, for groups of so many columns: [S, K] to [S, groups]."""
+    ends = np.add.accumulate(sizes)
+    groups = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    most = np.stack([logs[:, group].max(axis=1) for group in groups], axis=1)
+    parts = exp(logs - np.repeat(most, sizes, axis=1))
+    sums = np.stack([total(parts[:, group], axis=1) for group in groups], axis=1)
+    return most + log(sums / np.array(sizes, float))

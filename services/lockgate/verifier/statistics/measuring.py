@@ -134,15 +134,12 @@ class Measuring:
         return np.array(found)
 
     def _gauges(self, evidence: Evidence, now: slice) -> tuple[Array, Array]:
-        found = [
-            difference(values[now, self.split :], values[now, : self.split], pods)
-            for values, pods in zip(evidence.gauges.values(), self.gauge_pods, strict=True)
-        ]
-        empty = np.zeros((len(evidence.weight[now]), 0))
-        d, above = (
-            (np.stack(parts, axis=1) for parts in zip(*found, strict=True)) if found else (empty, empty)
-        )
-        return d, above
+        if not evidence.gauges:
+            nothing = np.zeros((len(evidence.weight[now]), 0))
+            return nothing, nothing
+        values = np.stack([one[now] for one in evidence.gauges.values()], axis=1)
+        most = np.array(self.gauge_pods).T
+        return difference(values[..., self.split :], values[..., : self.split], most)
 
 
 def _reached(failing: list[tuple[int, Rule | None]]) -> tuple[tuple[int, Rule], ...]:

@@ -21,6 +21,8 @@ class Mixture:
 
     policy: Policy
     first: Array
+    groups: tuple[Indices, Indices]
+    """A column of each group that begins at the same scrape, and the group of each column."""
     m: Array
     v: Array
     onset: Indices
@@ -32,14 +34,23 @@ class Mixture:
     @classmethod
     def of(cls, policy: Policy, first: Array) -> "Mixture":
         size = len(first)
-        return cls(policy, first, np.zeros(size), np.full(size, _NEVER), np.zeros(size, np.intp))
+        _, columns, which = np.unique(first, return_index=True, return_inverse=True)
+        return cls(
+            policy, first, (columns, which), np.zeros(size), np.full(size, _NEVER), np.zeros(size, np.intp)
+        )
 
-    def fold(self, t: Array, gains: Array, onsets: Array) -> "Mixed":
-        """Gains of S strata, and what they are for a regression that begins there, [S, F]."""
+    def fold(self, t: Array, steady: Array, later: Array, begins: Array) -> "Mixed":
+        """Gains of S strata: those that do not depend on the beginning, and those that do, later and where it begins.
+        The first and the others make up the F columns.
+        """
+        same, other = steady.shape[1], later.shape[1]
+        gains, onsets = (np.concatenate((steady, one), axis=1) for one in (later, begins))
+        factors = exp(np.concatenate((steady, later, begins), axis=1))
+        grown = factors[:, : same + other]
         times = np.concatenate(([self.t], t))[:, None]
         prior = self._prior(times[1:], times[:-1])
-        grown, begun = exp(gains), prior * exp(onsets)
-        entry = np.where(prior > 0, log(np.where(prior > 0, prior, 1.0)) + onsets, _NEVER)
+        begun = prior * np.concatenate((factors[:, :same], factors[:, same + other :]), axis=1)
+        entry = np.where(prior > 0, self._ln(prior) + onsets, _NEVER)
         m, v, onset = (np.empty_like(gains), np.empty_like(gains), np.empty(gains.shape, np.intp))
         for s in range(len(t)):
             self.m = np.minimum(self.m * grown[s] + begun[s], _CAP)
@@ -52,6 +63,12 @@ class Mixture:
         if len(t):
             self.t = float(t[-1])
         return Mixed(m, v, onset, np.maximum(1.0 - self._begun(times[1:]), 0.0))
+
+    def _ln(self, prior: Array) -> Array:
+        """The logarithm, taken once for all columns that begin at the same scrape."""
+        columns, which = self.groups
+        chosen = prior[:, columns]
+        return log(np.where(chosen > 0, chosen, 1.0))[:, which]
 
     def _begun(self, t: Array) -> Array:
         """The prior chance that it has begun by scrape t."""

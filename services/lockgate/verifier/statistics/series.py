@@ -34,7 +34,8 @@ class Latest:
         np.multiply(rows, usable, out=at[1:])
         at = np.maximum.accumulate(at, axis=0)
         together = np.concatenate((self.values[None], values))
-        found = np.take_along_axis(together, at[..., None], axis=0)
+        flat = together.reshape(n + 1, -1, together.shape[-1])
+        found = flat[at.reshape(n + 1, -1), np.arange(flat.shape[1])].reshape(together.shape)
         known = self.known | (at > 0)
         self.values, self.known = found[-1], known[-1]
         return found[:-1], known[:-1]

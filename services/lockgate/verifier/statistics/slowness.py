@@ -54,6 +54,11 @@ class Reference:
     chosen: tuple[int, ...]
     offsets: Array
     policy: Policy
+    ends: Array = field(init=False)
+    """Logarithms of the bounds."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ends", log(np.array(self.bounds, float)))
 
     def slowness(self, t: Array, requests: Array, slower: Array) -> Slowness:
         """t: scrapes since the start [S]; the baseline's requests [S] and slower ones [S, B] up to each left end."""
@@ -82,7 +87,7 @@ class Reference:
         """Logits [S, B] at logarithms of latency [S, Q]: linear between bounds, constant outside."""
         if len(self.bounds) == 1:
             return np.broadcast_to(logits, x.shape)
-        ends = log(np.array(self.bounds))
+        ends = self.ends
         left = np.clip(np.searchsorted(ends, x, side="right") - 1, 0, len(ends) - 2)
         part = np.clip((x - ends[left]) / (ends[left + 1] - ends[left]), 0.0, 1.0)
         low = np.take_along_axis(logits, left, axis=1)
