@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import chain, hop, ledger, replay, runtime
+from tests.bench import chain, hop, ledger, replay, runtime, verdicts
 from tests.bench.figures import write
 
 BENCHES = {
@@ -11,6 +11,7 @@ BENCHES = {
     "ledger": ledger.measure,
     "hop": hop.measure,
     "chain": chain.measure,
+    "verdicts": verdicts.measure,
 }
 
 

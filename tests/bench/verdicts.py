@@ -1,8 +1,11 @@
 """The public benchmark of verdicts: how often a good pilot fails, how soon a bad one does, and how long a verdict takes.
 
-`measure` is the smoke run of `python -m tests.bench verdicts`; `run` with more repetitions is the qualification.
+`python -m tests.bench verdicts` is a smoke run, `python -m tests.bench.verdicts --quiet R --bad R --seed S` any other;
+with fresh seeds and many repetitions it is the qualification. The table goes to build/bench/verdicts.json as well.
 """
 
+import argparse
+import json
 import statistics
 import sys
 import time
@@ -14,7 +17,7 @@ from typing import Any
 
 from lockgate.verifier.statistics.evidence import parse
 from lockgate.verifier.statistics.verification import Verification, verify
-from tests.bench.figures import Figure
+from tests.bench.figures import FOLDER, Figure
 from tests.bench.scenarios import (
     FALSE_PASSES,
     MEAN_FAILS,
@@ -29,7 +32,7 @@ from tests.bench.scenarios import (
 )
 from tests.bench.traffic import World, evidence
 
-SMOKE = 6
+SMOKE, SEED = 6, 1
 NO_PASS = {"soak": 60}
 """A pass could come at the deadline only, after the question whether it fails: so nothing ends a run before."""
 
@@ -195,12 +198,31 @@ def table(lines: list[Line]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def show(lines: list[Line], seed: int) -> None:
+    """Writes the table to standard output and as one JSON beside the figures."""
+    sys.stdout.write(table(lines))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    rows = {"seed": seed, "rows": [asdict(line) for line in lines]}
+    (FOLDER / "verdicts.json").write_text(json.dumps(rows) + "\n")
+
+
+def main() -> int:
+    """1 if a row is below its bar."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.verdicts", description=__doc__)
+    for name, default in (("quiet", SMOKE), ("bad", SMOKE), ("seed", SEED), ("jobs", 1)):
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{default} if not given")
+    given = parser.parse_args()
+    lines = run(given.quiet, given.bad, given.seed, given.jobs)
+    show(lines, given.seed)
+    return 0 if all(line.met for line in lines) else 1
+
+
 def measure(*, profile: bool) -> Iterator[Figure]:
     """Yields how long verdicts take, and how many rows of a small table are met, which it prints."""
     del profile
     yield from _times()
-    lines = run(SMOKE, SMOKE, seed=int(time.time()))
-    sys.stdout.write(table(lines))
+    lines = run(SMOKE, SMOKE, SEED)
+    show(lines, SEED)
     yield Figure("verdicts-rows-met", sum(line.met for line in lines), f"of {len(lines)} rows")
 
 
@@ -227,3 +249,7 @@ def _best(action: Any) -> float:
         action()
         times.append((time.perf_counter() - began) * 1000)
     return statistics.median(times)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
