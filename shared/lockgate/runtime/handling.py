@@ -62,10 +62,8 @@ class Handling:
                 keys.update(under)
             except Exception as error:  # noqa: BLE001  # a bug of the core, which is met again where it is parked
                 log.debug("the core raised; the event will be parked", error=repr(error))
-        await self._state.need_keys(keys)
-        await self._need_marks(messages)
-        await self._state.need_rows(rows, if_valid=True)
-        await self._state.need_seen(inlet_id(m) for m in messages if m.number is None)
+        ids = [inlet_id(message) for message in messages if message.number is None]
+        await self._state.need(keys, _marked(messages), rows, ids)
 
     async def take(self, batch: Batch, item: Item, now: datetime) -> None:
         match item:
@@ -166,7 +164,9 @@ class Handling:
                 if only in {None, name} and queue and self._may_go(queue[0])
             ]
             items = [self._head(queue[0]) for queue in heads]
-            await self._need_marks([item.message for item in items if isinstance(item, Readable)])
+            await self._state.need_marks(
+                _marked([item.message for item in items if isinstance(item, Readable)])
+            )
             for waiting, item in zip(heads, items, strict=True):
                 record = waiting[0].record
                 if await self._release_head(batch, waiting, item, now):
@@ -267,10 +267,6 @@ class Handling:
             Out(record.partition, topic, record.key, *dead_letter(record, item.reason, item.detail))
         )
 
-    async def _need_marks(self, messages: Sequence[Message[Payload]]) -> None:
-        internal = [message for message in messages if message.number is not None]
-        await self._state.need_marks({m.key for m in internal} | {c.key for m in internal for c in m.after})
-
     def reads_writer(self, writer: str) -> bool:
         """Whether this service reads what a writer writes; deployers carry their own names."""
         return writer in self._writers_read or (self._deployers_read and writer not in self._services)
@@ -284,6 +280,12 @@ class Handling:
 def _stuck(record: Record, message: Message[Payload], error: str) -> ParkedRow:
     writer = message.writer or f"inlet:{record.topic}"
     return ParkedRow(record, writer, message.key, message.number, Hold.DECIDE, error[:1000])
+
+
+def _marked(messages: Sequence[Message[Payload]]) -> set[str]:
+    """The keys under which it has to be known how far the writers of these events, and of their causes, were read."""
+    internal = [message for message in messages if message.number is not None]
+    return {m.key for m in internal} | {c.key for m in internal for c in m.after}
 
 
 def _causes(message: Message[Payload]) -> str:

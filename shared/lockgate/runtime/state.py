@@ -4,9 +4,10 @@ A cache and nothing more: any conflict or error empties it. What another replica
 batch is forgotten after each one. Talks to the store.
 """
 
+import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Container, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Collection, Container, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -65,33 +66,66 @@ class State:
                 del self.rows[row]
             foreign.clear()
 
+    async def need(
+        self,
+        keys: Iterable[str],
+        marked: Iterable[str],
+        rows: Collection[RowKey],
+        ids: Iterable[tuple[str, str]],
+    ) -> None:
+        """Loads at the same time what a batch certainly needs: counters, marks, rows that can be read, ids of inlets."""
+        loads: list[Coroutine[Any, Any, None]] = []
+        if missing := _missing(keys, self.keys):
+            loads.append(self._load_keys(missing))
+        if missing := _missing(marked, self._marked):
+            loads.append(self._load_marks(missing))
+        if names := _missing(rows, self.rows):
+            loads.append(self._load_rows(names, if_valid=True))
+        if found := sorted(set(ids)):
+            loads.append(self._load_seen(found))
+        if len(loads) == 1:
+            await loads[0]
+        elif loads:  # all have ended before one that failed is told of: none writes into a cache that was emptied since
+            for result in await asyncio.gather(*loads, return_exceptions=True):
+                if result is not None:
+                    raise result
+
     async def need_keys(self, keys: Iterable[str]) -> None:
         if missing := _missing(keys, self.keys):
-            found = await self._store.load_keys(missing)
-            self.keys.update({key: found.get(key, (0, 0)) for key in missing})
-            self._note_foreign(missing)
+            await self._load_keys(missing)
 
     async def need_marks(self, keys: Iterable[str]) -> None:
         if missing := _missing(keys, self._marked):
-            self.marks.update(await self._store.load_marks(missing))
-            self._marked.update(dict.fromkeys(missing))
-            self._note_foreign(missing)
+            await self._load_marks(missing)
 
-    async def need_rows(self, keys: Collection[RowKey], *, if_valid: bool = False) -> None:
-        """Loads rows. `if_valid` leaves those out that today's core cannot read; else they raise."""
+    async def need_rows(self, keys: Collection[RowKey]) -> None:
+        """Loads rows. Those that today's core cannot read raise."""
         if missing := _missing(keys, self.rows):
-            found = await self._store.load_rows(missing)
-            self._note_foreign({key.key for key in missing})
-            for key in missing:
-                try:
-                    self.rows[key] = self._loaded(key, found[key]) if key in found else ABSENT
-                except (ValidationError, KeyError, TypeError, ValueError):
-                    if not if_valid:
-                        raise
+            await self._load_rows(missing, if_valid=False)
 
-    async def need_seen(self, ids: Iterable[tuple[str, str]]) -> None:
-        if ids := sorted(set(ids)):
-            self.seen |= await self._store.load_seen(ids)
+    async def _load_keys(self, missing: list[str]) -> None:
+        found = await self._store.load_keys(missing)
+        self.keys.update({key: found.get(key, (0, 0)) for key in missing})
+        self._note_foreign(missing)
+
+    async def _load_marks(self, missing: list[str]) -> None:
+        self.marks.update(await self._store.load_marks(missing))
+        self._marked.update(dict.fromkeys(missing))
+        self._note_foreign(missing)
+
+    async def _load_rows(self, missing: list[RowKey], *, if_valid: bool) -> None:
+        """`if_valid` leaves those out that today's core cannot read; else they raise."""
+        found = await self._store.load_rows(missing)
+        self._note_foreign({key.key for key in missing})
+        for key in missing:
+            try:
+                self.rows[key] = self._loaded(key, found[key]) if key in found else ABSENT
+            except (ValidationError, KeyError, TypeError, ValueError):
+                if not if_valid:
+                    raise
+
+    async def _load_seen(self, ids: list[tuple[str, str]]) -> None:
+        self.seen |= await self._store.load_seen(ids)
 
     async def need_parked(self, parts: Collection[int]) -> None:
         """Loads what waits. What this process has not tried yet gets a try: its core may be a newer one."""
