@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed, RegionRolledBack
 from lockgate.messages.releases import (
     ReleaseClosed,
@@ -24,6 +26,8 @@ from tests.support.evidence import contradictions, gaps, ledger_report, records_
 from tests.support.plans import APART, DEPLOYERS, PILOTED, REST, WHOLE, pilot, preprod, watch, wave
 from tests.support.story import Story, holds
 from tests.support.whole import Whole
+
+pytestmark = pytest.mark.timeout(400)  # of which a busy machine takes a minute to start the system
 
 
 def assert_nothing_twice(story: Story) -> None:

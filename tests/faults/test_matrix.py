@@ -127,6 +127,7 @@ async def row(whole: Whole, tmp_path: Path) -> AsyncIterator[Row]:
     await made.crashes.disarm()
 
 
+@pytest.mark.timeout(400)
 async def test_a_sample_of_the_matrix(row: Row) -> None:
     story, crashes = row.story, row.crashes
     cells = {

@@ -24,6 +24,8 @@ from tests.support.plans import REST
 from tests.support.story import Story, holds
 from tests.support.whole import Whole
 
+pytestmark = pytest.mark.timeout(400)  # of which a busy machine takes a minute to start the system
+
 BUDGET, AWAY = 4.0, 9.0
 """Seconds. A grant's deadline is the wave's budget; the outage is longer by far."""
 

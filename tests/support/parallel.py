@@ -11,7 +11,7 @@ import pytest
 _TOGETHER = {"faults": "whole system", "flow": "whole system"}
 """Folder -> the group that all of it belongs to; elsewhere each file is a group of its own."""
 
-_LONG = {"faults/test_matrix.py": "whole system, again"}
+_LONG = dict.fromkeys(("faults/test_matrix.py", "faults/test_stopped.py"), "whole system, again")
 """File -> the group of its tests that are marked `ci`: as long as all others with a whole system together."""
 
 _FIRST = ("faults", "flow", "cli", "simulation", "contract", "embedded", "sandbox", "replay")
