@@ -42,7 +42,7 @@ def regions(control_plane: ControlPlane) -> dict[str, Tenant]:
     for tenant in found.values():
         for path, obj in zip(_PATHS, objects("payments", RUNS, 2), strict=True):
             if path == _PATHS[0]:
-                obj["spec"]["progressDeadlineSeconds"] = 3
+                obj["spec"]["progressDeadlineSeconds"] = 10
             control_plane.admin.ask("POST", path.format(tenant.namespace), obj)
     return found
 

@@ -29,6 +29,8 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+PATIENCE = 40.0
+"""Seconds within which a cluster does what it must, on a machine that does much else."""
 WRONG_UID = "00000000-0000-0000-0000-000000000000"
 
 _GROUPS = {

@@ -1,6 +1,6 @@
 """Who may do what: a deployer's token is a ServiceAccount of one namespace."""
 
-from tests.support.places import Place, config, service, web
+from tests.support.places import PATIENCE, Place, config, service, web
 from tests.support.sandboxes import until
 
 
@@ -98,8 +98,8 @@ async def test_the_proxy_of_a_service_says_what_is_missing(place: Place) -> None
         answer = await place.ask("GET", path, token=place.deployer)
         return answer.refusal == (503, "ServiceUnavailable", message)
 
-    await until(lambda: said(80, 'no endpoints available for service "lone"'))
-    await until(lambda: said(81, 'no service port 81 found for service "lone"'))
+    await until(lambda: said(80, 'no endpoints available for service "lone"'), PATIENCE)
+    await until(lambda: said(81, 'no service port 81 found for service "lone"'), PATIENCE)
 
 
 async def test_a_method_that_is_not_allowed_is_405(place: Place) -> None:

@@ -11,9 +11,9 @@ import psutil  # type: ignore[import-untyped]  # psutil ships no types
 import pytest
 
 from tests.support.commands import all_gone
-from tests.support.controlplane import ControlPlane, MissingProgramsError, programs
+from tests.support.controlplane import ControlPlane, programs
 from tests.support.controlplane.admin import AdminError
-from tests.support.servers import unavailable
+from tests.support.controlplane.fixture import required
 
 STARTER = """
 import sys, time
@@ -43,21 +43,31 @@ def test_all_of_it_runs_and_listens_on_loopback_alone(control_plane: ControlPlan
     assert listening(list(control_plane.pids.values())) == {"127.0.0.1"}
 
 
-def test_a_tenant_has_a_kubeconfig_that_kubectl_takes(control_plane: ControlPlane) -> None:
+def kubectl(kubeconfig: Path, *words: str) -> str:
+    """What it says, on both streams."""
+    done = subprocess.run(
+        [programs()["kubectl"], "--kubeconfig", str(kubeconfig), *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={"HOME": str(kubeconfig.parent), "PATH": os.environ["PATH"]},
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_administrators_kubeconfig_shows_nodes_that_are_ready(control_plane: ControlPlane) -> None:
+    said = kubectl(control_plane.kubeconfig, "get", "nodes", "--no-headers").splitlines()
+    assert [line.split()[:2] for line in said] == [[f"node-{number}", "Ready"] for number in range(3)]
+
+
+def test_a_tenants_kubeconfig_has_a_context_for_each_of_its_accounts(control_plane: ControlPlane) -> None:
     tenant = control_plane.tenant("shop")
-
-    def kubectl(context: str, *words: str) -> str:
-        command = [programs()["kubectl"], "--kubeconfig", str(tenant.kubeconfig), "--context", context]
-        environment = {"HOME": str(tenant.kubeconfig.parent), "PATH": os.environ["PATH"]}
-        done = subprocess.run(
-            [*command, *words], capture_output=True, text=True, timeout=30, check=False, env=environment
-        )
-        return done.stdout + done.stderr
-
-    assert kubectl("owner", "create", "configmap", "made") == "configmap/made created\n"
-    assert "Error from server (Forbidden)" in kubectl("deployer", "get", "configmaps")
-    assert kubectl("deployer", "auth", "can-i", "patch", "deployments") == "yes\n"
-    assert tenant.kubeconfig.stat().st_mode & 0o077 == 0
+    file = tenant.kubeconfig
+    assert kubectl(file, "--context=owner", "create", "configmap", "made") == "configmap/made created\n"
+    assert "Error from server (Forbidden)" in kubectl(file, "--context=deployer", "get", "configmaps")
+    assert kubectl(file, "--context=deployer", "auth", "can-i", "patch", "deployments") == "yes\n"
+    assert file.stat().st_mode & 0o077 == 0
 
 
 def test_a_tenant_sees_nothing_of_another(control_plane: ControlPlane) -> None:
@@ -72,10 +82,7 @@ def test_a_tenant_sees_nothing_of_another(control_plane: ControlPlane) -> None:
 def test_whatever_ends_the_starter_ends_every_process_and_removes_the_files(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    try:
-        programs()
-    except MissingProgramsError as error:
-        unavailable(error.what, error.how)
+    required()
     folder = tmp_path / "plane"
     starter = subprocess.Popen([sys.executable, "-c", STARTER, str(folder)], stdout=subprocess.PIPE)
     assert starter.stdout is not None

@@ -1,6 +1,6 @@
 """DELETE: only the very object that was meant, and what it owns after it."""
 
-from tests.support.places import WRONG_UID, Place, config, service, web
+from tests.support.places import PATIENCE, WRONG_UID, Place, config, service, web
 from tests.support.sandboxes import until
 
 
@@ -73,7 +73,7 @@ async def test_what_a_deployment_owns_goes_after_it(place: Place) -> None:
     async def two() -> bool:
         return len(await pods()) == 2
 
-    await until(two)
+    await until(two, PATIENCE)
     options = {"preconditions": {"uid": made["metadata"]["uid"]}, "propagationPolicy": "Background"}
     assert (await place.delete("deployments", "web", options)).status == 200
 
@@ -81,7 +81,7 @@ async def test_what_a_deployment_owns_goes_after_it(place: Place) -> None:
         sets = (await place.find("replicasets", labelSelector="app=web")).obj()["items"]
         return not sets and not await pods()
 
-    await until(nothing_left, 20.0)
+    await until(nothing_left, PATIENCE)
 
 
 async def test_orphans_stay(place: Place) -> None:
@@ -98,13 +98,13 @@ async def test_orphans_stay(place: Place) -> None:
     async def owned() -> bool:
         return await replica_sets() == ["Deployment"]
 
-    await until(owned)
+    await until(owned, PATIENCE)
     await place.delete("deployments", "web", {"propagationPolicy": "Orphan"})
 
     async def orphaned() -> bool:
         return await replica_sets() == ["none"]
 
-    await until(orphaned, 20.0)
+    await until(orphaned, PATIENCE)
 
 
 async def test_many_are_deleted_by_their_labels(place: Place) -> None:

@@ -12,7 +12,7 @@ from lockgate.sandbox.sample import objects
 from tests.support.controlplane.behaviours import Acts, digest
 from tests.support.deployer import artifact, grant, order
 from tests.support.deployer_at_work import AtWork, hurried, working
-from tests.support.places import MERGE, Place
+from tests.support.places import MERGE, PATIENCE, Place
 from tests.support.sandboxes import until
 
 RUNS, GOOD = digest(number=1), digest(number=2)
@@ -32,7 +32,7 @@ async def west(place: Place) -> AsyncIterator[AtWork]:
             (await place.read("deployments", "payments")).get("status", {}).get("availableReplicas") == 4
         )
 
-    await until(up, 20.0)
+    await until(up, PATIENCE)
     async with working(hurried(place.region("eu-west"))) as worker:
         yield worker
 
@@ -94,7 +94,7 @@ async def test_the_same_grant_again_writes_nothing(west: AtWork) -> None:
 async def test_a_bad_version_fails_with_its_reason_and_is_taken_back(
     place: Place, west: AtWork, acts: Acts, words: str
 ) -> None:
-    await place.patch("deployments", "payments", {"spec": {"progressDeadlineSeconds": 3}}, MERGE)
+    await place.patch("deployments", "payments", {"spec": {"progressDeadlineSeconds": 5}}, MERGE)
     bad = digest(acts)
     answer = await west.step(deploying(bad))
     assert answer["outcome"] == "failed"
@@ -134,7 +134,7 @@ async def test_a_pilot_gets_its_share_and_the_wave_takes_it_over(place: Place, w
     async def all_good() -> bool:
         return await ready_images(place) == [GOOD] * 4
 
-    await until(all_good, 20.0)
+    await until(all_good, PATIENCE)
 
 
 async def test_a_pilot_that_is_bad_goes_by_order_and_production_never_changed(

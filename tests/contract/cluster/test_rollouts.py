@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status, waiting_reasons
-from tests.support.controlplane.behaviours import SLOW_MILLISECONDS, Acts, digest
-from tests.support.places import MERGE, STRATEGIC, Json, Place, replaced, web
+from tests.support.controlplane.behaviours import Acts, digest
+from tests.support.places import MERGE, PATIENCE, STRATEGIC, Json, Place, replaced, web
 from tests.support.sandboxes import until
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -47,7 +47,7 @@ async def settled(place: Place) -> Json:
         found = await place.read("deployments", "web")
         return found if rollout_status(found) == RolledOut(found["spec"]["replicas"]) else None
 
-    found: Json = await until(done, 20.0)
+    found: Json = await until(done, PATIENCE)
     return found
 
 
@@ -77,7 +77,7 @@ async def test_a_new_deployment_comes_up(place: Place) -> None:
             "Progressing": ("True", "NewReplicaSetAvailable"),
         }
 
-    await until(complete)
+    await until(complete, PATIENCE)
 
 
 async def test_pods_belong_to_a_replica_set_that_is_named_by_a_hash(place: Place) -> None:
@@ -137,7 +137,7 @@ async def test_pods_are_replaced_in_waves_that_keep_enough_of_them_ready(place: 
         most = max(most, found["status"].get("replicas", 0))
         return rollout_status(found) == RolledOut(4)
 
-    await until(done, 10 * SLOW_MILLISECONDS / 1000)
+    await until(done, PATIENCE)
     assert (fewest, most) == (3, 5)
 
 
@@ -150,7 +150,7 @@ async def test_an_image_that_is_never_ready_exceeds_the_deadline_with_old_pods_s
         found = await place.read("deployments", "web")
         return found if isinstance(rollout_status(found), TimedOut) else None
 
-    found = await until(timed_out, 20.0)
+    found = await until(timed_out, PATIENCE)
     assert conditions(found)["Progressing"] == ("False", "ProgressDeadlineExceeded")
     assert (ready(await pods(place, image())), ready(await pods(place, bad))) == (3, 0)
     assert len(await pods(place, bad)) == 2
@@ -168,7 +168,7 @@ async def test_a_roll_out_goes_on_after_its_deadline_if_pods_get_ready(place: Pl
     async def timed_out() -> bool:
         return isinstance(rollout_status(await place.read("deployments", "web")), TimedOut)
 
-    await until(timed_out, 20.0)
+    await until(timed_out, PATIENCE)
     await place.patch("deployments", "web", [replaced(IMAGE, image(number=3))])
     assert conditions(await settled(place))["Progressing"][0] == "True"
 
@@ -190,7 +190,7 @@ async def test_pods_that_do_not_come_up_say_why(place: Place, acts: Acts, phase:
         text = waiting_reasons(await place.read("deployments", "web"), await pods(place))
         return f"{reason} in 2 pods" in text
 
-    await until(said, 20.0)
+    await until(said, PATIENCE)
     assert {pod["status"]["phase"] for pod in await pods(place, image(acts))} == {phase}
     assert isinstance(rollout_status(await place.read("deployments", "web")), Rolling)
 
@@ -204,7 +204,7 @@ async def test_a_crashing_container_is_started_again_and_again(place: Place) -> 
         ]
         return statuses[0] if statuses and statuses[0]["restartCount"] >= 2 else None
 
-    status = await until(twice, 20.0)
+    status = await until(twice, PATIENCE)
     assert status["ready"] is False
     assert status["lastState"]["terminated"]["exitCode"] == 1
 
@@ -218,7 +218,7 @@ async def test_a_deleted_pod_is_replaced(place: Place) -> None:
         found = await pods(place)
         return ready(found) == 2 and name not in {pod["metadata"]["name"] for pod in found}
 
-    await until(replaced_by_another, 20.0)
+    await until(replaced_by_another, PATIENCE)
 
 
 async def test_recreate_ends_all_old_pods_first(place: Place) -> None:
@@ -233,7 +233,7 @@ async def test_recreate_ends_all_old_pods_first(place: Place) -> None:
         both += len(images) > 1
         return images == {image(Acts.SLOW)} and ready(found) == 2
 
-    await until(done, 20.0)
+    await until(done, PATIENCE)
     assert both == 0
 
 
@@ -247,7 +247,7 @@ async def test_a_paused_deployment_changes_no_pod_until_it_goes_on(place: Place)
         seen = found["status"]["observedGeneration"] == found["metadata"]["generation"]
         return found if seen and "updatedReplicas" not in found["status"] else None
 
-    found = await until(observed)
+    found = await until(observed, PATIENCE)
     assert conditions(found)["Progressing"] == ("Unknown", "DeploymentPaused")
     assert len(await pods(place, image())) == 2
     await place.patch("deployments", "web", {"spec": {"paused": None}}, MERGE)
@@ -265,7 +265,7 @@ async def test_empty_replica_sets_are_kept_up_to_the_limit(place: Place) -> None
         sets = (await place.find("replicasets")).obj()["items"]
         return sorted(each["metadata"]["annotations"][REVISION] for each in sets) == ["3", "4"]
 
-    await until(revisions, 20.0)
+    await until(revisions, PATIENCE)
 
 
 async def test_an_annotation_of_the_template_is_a_new_revision_of_the_same_image(place: Place) -> None:

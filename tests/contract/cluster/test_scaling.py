@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.places import JSON_PATCH, MERGE, Place, replaced, web
+from tests.support.places import JSON_PATCH, MERGE, PATIENCE, Place, replaced, web
 from tests.support.sandboxes import until
 
 
@@ -50,11 +50,11 @@ async def test_scaling_is_no_new_revision(place: Place) -> None:
         found = await place.read("deployments", "web")
         return found if found.get("status", {}).get("availableReplicas", 0) == count else None
 
-    await until(lambda: available(1))
+    await until(lambda: available(1), PATIENCE)
     await place.patch("deployments", "web/scale", {"spec": {"replicas": 3}}, MERGE)
-    grown = await until(lambda: available(3))
+    grown = await until(lambda: available(3), PATIENCE)
     assert grown["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "1"
     sets = (await place.find("replicasets")).obj()["items"]
     assert [each["spec"]["replicas"] for each in sets] == [3]
     await place.patch("deployments", "web/scale", {"spec": {"replicas": 0}}, MERGE)
-    await until(lambda: available(0))
+    await until(lambda: available(0), PATIENCE)
