@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lockgate.cli.local.child import ChildError
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted
 from lockgate.messages.verdicts import WatchStarted
 from lockgate.runtime.faults import Point
@@ -114,9 +115,13 @@ class Lanes:
             self._under_way += EVERY
             part = Part(first, first + EVERY, self._commit)
             began = time.monotonic()
-            with tempfile.TemporaryDirectory() as folder:
-                async with opened(None) as whole:
-                    await self._several(whole, Path(folder) / "faults", part, lane)
+            try:
+                with tempfile.TemporaryDirectory() as folder:
+                    async with opened(None) as whole:
+                        await self._several(whole, Path(folder) / "faults", part, lane)
+            except ChildError as error:  # a service did not come back: this system is lost, and others go on
+                part.violations.append(f"draws {part.first} to {part.end} were cut off: {error}")
+                say(f"lane {lane}: {part.violations[-1]}")
             part.seconds = round(time.monotonic() - began, 1)
             self._under_way -= EVERY
             self.parts.add(part)
