@@ -263,3 +263,26 @@ def test_the_origin_of_counters_means_nothing() -> None:
     moved = each_count(evidence, lambda name, count: count + 1000 * ord(name[-1]))
     assert measured(moved).events.tolist() == measured(evidence).events.tolist()
     assert measured(moved).psi0.tolist() == measured(evidence).psi0.tolist()
+
+
+def test_heavier_tails_than_the_models_widen_its_noise() -> None:
+    """Of nine pods each has one scrape in forty that is far off; the noise is that of the tail then."""
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 0.02, (60, 9))
+    usual = model(np.exp(noise), 1, Policy())
+    noise[rng.random((60, 9)) < 1 / 40] += 0.15
+    wild = model(np.exp(noise), 1, Policy())
+    assert usual is not None
+    assert wild is not None
+    assert wild.sigma > 2.5 * usual.sigma
+
+
+def test_a_history_shorter_than_the_verification_widens_what_is_tolerated() -> None:
+    """sigma^2 (60/20 - 1)/2 / (1 - phi^2) is the variance of where it may have wandered to."""
+    values = np.exp(np.random.default_rng(8).normal(0, 0.05, (60, 9)))
+    long, short = model(values, 1, Policy()), model(values[:20], 1, Policy())
+    assert long is not None
+    assert short is not None
+    assert long.tol == pytest.approx(math.log(1.05), abs=1e-6)
+    wandered = short.sigma**2 / (1 - short.phi**2) + short.offset**2 * 10 / 9
+    assert short.tol == pytest.approx(1.8595 * math.sqrt(wandered), abs=1e-6)

@@ -79,7 +79,7 @@ class Deciding:
 
     def _guilty(self, judged: Judged, s: int) -> tuple[str, ...]:
         """By e-BH at 5 %, at least the surest, of those whose gate is open."""
-        open_ = [j for j in range(len(self.metrics)) if judged.open[s, j]]
+        open_ = [j for j in range(len(self.metrics)) if judged.opened[s, j]]
         ordered = sorted(open_, key=lambda j: -float(judged.ln_e[s, j]))
         needed = [ln(len(self.metrics) / (_E_BH * (place + 1))) for place in range(len(ordered))]
         sure = [place + 1 for place, j in enumerate(ordered) if judged.ln_e[s, j] >= needed[place]]

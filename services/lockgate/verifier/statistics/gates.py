@@ -25,7 +25,7 @@ class Gate:
     """Of one metric in S strata: how large the excess is in its window, and whether that matters."""
 
     estimate: Array
-    open: Flags
+    opened: Flags
 
 
 class Gates:
@@ -111,8 +111,9 @@ class Gates:
         recent = np.maximum(begin, end - _RECENT)
         many, few = end - begin, end - recent
         whole = np.where(many > 0, (self.d[end, g] - self.d[begin, g]) / np.maximum(many, 1), NOTHING)
+        mean = np.where(many >= _ENOUGH, whole, NOTHING)  # one outlying minute is no window
         last = np.where(few >= _ENOUGH, (self.d[end, g] - self.d[recent, g]) / np.maximum(few, 1), NOTHING)
-        enough = np.maximum(whole, last) >= self.excess[g, block.t.astype(int)]
+        enough = np.maximum(mean, last) >= self.excess[g, block.t.astype(int)]
         least = self.policy.of("g_abs", metric.name)
         for s in np.flatnonzero(enough):
             enough[s] = median(self.above[begin[s] : end[s], g]) >= least

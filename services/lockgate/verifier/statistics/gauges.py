@@ -1,7 +1,8 @@
 """Gauges (CPU, memory, ...): how those of production's pods move by themselves, and how far the pilot's are above them.
 
 The model is AR(1) with a persistent offset of each pod, from the history of the baseline's pods. It is a plug-in: not
-exactly valid at any time, and weak where the history is short.
+exactly valid at any time. Where the history shows that it does not fit (heavy tails, or pods that move more than others),
+or is shorter than what it has to tell for, it allows more.
 """
 
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from lockgate.verifier.statistics.dispersion import MANY_PODS
 from lockgate.verifier.statistics.numerics import Array, exp, ln, log, rounded, total
 from lockgate.verifier.statistics.offsets import TRIMMED, median, t95
 from lockgate.verifier.statistics.policy import Policy
+from lockgate.verifier.statistics.series import Flags
 
 ENOUGH_SCRAPES = 20
 _CAUTION = 1.04 * 1.04
 _LEAST_SIGMA = 0.005
 _MOST_PHI = 0.98
+_TAIL, _EVIDENT = 2.5758, 1.25
+"""The 99 % quantile of the size of a normal deviate, and how much more of it is no chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,14 @@ def model(history: Array, pilots: int, policy: Policy) -> Model | None:
     if not pods.any():
         return None
     phi = _phi(h[1:], h[:-1] * paired, float(paired.sum()) / float(pods.sum()))
-    squares = total(((h[1:] - phi * h[:-1]) * paired) ** 2)[pods] / paired.sum(axis=0)[pods]
+    steps = (h[1:] - phi * h[:-1]) * paired
     q = 1.0 / pilots + 1.0 / most
-    sigma = _sigma(squares, q * (most - 1) / most)
+    sigma = _sigma(steps[:, pods], paired[:, pods], q * (most - 1) / most)
     offset = _offset(
         level[scrapes > 0], sigma / (1.0 - phi), float(scrapes.sum()) / float((scrapes > 0).sum())
     )
-    tol = max(ln(1.0 + policy.g_tol), t95(most - 1) * offset * float(np.sqrt(q)))
+    apart = offset * offset * q + _wander(sigma, phi, policy.deadline / float(full.sum()))
+    tol = max(ln(1.0 + policy.g_tol), t95(most - 1) * float(np.sqrt(apart)))
     return Model(phi, sigma, offset, _rounded(tol))
 
 
@@ -66,12 +71,24 @@ def _phi(now: Array, before: Array, n: float) -> float:
     return _rounded(min(max(phi + (1.0 + 3.0 * phi) / n, 0.0), _MOST_PHI))
 
 
-def _sigma(squares: Array, factor: float) -> float:
-    """Standard deviation of an innovation of the difference of the arms; `squares` are pods' mean squares."""
+def _sigma(steps: Array, paired: Flags, factor: float) -> float:
+    """Standard deviation of an innovation of the difference of the arms, from those of pods, [H - 1, pods]."""
+    squares = total(steps * steps) / paired.sum(axis=0)
+    kept = np.ones(len(squares), bool)
     if len(squares) >= MANY_PODS:
-        squares = np.delete(squares, np.argmax(squares))
-    variance = float(total(squares)) / len(squares) * _CAUTION * factor
-    return _rounded(max(float(np.sqrt(variance)), _LEAST_SIGMA))
+        kept[np.argmax(squares)] = False
+    variance = float(total(squares[kept])) / int(kept.sum())
+    sizes = np.sort(np.abs(steps[:, kept][paired[:, kept]]))
+    tail = float(sizes[int(0.99 * len(sizes))]) / max(_TAIL * float(np.sqrt(variance)), 1e-12)
+    heavier = tail * tail if tail > _EVIDENT else 1.0
+    return _rounded(max(float(np.sqrt(variance * heavier * _CAUTION * factor)), _LEAST_SIGMA))
+
+
+def _wander(sigma: float, phi: float, longer: float) -> float:
+    """Variance of where the difference may have wandered to since a history that is so many times shorter than the
+    verification: slow waves of pods do not show in a few minutes. 0 if it is as long.
+    """
+    return sigma * sigma / (1.0 - phi * phi) * max(longer - 1.0, 0.0) / 2.0
 
 
 def _offset(level: Array, noise: float, n: float) -> float:

@@ -28,7 +28,7 @@ class Judged:
     onset: Indices
     """[S, metrics]: the number of the stratum in which the metric's window begins."""
     estimate: Array
-    open: Flags
+    opened: Flags
     ln_total: Array
     """[S]: of the weighted sum over the metrics whose gate is open; NaN where none is."""
     ln_pass: Array
@@ -88,7 +88,7 @@ class Judging:
             likeliest = np.argmax(self._ln_weights[columns] + mixed.v[:, columns], axis=1)
             onset[:, j] = mixed.onset[rows, columns.start + likeliest]
             gate = self.gates.gate(metric, block, onset[:, j])
-            open_[:, j], estimate[:, j] = gate.open, gate.estimate
+            open_[:, j], estimate[:, j] = gate.opened, gate.estimate
         share = np.array([metric.weight for metric in metrics])
         together = np.maximum(total(share * e * open_, axis=1), _TINY)
         logs = rounded(log(np.concatenate((e, together[:, None]), axis=1)))
@@ -96,7 +96,7 @@ class Judging:
             ln_e=logs[:, :-1],
             onset=onset,
             estimate=rounded(estimate),
-            open=open_,
+            opened=open_,
             ln_total=np.where(open_.any(axis=1), logs[:, -1], np.nan),
             ln_pass=rounded(ln_pass),
             told=told,

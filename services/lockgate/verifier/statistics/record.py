@@ -39,7 +39,7 @@ def dump(setup: Setup, block: Block, judged: Judged, names: tuple[str, ...], dig
                 "ln_e": _column(judged.ln_e[:, j]),
                 "from": _column(block.t[judged.onset[:, j]]),
                 "estimate": _column(judged.estimate[:, j]),
-                "open": _flags(judged.open[:, j].tolist()),
+                "open": _flags(judged.opened[:, j].tolist()),
             }
             for j, name in enumerate(names)
         },
