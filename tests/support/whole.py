@@ -25,6 +25,9 @@ from tests.support.telling import Telling, Told
 
 KILLED = 128 + 9
 
+STARTED = 180.0
+"""Seconds that a process may take to start on a machine with other work; how soon releases go on is judged apart."""
+
 SESSION = "3"
 """Seconds after which a killed service's partitions go to the next one: the tests kill often."""
 
@@ -72,7 +75,7 @@ class Whole:
     async def restart(self, name: str) -> None:
         child = self.service(name)
         child.start()
-        await asyncio.to_thread(child.wait_ready)
+        await asyncio.to_thread(child.wait_ready, STARTED)
 
     async def mend(self) -> None:
         """Starts again what a failed test left dead, so that it fails no other one."""
