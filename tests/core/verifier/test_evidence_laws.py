@@ -16,7 +16,7 @@ from lockgate.verifier.statistics.verification import Verification, encode, reco
 from tests.bench.scenarios import by, leak
 from tests.bench.traffic import World, evidence
 from tests.support.cdevents import ROOT
-from tests.support.verification import cut, each_count
+from tests.support.verification import cut, each_count, steady, the_pilot
 
 WORLDS = {
     "good": World(),
@@ -81,6 +81,18 @@ def test_scrape_by_scrape_is_the_same_as_at_once(name: str) -> None:
         outcome = run.fold(parse(cut(made(name), scrapes)))
     digest = json.loads(verdict(name))["evidence"]["sha256"]
     assert encode(run.result(outcome, digest)) == verdict(name)
+
+
+def test_scrape_by_scrape_ends_at_the_deadline_also_when_the_last_scrapes_failed() -> None:
+    given = steady(policy={"soak": 60})
+    pilot = the_pilot(given)
+    for key in ("requests", "errors", "buckets"):
+        pilot[key][-3:] = [None] * 3
+    run = Verification.of(parse(cut(given, 1)))
+    outcomes = [run.fold(parse(cut(given, scrapes))) for scrapes in range(1, 61)]
+    assert outcomes[-2].verdict == "running"
+    assert outcomes[-1] == Verification.of(parse(given)).fold(parse(given))
+    assert (outcomes[-1].verdict, outcomes[-1].at) == ("inconclusive", 60)
 
 
 @any_world

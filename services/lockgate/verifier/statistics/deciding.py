@@ -9,7 +9,7 @@ import numpy as np
 from lockgate.verifier.statistics.alternatives import Metric
 from lockgate.verifier.statistics.judging import Judged
 from lockgate.verifier.statistics.measured import Block, Setup
-from lockgate.verifier.statistics.numerics import ln, rounded
+from lockgate.verifier.statistics.numerics import Array, ln, rounded
 from lockgate.verifier.statistics.series import Flags
 
 Verdict = Literal["fail", "pass", "inconclusive", "unmeasurable", "running"]
@@ -52,6 +52,9 @@ class Deciding:
     strata: int = 0
     last: int = -1
     routed: bool = False
+    ln_e: Array = field(init=False)
+    ln_pass: Array = field(init=False)
+    """Of the last stratum; there is one before anything is concluded from it."""
 
     def __post_init__(self) -> None:
         self.limits = Thresholds.of(self.setup)
@@ -67,11 +70,12 @@ class Deciding:
             if t in closing and (outcome := self._at(closing[t], t, judged)):
                 return outcome
             if t + 1 == self.setup.policy.deadline:
-                return self._at_deadline(t, judged, closing)
+                return self._at_deadline(t)
         return None
 
     def _at(self, s: int, t: int, judged: Judged) -> Outcome | None:
         self.strata, self.last, self.told = self.strata + 1, t, self.told | judged.told[s]
+        self.ln_e, self.ln_pass = judged.ln_e[s], judged.ln_pass[s]
         if judged.ln_total[s] >= self.limits.fail:
             guilty = self._guilty(judged, s)
             return Outcome("fail", t + 1, self.plain(guilty[0]), guilty)
@@ -110,17 +114,16 @@ class Deciding:
     def _model(self, gauge: str) -> object | None:
         return self.setup.models[self.setup.gauges.index(gauge)]
 
-    def _at_deadline(self, t: int, judged: Judged, closing: dict[int, int]) -> Outcome:
+    def _at_deadline(self, t: int) -> Outcome:
         for rule, broken in self._unmeasurable(t):
             if broken:
                 return Outcome("unmeasurable", t + 1, rule)
-        s = max(closing.values())
-        wild = [j for j in range(len(self.metrics)) if judged.ln_e[s, j] > self.limits.calm]
-        short = [i for i in self.asked() if i is not None and judged.ln_pass[s, i] < self.limits.passes]
+        wild = [j for j in range(len(self.metrics)) if self.ln_e[j] > self.limits.calm]
+        short = [i for i in self.asked() if i is not None and self.ln_pass[i] < self.limits.passes]
         if short:
-            slowest = min(short, key=lambda i: float(judged.ln_pass[s, i]))
+            slowest = min(short, key=lambda i: float(self.ln_pass[i]))
             return Outcome("inconclusive", t + 1, self.plain(self.mirrored_name(slowest)))
-        why = max(wild, key=lambda j: float(judged.ln_e[s, j]), default=0)
+        why = max(wild, key=lambda j: float(self.ln_e[j]), default=0)
         return Outcome("inconclusive", t + 1, self.plain(self.metrics[why].name))
 
     def _unmeasurable(self, t: int) -> Iterator[tuple[str, bool]]:
