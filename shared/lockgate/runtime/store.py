@@ -7,7 +7,6 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from importlib import resources
 from typing import Any
 
 import asyncpg
@@ -18,12 +17,16 @@ from lockgate.runtime.batch import Batch, ParkedRow, Redrive, TimerRow, WorkRow,
 from lockgate.runtime.checks import Record
 from lockgate.runtime.doubt import Doubt
 from lockgate.runtime.store_call import APPLY, arguments
+from lockgate.runtime.store_migrations import migrate
 
 STATEMENT_SECONDS = 10.0
 RECOVERY_SECONDS = 600.0
 PATIENCE_SECONDS = 5.0
 READY_AT_ONCE = 5_000
 ANSWER_SECONDS = 15.0  # the pool waits for a cancelled statement without a bound of its own
+
+ROOM = "create temp table room on commit drop as select repeat('x', 1000) from generate_series(1, 1000)"
+"""A megabyte of a new file. A row that is there already is written anew in place, also where the disk is full."""
 
 DATABASE_ERRORS: tuple[type[Exception], ...] = (
     OSError,
@@ -85,7 +88,7 @@ class Store:
             },
         )
         try:
-            await store.migrate()
+            await migrate(store._pool, schema)
         except BaseException:
             await store.close()
             raise
@@ -93,25 +96,6 @@ class Store:
 
     async def close(self) -> None:
         self._pool.terminate()
-
-    async def migrate(self) -> None:
-        """Applies what is missing, once, whichever replica comes first."""
-        files = sorted(
-            resources.files("lockgate.runtime").joinpath("migrations").iterdir(), key=lambda f: f.name
-        )
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                "select pg_advisory_xact_lock(hashtext('lockgate.migrate'), hashtext($1))", self.schema
-            )
-            await connection.execute(f"create schema if not exists {self.schema}")
-            await connection.execute(
-                "create table if not exists migrations (name text primary key, at timestamptz default now())"
-            )
-            done = {r["name"] for r in await connection.fetch("select name from migrations")}
-            for file in files:
-                if file.name.endswith(".sql") and file.name not in done:
-                    await connection.execute(file.read_text().replace("{schema}", self.schema))
-                    await connection.execute("insert into migrations (name) values ($1)", file.name)
 
     async def apply(self, batch: Batch, *, recovering: int | None = None) -> tuple[datetime, dict[int, int]]:
         """Writes a batch. Returns the database's time and, per output partition, the first sequence number.
@@ -138,6 +122,16 @@ class Store:
     async def ping(self) -> None:
         async with asyncio.timeout(2.0):
             await self._pool.fetchval("select 1", timeout=2.0)
+
+    async def try_to_write(self, key: str) -> None:
+        """Raises what a write of this key would raise, a full disk's error too; changes nothing."""
+        async with (
+            asyncio.timeout(ANSWER_SECONDS),
+            self._pool.acquire() as connection,
+            connection.transaction(),
+        ):
+            await connection.execute("update keys set decisions = decisions where key = $1", key)
+            await connection.execute(ROOM)
 
     async def load_offsets(self, parts: Sequence[int]) -> dict[tuple[str, int], int]:
         rows = await self.fetch(

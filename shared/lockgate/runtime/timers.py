@@ -2,7 +2,7 @@
 
 A timer fires only after its partition has been read up to where it ended when the timer was seen due; while the
 ends cannot be read none fires. A deadline set on another service waits its grace after a gap in our own reading,
-and after our database was away.
+and after our database was away or took no writes.
 Talks to the store, the reader (through progress) and the engine.
 """
 
@@ -53,6 +53,7 @@ class Timers:
         self._clock = clock
         self._broken: dict[Name, float] = {}
         self._asked: dict[int, _Asked] = {}
+        self._refused: str | None = None  # the key of timers that could not be written when they fired last
 
     async def run(self) -> None:
         """Fires until it is cancelled. A timer whose decision raises is tried again later, alone."""
@@ -80,6 +81,10 @@ class Timers:
         await asyncio.sleep(delay)
 
     async def _round(self) -> bool:
+        if self._refused is not None:
+            await self._store.try_to_write(self._refused)
+            self._refused = None
+            self._progress.interrupted()  # only from now on can others be heard that write to the same database
         parts = set(self._engine.owned)
         self._asked = {part: asked for part, asked in self._asked.items() if part in parts}
         due = await self._due(parts) if parts and not self._reader.stale else []
@@ -130,8 +135,9 @@ class Timers:
             return False
         try:
             await self._engine.take_timers(timers)
-        except STARTING_OVER:
+        except STARTING_OVER as error:
             self._reader.mark_stale()
+            self._refused = timers[0].key if isinstance(error, RETRYABLE) else None
             raise
         except Exception:  # noqa: BLE001  # a bug of the core; logged once it is known which timer's
             self._reader.mark_stale()
