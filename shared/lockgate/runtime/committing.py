@@ -37,15 +37,18 @@ class Committing:
         self._store = store
         self._clock = clock
         self._committed = committed
-        self._offsets: dict[tuple[str, int], int] = {}
+        self.offsets: dict[tuple[str, int], int] = {}
+        """Where each partition was read up to when it was written last."""
         self._under_way: asyncio.Task[None] | None = None
         self._lost = False
+        self.writes = 0
+        """So many transactions were written."""
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
         """The lock, with nothing under way: what was decided is written, or `on_lost` was told that it is not."""
         async with self.lock:
-            await self._settled()
+            await self.settled()
             yield
 
     @property
@@ -63,47 +66,53 @@ class Committing:
         await self._after_others()
         self._under_way = asyncio.create_task(self._try(batch), name="commit")
 
-    async def start_over(self) -> None:
-        """Waits for what is under way. What failed before counts no more: all is read from the database again."""
-        await self._settled()
-        self._lost = False
-
-    async def close(self, seconds: float) -> None:
-        """Lets what is under way end. Bounded: what is cut off was written or was not, and the next start sees which."""
-        if self._under_way is not None:
-            await asyncio.wait({self._under_way}, timeout=seconds)
-            self._under_way.cancel()
-            await asyncio.wait({self._under_way}, timeout=seconds)
-
-    def find_lost(self, stored: Mapping[tuple[str, int], int], parts: Container[int]) -> None:
-        """Offsets only ever rise; a database in which one fell was restored under us, in whatever way."""
-        for place, known in self._offsets.items():
-            if place[1] in parts and (found := stored.get(place, 0)) < known:
-                self._offsets.clear()
-                raise self._store.doubt.went_back(f"the offset of {place[0]}/{place[1]}", known, found)
-
-    async def _settled(self) -> None:
+    async def settled(self) -> None:
+        """Waits until nothing is under way; whether it was written, `on_lost` tells."""
         if self._under_way is not None:
             await asyncio.wait({self._under_way})
             self._under_way = None
 
+    async def start_over(self) -> None:
+        """Waits for what is under way. What failed before counts no more: all is read from the database again."""
+        await self.settled()
+        self._lost = False
+
+    async def close(self, seconds: float) -> None:
+        """Lets what is under way end. Bounded: what is cut off was written or was not, and the next start sees which."""
+        if (task := self._under_way) is not None:
+            await asyncio.wait({task}, timeout=seconds)
+            task.cancel()
+            await asyncio.wait({task}, timeout=seconds)
+
+    def find_lost(self, stored: Mapping[tuple[str, int], int], parts: Container[int]) -> None:
+        """Offsets only ever rise; a database in which one fell was restored under us, in whatever way."""
+        for place, known in self.offsets.items():
+            if place[1] in parts and (found := stored.get(place, 0)) < known:
+                self.offsets.clear()
+                raise self._store.doubt.went_back(f"the offset of {place[0]}/{place[1]}", known, found)
+
     async def _after_others(self) -> None:
-        await self._settled()
+        await self.settled()
         if self._lost:
             raise ConflictError("what was decided before could not be written")
 
     async def _try(self, batch: Batch) -> None:
         try:
             await self._write(batch)
-        except Exception as error:  # noqa: BLE001  # the reader is told, and knows what to do about each
+        except BaseException as error:  # the reader is told, and knows what to do about each
             self._lost = True
-            self.on_lost(error)
+            if isinstance(error, Exception):
+                self.on_lost(error)
+                return
+            self.on_lost(ConflictError("a transaction was cut off: it is not known whether it was written"))
+            raise
 
     async def _write(self, batch: Batch) -> None:
         if batch.decisions:
             reach(Point.BEFORE_COMMIT)
         at, bases = await self._store.apply(batch)
-        self._offsets.update({place: end for place, (_, end) in batch.offsets.items()})
+        self.writes += 1
+        self.offsets.update({place: end for place, (_, end) in batch.offsets.items()})
         if batch.decisions:
             reach(Point.AFTER_COMMIT)
         self._clock.learn(at)

@@ -240,6 +240,8 @@ class Engine:
                 await self.committing.begin(batch)
             else:
                 await self.committing.write(batch)
+        elif self._state.forgets:
+            await self.committing.settled()
         if self.committing.idle:
             self._state.forget_foreign()
         if batch.park or batch.unpark or batch.repark:

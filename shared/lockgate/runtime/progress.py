@@ -56,7 +56,7 @@ class Progress:
         self._wake.set()  # work and deadlines wait for the first look
 
     def caught_up(self, ends: Ends) -> bool:
-        """Whether everything up to these ends is handled and committed. Only meaningful under the engine's lock."""
+        """Whether everything up to these ends is handled and committed. Only meaningful for whoever is `alone`."""
         return not self._reader.stale and all(
             place in self._engine.next and self._engine.next[place] >= end for place, end in ends.items()
         )

@@ -54,7 +54,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._recovery = recovery
         self._topics = [topic.name for topic in reads]
         self._assigned: set[int] = set()
-        self._careful = 0  # at most so many records are handled one by one: a batch could not be written
+        self._careful: dict[tuple[str, int], int] = {}  # up to here one by one: a batch could not be written
         self._lost: Exception | None = None
         engine.committing.on_lost = self._lose
         self._settled = self._hinted = 0.0
@@ -104,9 +104,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         TopicError if a topic does not have what was handled from it already: it is not the same topic any more.
         """
         while True:
+            writes = self._engine.committing.writes
             try:
                 await self._round()
-                self._backoff.reset()
+                if self._engine.committing.writes > writes:  # a batch that was only begun proves nothing
+                    self._backoff.reset()
                 self.failing = False
             except ConflictError as conflict:
                 METRICS.conflicts.inc()
@@ -126,13 +128,13 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             self.mark_stale()
         if self.stale:
             await self._restore()
-        found = await self.consumer.getmany(timeout_ms=500, max_records=1 if self._careful else MAX_RECORDS)
+        found = await self.consumer.getmany(
+            timeout_ms=500, max_records=1 if self._is_careful else MAX_RECORDS
+        )
         now = asyncio.get_running_loop().time()
         records = [self._record(r) for records in found.values() for r in records]
         if records:
             reach(Point.FETCHED)
-        else:
-            self._careful = 0
         if records or self._engine.has_parked:
             await self._handle(records)
         if now - self._settled > SETTLE_SECONDS:
@@ -146,15 +148,16 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         async with self._engine.committing.lock:
             if self.stale:
                 return
+            careful = self._is_careful
             try:
-                await self._engine.take_records(records, release=not self._careful, ahead=not self._careful)
-                self._careful = max(0, self._careful - len(records))
+                await self._engine.take_records(records, release=not careful, ahead=not careful)
             except STARTING_OVER:
                 self.mark_stale()
-                raise
+                if self._lost is None:  # else that is what went wrong, and the next round deals with it
+                    raise
             except Exception as error:  # noqa: BLE001  # logged there
                 self.mark_stale()
-                await self._isolate(records, error)
+                await self._isolate(records if careful else [], error)
             except BaseException:
                 self.mark_stale()
                 raise
@@ -171,18 +174,24 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def _isolate(self, records: list[Record], error: Exception) -> None:
         """What cannot be written is taken again, one record at a time; the one that is to blame is parked."""
         log.error("a batch cannot be written; its records are handled one by one", exc_info=error)
-        self._lost = None
+        decided = dict(self._engine.next)
         await self._engine.restore(set(self._assigned))
-        if self._careful and records:
+        self._lost = None  # also what failed while the restore waited for it
+        if records:
             await self._engine.set_aside(records[0], f"cannot be written: {error!r}")
-            self._careful -= 1
         else:
             await self._engine.release_one_by_one()
-            self._careful = 2 * MAX_RECORDS  # one batch was decided ahead of the other
+            self._careful = decided
+
+    @property
+    def _is_careful(self) -> bool:
+        """Whether what comes next was in a batch that could not be written."""
+        next_ = self._engine.next
+        return any(next_.get(place, end) < end for place, end in self._careful.items())
 
     async def _settle(self) -> None:
         """Moves over what is no record (markers of transactions), and finds topics that lost what was read."""
-        async with self._engine.alone():
+        async with self._engine.committing.lock:
             if self.stale:
                 return
             over = {}
@@ -257,8 +266,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         return {wanted[tp]: end for tp, end in found.items()}
 
     async def _hint(self) -> None:
-        if not self.stale and self._engine.next:
-            places = {TopicPartition(self._prefix + t, p): n for (t, p), n in self._engine.next.items()}
+        """Tells the group how far it is written."""
+        written = self._engine.committing.offsets
+        places = {
+            TopicPartition(self._prefix + t, p): written[t, p]
+            for t, p in self._engine.next
+            if (t, p) in written
+        }
+        if places and not self.stale:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self.consumer.commit(places)

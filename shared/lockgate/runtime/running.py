@@ -146,8 +146,8 @@ class Running:
             await _until(stop, [*(loop.run() for loop in loops), _housekeep(store)])
         finally:
             await workers.close(settings.stop_seconds / 5)
-            await reader.close(settings.stop_seconds / 5)
             await engine.committing.close(settings.stop_seconds / 10)
+            await reader.close(settings.stop_seconds / 5)
             if not await relay.drain(settings.stop_seconds / 5):
                 log.warning("not everything was published; the next start publishes it")
             await health.close()

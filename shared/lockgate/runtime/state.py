@@ -75,12 +75,11 @@ class State:
     ) -> None:
         """Loads at the same time what a batch certainly needs: counters, marks, rows that can be read, ids of inlets."""
         loads: list[Coroutine[Any, Any, None]] = []
-        if missing := _missing(keys, self.keys):
-            loads.append(self._load_keys(missing))
+        counters, names = _missing(keys, self.keys), _missing(rows, self.rows)
+        if counters or names:
+            loads.append(self._load_versioned(counters, names))
         if missing := _missing(marked, self._marked):
             loads.append(self._load_marks(missing))
-        if names := _missing(rows, self.rows):
-            loads.append(self._load_rows(names, if_valid=True))
         if found := sorted(set(ids)):
             loads.append(self._load_seen(found))
         if len(loads) == 1:
@@ -102,6 +101,13 @@ class State:
         """Loads rows. Those that today's core cannot read raise."""
         if missing := _missing(keys, self.rows):
             await self._load_rows(missing, if_valid=False)
+
+    async def _load_versioned(self, keys: list[str], rows: list[RowKey]) -> None:
+        """The counter of a key is the version of its rows, so it is read before them: a write on older rows is refused."""
+        if keys:
+            await self._load_keys(keys)
+        if rows:
+            await self._load_rows(rows, if_valid=True)
 
     async def _load_keys(self, missing: list[str]) -> None:
         found = await self._store.load_keys(missing)

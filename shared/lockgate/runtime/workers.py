@@ -94,6 +94,7 @@ class Workers:
 
     async def close(self, seconds: float) -> None:
         """Cancels what runs. Bounded: what does not end in time is left to the end of the process."""
+        self._live = set()  # nothing that is committed from here on begins
         for run in list(self._runs.values()):
             self._end(run)
         if self._ending:

@@ -6,16 +6,21 @@ from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer
 
+from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.batch import Batch
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.committing import Committing
 from lockgate.runtime.handling import Handling
 from lockgate.runtime.store import ConflictError, Store
+from lockgate.runtime.workers import Workers
 from tests.support.eventually import eventually
+from tests.support.hands import Hands
 from tests.support.mutation import Gate, returned
 from tests.support.servers import PostgresUnderTest
-from tests.support.toy_world import World, said
+from tests.support.toy import toy
+from tests.support.toy_world import PATIENCE, World, said
 
 
 async def _decided_ahead(world: World, gate: Gate, taken: list[str]) -> None:
@@ -103,6 +108,80 @@ async def test_an_event_that_cannot_be_written_is_found_among_those_decided_ahea
 
     await eventually(waits)
     assert await world.heard() == ["verifier 1"]
+
+
+async def test_no_work_begins_once_the_service_stops(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hands = Hands()
+    replica = await world.serving(toy(open_work=hands.opened))
+    await world.send(said(1, "work v first"))
+    await eventually(lambda: hands.began == ["first"])
+    gate = Gate(monkeypatch, Store, "apply")
+    left = returned(monkeypatch, Workers, "close")
+    await world.send(said(2, "work w late"))
+    await gate.holds()
+    replica.stop.set()
+    await eventually(lambda: left)
+    gate.open()
+    await asyncio.wait_for(replica.task, PATIENCE)
+    assert hands.began == ["first"]
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("toy ")] == []
+
+
+async def test_tries_grow_rarer_while_nothing_can_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.serving()
+    await world.send(said(1))
+    await world.hears("verifier 1")
+    delays: list[float] = []
+    wait = Backoff.wait
+
+    async def noting(backoff: Backoff) -> None:
+        delays.append(backoff.peek)
+        await wait(backoff)
+
+    async def refusing(_store: Store, _batch: Batch, **_named: Any) -> Any:
+        raise asyncpg.ReadOnlySQLTransactionError("read-only")
+
+    monkeypatch.setattr(Backoff, "wait", noting)
+    monkeypatch.setattr(Store, "apply", refusing)
+    await world.send(said(2))
+    await eventually(lambda: delays and max(delays) >= 0.8)
+
+
+async def test_a_broker_that_answers_late_does_not_keep_the_culprit_from_being_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.serving()
+    await world.send(said(1))
+    await world.hears("verifier 1")
+    apply, seek, getmany = Store.apply, AIOKafkaConsumer.seek, AIOKafkaConsumer.getmany
+    sought: list[object] = []
+    late: list[object] = []
+
+    async def refusing(store: Store, batch: Batch, **named: Any) -> Any:
+        if any(body is not None and b"verifier 2" in body for _, body in batch.rows.values()):
+            raise asyncpg.DataError("no such value")
+        return await apply(store, batch, **named)
+
+    def seeking(consumer: Any, *given: Any) -> None:
+        sought.append(given)
+        seek(consumer, *given)
+
+    async def answering(consumer: Any, *given: Any, **named: Any) -> Any:
+        if sought:  # after a seek the first poll is over before there is an answer
+            late.extend(sought)
+            sought.clear()
+            return {}
+        return await getmany(consumer, *given, **named)
+
+    monkeypatch.setattr(Store, "apply", refusing)
+    monkeypatch.setattr(AIOKafkaConsumer, "seek", seeking)
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", answering)
+    await world.send(said(2), said(1, key="other"))
+    await eventually(lambda: world.query("select 1 from parked"))
+    await world.hears("verifier 1", key="other")
+    assert late
 
 
 @pytest.fixture
