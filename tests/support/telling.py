@@ -15,8 +15,11 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.registry import payloads_of
 from lockgate.messages.topics import TOPICS, Kind
 from lockgate.runtime import header_names
+from lockgate.runtime.bounded import close
 from lockgate.runtime.checks import Record
 from lockgate.runtime.reading import Readable, read
+
+CLOSE_SECONDS = 10.0
 
 _INTERNAL = tuple(topic.name for topic in TOPICS.values() if topic.kind is Kind.INTERNAL)
 _DEAD = tuple(topic.name for topic in TOPICS.values() if topic.kind is Kind.DEAD)
@@ -72,7 +75,8 @@ class Telling:
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
-        await self._consumer.stop()
+        # Tests that do not wait keep the loop from turning for so long that a request counts as timed out at the end.
+        await close(self._consumer.stop(), CLOSE_SECONDS)
 
     async def first(self, matches: Callable[[Told], bool], seconds: float) -> Told:
         """The first record that matches, said already or said in time. TimeoutError otherwise."""
