@@ -38,7 +38,7 @@ class Committing:
         self._clock = clock
         self._committed = committed
         self.offsets: dict[tuple[str, int], int] = {}
-        """Where each partition was read up to when it was written last."""
+        """Up to where each partition was read, as the database had it last."""
         self._under_way: asyncio.Task[None] | None = None
         self._lost = False
         self.writes = 0

@@ -170,6 +170,7 @@ class Engine:
             await self._store.begin_offsets((*place, 0) for place in new)
         await self._state.need_parked(parts)
         self.next = {place: stored.get(place, 0) for place in places}
+        self.committing.offsets.update(self.next)
         self.owned = set(parts)
         self._handling.count_parked()
         return self.next
