@@ -102,6 +102,13 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "any server": ({"insecure-skip-tls-verify": True}, {"token": "t"}, "trusts any server"),
     "no server": ({"server": ""}, {"token": "t"}, "names no server"),
     "a path": ({"server": "https://h/k8s/c1"}, {"token": "t"}, "below a path, https://h/k8s/c1"),
+    "somebody else's rights": (
+        {},
+        {"token": "t", "as": "limited"},
+        "says as, which a deployer does not obey",
+    ),
+    "a way through a proxy": ({"proxy-url": "http://p"}, {"token": "t"}, "says proxy-url, which"),
+    "no TLS": ({"server": "http://10.1.2.3:8080"}, {"token": "t"}, "a token goes over https:// only"),
     "no base64": ({"certificate-authority-data": "%%"}, {"token": "t"}, "is no base64"),
 }
 
@@ -111,6 +118,44 @@ def test_what_a_deployer_cannot_come_in_with_is_refused(tmp_path: Path, case: st
     cluster, user, sentence = REFUSED[case]
     with pytest.raises(KubeconfigError, match=sentence):
         read(written(tmp_path, cluster, user))
+
+
+def test_a_token_in_what_is_no_yaml_is_not_told(tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text("users: [{name: u, user: {token: SECRET-ONE, token: SECRET-TWO}}]")
+    with pytest.raises(KubeconfigError, match=r"is no YAML \(line 1, column") as refused:
+        read(file)
+    assert "SECRET" not in str(refused.value)
+    assert "t0ken" not in repr(read(written(tmp_path)))
+
+
+def test_regions_whose_contexts_look_alike_have_an_authority_each(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    content = json.loads(file.read_text())
+    content["contexts"] = [
+        {"name": name, "context": {"cluster": name, "user": "u"}} for name in ("x/prod", "x-prod")
+    ]
+    content["clusters"] = [
+        {
+            "name": name,
+            "cluster": {
+                "server": "https://h",
+                "certificate-authority-data": base64.b64encode(name.encode()).decode(),
+            },
+        }
+        for name in ("x/prod", "x-prod")
+    ]
+    file.write_text(json.dumps(content))
+    regions = read(file, "us=x/prod/shop", "eu=x-prod/shop").regions
+    assert [Path(regions[name]["ca_file"]).read_text() for name in ("us", "eu")] == ["x/prod", "x-prod"]
+
+
+@pytest.mark.parametrize("users", ["text", {"name": "u"}, ["u"], [{"name": "u", "user": "text"}]])
+def test_lists_that_are_none_are_refused(tmp_path: Path, users: object) -> None:
+    file = written(tmp_path)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "users": users}))
+    with pytest.raises(KubeconfigError, match=r"the users of .* are no list of"):
+        read(file)
 
 
 def test_an_unknown_context_is_answered_with_those_there_are(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from lockgate.deployer.settings import RegionSettings
 
 _AGENT = "lockgate-deployer"
 _PAGE = 250
+_BUFFER = 2 << 20  # objects may have 1.5 MiB
+_MOST_OF_A_STATUS = 64 << 10
 _JSON: Final = "application/json"
 _JSON_PATCH: Final = "application/json-patch+json"
 
@@ -116,7 +118,8 @@ class Cluster:
     ) -> int:
         """The status that a Service answers a request (method, path, JSON body) with, through the API server's proxy.
 
-        The answer's body is not read. INVALID for a path that climbs out of the Service.
+        The Service's own body is not read. INVALID for a path that climbs out of the Service; what the API server
+        says itself, because it may not or cannot ask the Service, is raised as any other refusal.
         """
         method, path, body = request
         bare, _, query = path.partition("?")
@@ -126,7 +129,12 @@ class Cluster:
             )
         proxy = self._path(SERVICES, f"{service}:{port}", "proxy") + bare.replace("#", "%23")
         url = proxy + (f"?{query.replace('#', '%23')}" if query else "")
-        async with self._request(method, url, body, what=f"{method} {path[:200]}", timeout=timeout) as answer:
+        what = f"{method} {path[:200]}"
+        async with self._request(method, url, body, what=what, timeout=timeout) as answer:
+            if answer.status in _TROUBLES or answer.status >= 500:
+                raw = await answer.content.read(_MOST_OF_A_STATUS)
+                if _is_status(raw):
+                    raise self._refused(answer.status, raw, what)
             return answer.status
 
     def _path(self, resource: Resource, *names: str) -> str:
@@ -202,6 +210,15 @@ _TROUBLES = {
 }
 
 
+def _is_status(raw: bytes) -> bool:
+    """Whether an answer is the API server's own."""
+    try:
+        answer = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(answer, dict) and (answer.get("kind"), answer.get("apiVersion")) == ("Status", "v1")
+
+
 def _object(raw: bytes, what: str) -> Json:
     try:
         answer = orjson.loads(raw)
@@ -221,4 +238,7 @@ async def open_cluster(settings: RegionSettings, timeout: float) -> AsyncIterato
     if settings.ca_file is not None:
         configuration.ssl_ca_cert = str(settings.ca_file)
     async with ApiClient(configuration) as api:  # makes the TLS context and the pool of connections
-        yield Cluster(settings, api.rest_client.pool_manager, timeout)
+        # Its own session would take the token to a proxy that the environment names, and another out of ~/.netrc.
+        pool = {"connector": api.rest_client.pool_manager.connector, "connector_owner": False}
+        async with aiohttp.ClientSession(**pool, trust_env=False, read_bufsize=_BUFFER) as session:
+            yield Cluster(settings, session, timeout)

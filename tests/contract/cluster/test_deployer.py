@@ -150,7 +150,10 @@ async def test_a_pilot_that_is_bad_goes_by_order_and_production_never_changed(
     assert await ready_images(place) == [RUNS] * 4
 
 
-async def test_all_pages_of_a_list_are_read(place: Place, west: AtWork) -> None:
+async def test_all_pages_of_a_list_are_read(
+    place: Place, west: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockgate.deployer.cluster._PAGE", 1)
     labels = {"many": "yes"}
     for number in range(3):
         _, service, _ = objects(f"s{number}", RUNS, 1)

@@ -47,6 +47,26 @@ async def test_every_status_is_one_of_the_known_troubles(
     assert error.value.trouble is trouble
 
 
+async def test_a_proxy_of_the_environment_never_gets_the_token(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".netrc").write_text("default login somebody password else")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with open_cluster(settings_for(sandbox).regions[0], 5.0) as cluster:
+        assert await cluster.find(DEPLOYMENTS, "payments") is not None
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+async def test_what_the_api_server_says_itself_is_no_answer_of_the_service(
+    status: int, sandbox: Sandbox, west: AtWork
+) -> None:
+    await sandbox.set_kubernetes_fault("eu-west", Fault(mode="error", status=status))
+    with pytest.raises(ClusterError, match=f"answered GET /healthz with {status}"):
+        await west.cluster.through_service("payments", "80", ("GET", "/healthz", None), timeout=5.0)
+
+
 async def test_what_is_not_there_is_none(west: AtWork) -> None:
     assert await west.cluster.find(DEPLOYMENTS, "nobody") is None
 

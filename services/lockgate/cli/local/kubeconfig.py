@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,17 @@ from lockgate.messages.values import Name
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _NAMES_ARE = "names are lower-case letters, digits and hyphens, 63 at most"
 _REGION = re.compile(r"(?P<name>[^=]+)=(?P<context>.+)/(?P<namespace>[^/]+)")
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?")
+_OF_A_CLUSTER = frozenset(
+    {
+        "server",
+        "certificate-authority",
+        "certificate-authority-data",
+        "insecure-skip-tls-verify",
+        "extensions",
+    }
+)
+_OF_A_USER = frozenset({"token", "tokenFile", "extensions"})
 Json = Mapping[str, Any]
 
 
@@ -33,7 +44,7 @@ class Clusters:
     """Regions that are there already, and where their metrics are."""
 
     prometheus: str
-    regions: Mapping[str, Mapping[str, str]]
+    regions: Mapping[str, Mapping[str, str]] = field(repr=False)
     """region -> {kubernetes, namespace, token or token_file, ca_file if there is one}"""
 
 
@@ -44,8 +55,10 @@ def read_clusters(file: Path, regions: Iterable[str], prometheus: str, home: Pat
     """
     try:
         content = YAML(typ="safe", pure=True).load(file)
-    except YAMLError as error:
-        raise KubeconfigError(f"{file} is no YAML: {error}") from None
+    except YAMLError as error:  # what it says may quote a token
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+        raise KubeconfigError(f"{file} is no YAML{where}.") from None
     if not isinstance(content, dict):
         raise KubeconfigError(f"{file} is no kubeconfig: it has no contexts.")
     found: dict[str, Mapping[str, str]] = {}
@@ -53,7 +66,7 @@ def read_clusters(file: Path, regions: Iterable[str], prometheus: str, home: Pat
         name, context, namespace = region_of(typed)
         if name in found:
             raise KubeconfigError(f"the region {name} is given twice: a region is one cluster and namespace.")
-        found[name] = {"namespace": namespace, **_access(content, context, file, home)}
+        found[name] = {"namespace": namespace, **_access(content, context, file, home / f"{name}.ca.crt")}
     return Clusters(prometheus, found)
 
 
@@ -70,26 +83,44 @@ def region_of(typed: str) -> tuple[str, str, str]:
     return parts["name"], parts["context"], parts["namespace"]
 
 
-def _access(content: Json, context: str, file: Path, home: Path) -> Mapping[str, str]:
+def _access(content: Json, context: str, file: Path, authority: Path) -> Mapping[str, str]:
     chosen = _named(content, "contexts", context, file)
     cluster = _named(content, "clusters", str(chosen.get("cluster")), file)
     user = _named(content, "users", str(chosen.get("user")), file)
     where = f"the context {context} of {file}"
-    return {
+    access = {
         "kubernetes": _server(cluster, where),
-        **_authority(cluster, context, file, home),
+        **_authority(cluster, context, file, authority),
         **_token(user, where, file),
     }
+    _nothing_else(cluster, _OF_A_CLUSTER, where)
+    _nothing_else(user, _OF_A_USER, where)
+    return access
 
 
 def _named(content: Json, plural: str, name: str, file: Path) -> Json:
     """What kubeconfigs call by a name: `contexts: [{name: …, context: {…}}]`."""
-    for each in content.get(plural) or ():
+    singular = plural.removesuffix("s")
+    listed = content.get(plural) or ()
+    each_is = isinstance(listed, list | tuple) and all(isinstance(each, dict) for each in listed)
+    if not each_is or not all(isinstance(each.get(singular) or {}, dict) for each in listed):
+        raise KubeconfigError(
+            f"the {plural} of {file} are no list of {{name: …, {singular}: {{…}}}}, as kubectl writes it."
+        )
+    for each in listed:
         if each.get("name") == name:
-            found: Json = each.get(plural.removesuffix("s")) or {}
+            found: Json = each.get(singular) or {}
             return found
-    known = ", ".join(str(each.get("name")) for each in content.get(plural) or ()) or "none"
-    raise KubeconfigError(f"{file} has no {plural.removesuffix('s')} {name!r}; it has: {known}.")
+    known = ", ".join(str(each.get("name")) for each in listed) or "none"
+    raise KubeconfigError(f"{file} has no {singular} {name!r}; it has: {known}.")
+
+
+def _nothing_else(said: Json, known: frozenset[str], where: str) -> None:
+    """What is not obeyed is refused: whoever is impersonated, say, may do less than the token."""
+    if unknown := sorted(str(name) for name in said.keys() - known):
+        raise KubeconfigError(
+            f"{where} says {', '.join(unknown)}, which a deployer does not obey: take it out."
+        )
 
 
 def _server(cluster: Json, where: str) -> str:
@@ -102,15 +133,16 @@ def _server(cluster: Json, where: str) -> str:
         raise KubeconfigError(
             f"{where} has its server below a path, {server}: name the API server itself, as https://HOST:PORT."
         )
+    if not server.startswith("https://") and _LOOPBACK.fullmatch(server) is None:
+        raise KubeconfigError(f"{where} has the server {server}: a token goes over https:// only.")
     return server
 
 
-def _authority(cluster: Json, context: str, file: Path, home: Path) -> Mapping[str, str]:
+def _authority(cluster: Json, context: str, file: Path, target: Path) -> Mapping[str, str]:
     if path := cluster.get("certificate-authority"):
         return {"ca_file": str(_beside(file, path))}
     if (data := cluster.get("certificate-authority-data")) is None:
         return {}
-    target = home / f"{re.sub(r'[^A-Za-z0-9.-]', '-', context)}.ca.crt"
     try:
         target.write_bytes(base64.b64decode(data, validate=True))
     except (binascii.Error, TypeError, ValueError):
