@@ -24,7 +24,7 @@ demo: setup ## Watch a release go through regions, with everything in one proces
 up: setup ## Run the whole system on this machine
 	@$(BIN)/lockgate up $(ARGS)
 
-test: setup ## Run the tests, JOBS at a time (2: most of them wait for servers); the long ones too with ARGS="-m 'ci or not ci'"
+test: setup ## Run the tests, JOBS at a time (2: most of them wait for servers); the long ones too with ARGS="-m 'not cluster'"
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-cluster: setup ## Run the tests against a real Kubernetes control plane, which Go builds once (about 10 minutes)
