@@ -15,6 +15,7 @@ from lockgate.verifier.statistics.evidence import parse
 from lockgate.verifier.statistics.verification import Verification, encode, recompute, verify
 from tests.bench.scenarios import by, leak
 from tests.bench.traffic import World, evidence
+from tests.bench.traffic import steady as level
 from tests.support.cdevents import ROOT
 from tests.support.verification import cut, each_count, steady, the_pilot
 
@@ -25,6 +26,7 @@ WORLDS = {
     "leaking": World(memory=leak(0.015), missing=0.1),
     "full of gaps": World(missing=0.45),
     "bursty": World(bursty=True, real=False),
+    "a third": World(share=level(1 / 3), missing=0.1),
 }
 ELSEWHERE = [
     {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX X86_V3 X86_V4 ASIMDHP"},

@@ -148,7 +148,40 @@ def test_a_pilot_that_restarts_and_restarts_is_down() -> None:
     evidence = steady()
     blank(evidence, "p-0", slice(HISTORY + 8, None))
     the_pilot(evidence)["restarts"] = [0] * (HISTORY + 10) + [1] * 5 + [2] * 45
-    assert said(evidence) == ("fail", 15, "down")
+    assert said(evidence) == ("fail", 16, "down")  # with the second
+
+
+@pytest.mark.parametrize("blind", [0, 20])
+@pytest.mark.parametrize(
+    "restarts",
+    [[3] * LENGTH, [3] * (HISTORY + 22) + [None] + [3] * 37, [None] * (HISTORY + 24) + [3] * 36],
+    ids=["constant", "not known for a scrape", "known late"],
+)
+def test_a_pilot_that_restarted_long_ago_is_not_down_because_it_cannot_be_scraped(
+    restarts: list[int | None], blind: int
+) -> None:
+    evidence = steady(policy={"soak": 60})
+    blank(evidence, "p-0", slice(HISTORY + blind, None))
+    the_pilot(evidence)["restarts"] = restarts
+    assert said(evidence)[:2] == ("unmeasurable", 60)
+
+
+def test_a_pilot_that_says_that_it_is_ready_is_not_down_however_often_it_restarts() -> None:
+    evidence = steady()
+    blank(evidence, "p-0", slice(HISTORY + 8, None))
+    the_pilot(evidence)["restarts"] = list(range(LENGTH))
+    assert said(evidence) == ("fail", 13, "down")
+    the_pilot(evidence)["ready"] = [1] * LENGTH
+    assert said(evidence) == ("unmeasurable", 60, "strata")
+
+
+def test_one_restart_is_not_a_pilot_that_is_down_and_two_far_apart_are_not() -> None:
+    evidence = steady()
+    blank(evidence, "p-0", slice(HISTORY + 8, None))
+    the_pilot(evidence)["restarts"] = [0] * (HISTORY + 10) + [1] * 50
+    assert said(evidence) == ("unmeasurable", 60, "strata")
+    the_pilot(evidence)["restarts"][HISTORY + 30 :] = [2] * 30
+    assert said(evidence) == ("unmeasurable", 60, "strata")
 
 
 def test_without_pods_of_production_nothing_can_be_measured() -> None:
@@ -208,7 +241,7 @@ def quiet(**told: Any) -> Scrape:
         "serving": True,
         "baseline": 900.0,
     }
-    return Scrape(**{**known, "weight": 0.1, "not_ready": False, "restarts": 0.0, **told})
+    return Scrape(**{**known, "weight": 0.1, "ready": None, "restarted": False, **told})
 
 
 def test_any_request_ends_a_row_of_silence_and_a_missed_scrape_does_not() -> None:

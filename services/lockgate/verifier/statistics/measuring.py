@@ -14,8 +14,8 @@ from lockgate.verifier.statistics.intervals import bits, close
 from lockgate.verifier.statistics.measured import Block, Setup
 from lockgate.verifier.statistics.numerics import Array, ln, rounded, total
 from lockgate.verifier.statistics.offsets import offset
-from lockgate.verifier.statistics.series import Counting, Flags
-from lockgate.verifier.statistics.silence import Rule, Silence, told
+from lockgate.verifier.statistics.series import Counting, Flags, Latest
+from lockgate.verifier.statistics.silence import Rule, Silence, restarted, told
 from lockgate.verifier.statistics.slowness import Reference, Warmup, choose
 
 
@@ -40,7 +40,8 @@ class Measuring:
         self.most = (0, 0)
         self.most = self._most(evidence.seen[:start])[-1]
         self.placebo.leave_out(self.most[1])
-        self.silence = Silence(policy)
+        self.silence, self.restarts = Silence(policy), Latest.none(len(evidence.names), 1)
+        restarted(evidence, slice(0, start), self.restarts)
         self.online = Terms.of(ONLINE_CAP, len(self.columns) - 1)
         self._settle(evidence, _pilots_at_first(evidence))
         self.left_end = Rows(
@@ -78,7 +79,7 @@ class Measuring:
             counts.new[:, : self.split, self.columns], counts.adjacent[:, : self.split]
         )
         most = self._most(evidence.seen[now])[1:]
-        weight = evidence.weight[now].tolist()
+        weight = rounded(evidence.weight[now]).tolist()
         scrapes = list(range(first, end - self.start))
         new = Rows(scrapes, counts.sums[1:], placebo[1:], evidence.seen[now], most, weight)
         rows = self.left_end.then(new)
@@ -91,7 +92,7 @@ class Measuring:
         ours = total(rows.sums[lefts][:, : self.split], axis=1)
         known = nulls(counted, kappa, ours, self.error_null, self.reference, self.warmup)
         d, above = self._gauges(evidence, now)
-        told_ = told(evidence, now, counts, most)
+        told_ = told(evidence, now, counts, most, self.restarts)
         failing = [(t, self.silence.fold(scrape)) for t, scrape in zip(scrapes, told_, strict=True)]
         return Block(
             first=first,
@@ -107,7 +108,7 @@ class Measuring:
             d=d,
             above=above,
             failing=_reached(failing),
-            routed=tuple(share > 0 for share in weight),
+            routed=tuple((evidence.weight[now] > 0).tolist()),
         )
 
     def _production(self) -> tuple[float, Array]:

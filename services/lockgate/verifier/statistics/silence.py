@@ -3,8 +3,9 @@
 Where the baseline is missing as well, monitoring failed, and that is never evidence against a release.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy as np
 from lockgate.verifier.statistics.evidence import Evidence
 from lockgate.verifier.statistics.numerics import total
 from lockgate.verifier.statistics.policy import Policy
-from lockgate.verifier.statistics.series import Counts
+from lockgate.verifier.statistics.series import Counts, Flags, Latest
+
+_AGAIN = 2
 
 Rule = Literal["silence", "down"]
 
@@ -34,20 +37,28 @@ class Scrape:
     baseline: float
     """Requests of the baseline."""
     weight: float
-    not_ready: bool
-    """Whether something is known of the pilot's pods, and it is that none is ready."""
-    restarts: float
+    ready: bool | None
+    """Whether a pod of the pilot is; None where nothing is known of any."""
+    restarted: bool
+    """Whether a pod of the pilot is known to have, since what was known of it before."""
 
 
 @dataclass(slots=True)
 class Silence:
-    """Rows of scrapes. A scrape that tells nothing neither lengthens a row of silence nor ends it."""
+    """Rows of scrapes. A scrape that tells nothing neither lengthens a row of silence nor ends it.
+
+    A pilot that cannot be scraped is down while it is not ready, or while it restarts again and again: one restart
+    may be all that was wrong.
+    """
 
     policy: Policy
     quiet: int = 0
     expected: float = 0.0
     down: int = 0
-    restarts: float = field(default=0.0)
+    restarts: int = 0
+    """In the row of scrapes in which it is down."""
+    since: float = math.inf
+    """Scrapes since the last restart."""
 
     def fold(self, scrape: Scrape) -> Rule | None:
         """The rule by which the pilot has failed, if it has."""
@@ -55,7 +66,8 @@ class Silence:
         self._down(scrape)
         if self.quiet >= self.policy.silent and self.expected >= self.policy.silent_expected:
             return "silence"
-        return "down" if self.down >= self.policy.silent else None
+        certain = scrape.ready is False or self.restarts >= _AGAIN
+        return "down" if self.down >= self.policy.silent and certain else None
 
     def _quiet(self, scrape: Scrape) -> None:
         if scrape.requests > 0:
@@ -65,20 +77,36 @@ class Silence:
             self.expected += scrape.baseline * scrape.weight / (1.0 - scrape.weight)
 
     def _down(self, scrape: Scrape) -> None:
-        gone = not scrape.scraped and scrape.beside
-        if gone and (scrape.not_ready or scrape.restarts > self.restarts):
-            self.down += 1
+        self.since = 0.0 if scrape.restarted else self.since + 1.0
+        gone = not scrape.scraped and scrape.beside and scrape.ready is not True
+        if gone and (scrape.ready is False or self.since < self.policy.silent):
+            self.down, self.restarts = self.down + 1, self.restarts + scrape.restarted
         else:
-            self.down, self.restarts = 0, scrape.restarts
+            self.down = self.restarts = 0
 
 
-def told(evidence: Evidence, rows: slice, counts: Counts, most: Sequence[tuple[int, int]]) -> list[Scrape]:
-    """What the scrapes of `rows` tell. `most`: pods of pilot and baseline that were scraped at once up to each."""
+def restarted(evidence: Evidence, rows: slice, known: Latest) -> Flags:
+    """[rows, pods]: whether a pod's count of restarts is above what was known before. A gap tells nothing, and the
+    first count of a pod is where it begins. `known` carries on.
+    """
+    counts = evidence.restarts[rows]
+    there = ~np.isnan(counts)
+    before, any_ = known.before(there, np.where(there, counts, 0.0)[..., None])
+    return np.asarray(there & any_ & (counts > before[..., 0]))
+
+
+def told(
+    evidence: Evidence, rows: slice, counts: Counts, most: Sequence[tuple[int, int]], known: Latest
+) -> list[Scrape]:
+    """What the scrapes of `rows` tell. `most`: how many pods of pilot and baseline there are in each; `known`: the
+    restarts of pods so far, which carries on.
+    """
     pilots, seen = evidence.pilots, evidence.seen[rows]
     new, measured = counts.new[..., 0], counts.measured
     served = new[:, ~pilots]
     half = np.array([max(baseline, 1) for _, baseline in most]) / 2
-    ready, restarts = evidence.ready[rows][:, pilots], np.nan_to_num(evidence.restarts[rows][:, pilots])
+    ready = evidence.ready[rows][:, pilots]
+    says = np.where((ready > 0).any(axis=1), True, np.where((~np.isnan(ready)).any(axis=1), False, None))  # type: ignore[call-overload]  # an array of objects
     columns: tuple[Any, ...] = (
         measured[:, pilots].any(axis=1),
         seen[:, pilots].any(axis=1),
@@ -87,7 +115,7 @@ def told(evidence: Evidence, rows: slice, counts: Counts, most: Sequence[tuple[i
         (measured[:, ~pilots] & (served > 0)).sum(axis=1) >= half,
         total(served, axis=1),
         evidence.weight[rows],
-        (~np.isnan(ready)).any(axis=1) & ~(ready > 0).any(axis=1),
-        total(restarts, axis=1),
+        says,
+        restarted(evidence, rows, known)[:, pilots].any(axis=1),
     )
     return [Scrape(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
