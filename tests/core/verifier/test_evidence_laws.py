@@ -17,7 +17,7 @@ from tests.bench.scenarios import by, leak
 from tests.bench.traffic import World, evidence
 from tests.bench.traffic import steady as level
 from tests.support.cdevents import ROOT
-from tests.support.verification import cut, each_count, steady, the_pilot
+from tests.support.verification import HISTORY, cut, each_count, steady, the_pilot
 
 WORLDS = {
     "good": World(),
@@ -95,6 +95,48 @@ def test_scrape_by_scrape_ends_at_the_deadline_also_when_the_last_scrapes_failed
     assert outcomes[-2].verdict == "running"
     assert outcomes[-1] == Verification.of(parse(given)).fold(parse(given))
     assert (outcomes[-1].verdict, outcomes[-1].at) == ("inconclusive", 60)
+
+
+def test_scrape_by_scrape_is_the_same_where_the_weight_changes_between_two_scrapes_of_the_pilot() -> None:
+    given = steady(4)
+    the_pilot(given)["requests"][HISTORY + 1] = None
+    given["weight"][HISTORY + 1] = 0.05
+    run = Verification.of(parse(cut(given, 1)))
+    for scrapes in range(1, 5):
+        outcome = run.fold(parse(cut(given, scrapes)))
+    whole = verify(given)
+    assert whole["evidence"]["measured"]["share"][0] == ["0.1", "0", "0.1"]
+    assert run.result(outcome, whole["evidence"]["sha256"]) == whole
+
+
+def test_bounds_of_a_pod_are_no_series_however_many_they_are() -> None:
+    given = steady(30)
+    given["bounds"] = [0.01 * (index + 1) for index in range(60)]
+    for one in given["pods"]:
+        one["bounds"] = list(given["bounds"])
+        one["buckets"] = [[row[1]] * 60 + [row[-1]] for row in one["buckets"]]
+    the_pilot(given)["errors"] = [10 * count for count in the_pilot(given)["errors"]]
+    whole = verify(given)
+    earlier = cut(given, whole["at"])
+    for one in earlier["pods"]:
+        one["bounds"] = list(given["bounds"])
+    assert whole["at"] < 30
+    assert verify(earlier) == whole
+
+
+def test_pods_of_the_pilot_that_appear_after_a_verdict_change_nothing_in_it() -> None:
+    given = steady()
+    given["pods"].append(copy.deepcopy(the_pilot(given)) | {"name": "p-1"})
+    rng = np.random.default_rng(6)
+    for one in given["pods"]:
+        one["gauges"] = {"cpu": (100 * np.exp(rng.normal(0, 0.01, len(given["weight"])))).tolist()}
+    for one in given["pods"][-2:]:
+        for key in ("requests", "errors", "buckets"):
+            one[key][: HISTORY + 10] = [None] * (HISTORY + 10)
+        one["ready"] = [0] * len(given["weight"])
+    whole = verify(given)
+    assert (whole["verdict"], whole["at"], whole["why"]) == ("fail", 5, "down")
+    assert verify(cut(given, 5)) == whole
 
 
 @any_world

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lockgate.verifier.statistics.dispersion import Placebo, Terms, binomial_variance, kappa, placebo_kappa
-from lockgate.verifier.statistics.gauges import difference, model
+from lockgate.verifier.statistics.gauges import Model, difference, model
 from lockgate.verifier.statistics.intervals import close
 from lockgate.verifier.statistics.numerics import Array
 from lockgate.verifier.statistics.offsets import chi2_999, median, offset, t95
@@ -214,19 +214,32 @@ def test_what_was_observed_counts_with_twice_its_error() -> None:
     assert float(observed(ten, hundred, twenty, more, np.array(0.3))) == pytest.approx(plain + 4 * error)
 
 
+def modelled(history: Array) -> Model | None:
+    """Of as many pods as have a column."""
+    return model(history, np.full(len(history), history.shape[1]), 1, Policy())
+
+
 def test_gauges_that_do_not_move_get_the_least_noise() -> None:
-    found = model(np.full((30, 3), 7.0), 1, Policy())
+    found = modelled(np.full((30, 3), 7.0))
     assert found is not None
     assert (found.sigma, found.offset) == (0.005, 0.0)
     assert found.tol == pytest.approx(math.log(1.05), abs=1e-6)
 
 
 def test_gauges_need_two_pods_and_twenty_scrapes_that_have_values() -> None:
-    assert model(np.full((30, 1), 7.0), 1, Policy()) is None
-    assert model(np.full((19, 3), 7.0), 1, Policy()) is None
+    assert modelled(np.full((30, 1), 7.0)) is None
+    assert modelled(np.full((19, 3), 7.0)) is None
     padded = np.concatenate((np.full((100, 3), NAN), np.full((19, 3), 7.0)))
-    assert model(padded, 1, Policy()) is None
-    assert model(np.full((20, 3), 7.0), 1, Policy()) is not None
+    assert modelled(padded) is None
+    assert modelled(np.full((20, 3), 7.0)) is not None
+
+
+def test_a_gauge_of_less_than_half_of_the_pods_has_no_model() -> None:
+    some = np.full((30, 9), 7.0)
+    some[:, 4:] = NAN
+    assert modelled(some) is None
+    some[:, 4] = 7.0
+    assert modelled(some) is not None
 
 
 def test_how_gauges_move_is_found_again() -> None:
@@ -234,7 +247,7 @@ def test_how_gauges_move_is_found_again() -> None:
     noise = rng.normal(0, 0.05, (4000, 9))
     for i in range(1, len(noise)):
         noise[i] = 0.8 * noise[i - 1] + 0.6 * noise[i]
-    found = model(np.exp(noise + 3), 1, Policy())
+    found = modelled(np.exp(noise + 3))
     assert found is not None
     assert found.phi == pytest.approx(0.8, abs=0.01)
     # an innovation of the difference: .05 * .6 * sqrt(1 + 1/9) * 1.04
@@ -245,7 +258,7 @@ def test_how_gauges_move_is_found_again() -> None:
 def test_offsets_of_gauges_widen_what_is_tolerated() -> None:
     """Three pods at -.2, 0 and .2: sigma 0.2, two degrees of freedom, q = 4/3."""
     levels = np.exp(np.array([-0.2, 0.0, 0.2]))
-    found = model(np.tile(levels, (400, 1)), 1, Policy())
+    found = modelled(np.tile(levels, (400, 1)))
     assert found is not None
     assert found.offset == pytest.approx(0.2, abs=1e-3)
     assert found.tol == pytest.approx(2.92 * 0.2 * math.sqrt(4 / 3), abs=2e-3)
@@ -253,7 +266,7 @@ def test_offsets_of_gauges_widen_what_is_tolerated() -> None:
 
 def test_the_difference_of_gauges_is_that_of_geometric_means_of_at_least_half_of_the_pods() -> None:
     baseline = np.array([[2.0, 8.0, 4.0], [NAN, NAN, 4.0], [NAN, 2.0, 8.0]])
-    d, above = difference(np.full((3, 1, 1), 6.0), baseline[:, None], np.array([[1], [3]]))
+    d, above = difference(np.full((3, 1, 1), 6.0), baseline[:, None], np.array([[1, 3]] * 3))
     assert d[:, 0].tolist() == pytest.approx([math.log(1.5), NAN, math.log(1.5)], abs=1e-6, nan_ok=True)
     assert above[:, 0].tolist() == pytest.approx([2.0, NAN, 2.0], nan_ok=True)
 
@@ -269,9 +282,9 @@ def test_heavier_tails_than_the_models_widen_its_noise() -> None:
     """Of nine pods each has one scrape in forty that is far off; the noise is that of the tail then."""
     rng = np.random.default_rng(5)
     noise = rng.normal(0, 0.02, (60, 9))
-    usual = model(np.exp(noise), 1, Policy())
+    usual = modelled(np.exp(noise))
     noise[rng.random((60, 9)) < 1 / 40] += 0.15
-    wild = model(np.exp(noise), 1, Policy())
+    wild = modelled(np.exp(noise))
     assert usual is not None
     assert wild is not None
     assert wild.sigma > 2.5 * usual.sigma
@@ -280,7 +293,7 @@ def test_heavier_tails_than_the_models_widen_its_noise() -> None:
 def test_a_history_shorter_than_the_verification_widens_what_is_tolerated() -> None:
     """sigma^2 (60/20 - 1)/2 / (1 - phi^2) is the variance of where it may have wandered to."""
     values = np.exp(np.random.default_rng(8).normal(0, 0.05, (60, 9)))
-    long, short = model(values, 1, Policy()), model(values[:20], 1, Policy())
+    long, short = modelled(values), modelled(values[:20])
     assert long is not None
     assert short is not None
     assert long.tol == pytest.approx(math.log(1.05), abs=1e-6)

@@ -28,12 +28,12 @@ def piloted(scrapes: int = 60, policy: Evidence | None = None, **step: Any) -> E
     return evidence
 
 
-def gauged(pilot: Any, *, noise: float = 0.01, policy: Evidence | None = None) -> Evidence:
+def gauged(pilot: Any, *, baseline: int = 3, policy: Evidence | None = None) -> Evidence:
     """With a gauge around 100; `pilot` is a factor for each scrape since the start."""
     rng = np.random.default_rng(GAUGES)
-    evidence = steady(policy=policy)
+    evidence = steady(baseline=baseline, policy=policy)
     for one in evidence["pods"]:
-        values = 100 * np.exp(rng.normal(0, noise, LENGTH))
+        values = 100 * np.exp(rng.normal(0, 0.01, LENGTH))
         if one["arm"] == "pilot":
             values[HISTORY:] *= pilot
         one["gauges"] = {"cpu": values.tolist()}
@@ -131,6 +131,36 @@ def test_a_pilot_without_requests_that_should_have_none_is_not() -> None:
     evidence = piloted(requests=0, errors=0, buckets=[0, 0, 0, 0])
     evidence["weight"] = [0.0] * LENGTH
     assert said(evidence) == ("unmeasurable", 60, "weight")
+
+
+def test_nothing_passes_to_which_nothing_was_to_be_routed() -> None:
+    evidence = steady()
+    evidence["weight"] = [0.0] * LENGTH
+    assert said(evidence) == ("unmeasurable", 60, "weight")
+
+
+def shrunk(evidence: Evidence) -> Evidence:
+    """Of production's nine pods three go at the start, and two four scrapes later."""
+    for index, end in enumerate([HISTORY] * 3 + [HISTORY + 4] * 2):
+        blank(evidence, f"b-{index}", slice(end, None))
+        for values in evidence["pods"][index].get("gauges", {}).values():
+            values[end:] = [None] * (len(values) - end)
+    return evidence
+
+
+def test_a_production_that_scaled_down_still_shows_that_the_pilot_is_silent_or_down() -> None:
+    evidence = shrunk(steady(baseline=9))
+    evidence["pods"][-1] = pod("p-0", "pilot", {"requests": 0, "errors": 0, "buckets": [0] * 4}, LENGTH)
+    assert said(evidence)[0::2] == ("fail", "silence")
+    gone = shrunk(steady(baseline=9))
+    blank(gone, "p-0", slice(HISTORY, None))
+    the_pilot(gone)["ready"] = [0] * LENGTH
+    assert said(gone)[0::2] == ("fail", "down")
+
+
+def test_a_production_that_scaled_down_still_shows_gauges_that_are_too_high() -> None:
+    evidence = shrunk(gauged(np.where(np.arange(60) < 20, 1.0, 1.5), baseline=9))
+    assert said(evidence)[0::2] == ("fail", "cpu")
 
 
 def test_a_pilot_that_is_not_ready_and_cannot_be_scraped_is_down() -> None:

@@ -17,7 +17,9 @@ FIRST_BOUND = 2
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is known after each of R scrapes; of a block of scrapes, row 0 is the left end of its first stratum."""
+    """What is known after each of R scrapes; of a block of scrapes, row 0 is the left end of its first stratum, and
+    the rows up to the block are those of the stratum that is open.
+    """
 
     scrapes: list[int]
     """Since the start."""
@@ -28,18 +30,18 @@ class Rows:
     seen: Flags
     """[R, P]"""
     most: list[tuple[int, int]]
-    """How many pods of pilot and baseline were scraped at once so far."""
+    """How many pods pilot and baseline have: see `Beside`."""
     weight: list[float]
 
-    def row(self, at: int) -> "Rows":
-        one = slice(at, at + 1)
+    def since(self, at: int) -> "Rows":
+        """From row `at` on."""
         return Rows(
-            self.scrapes[one],
-            self.sums[one],
-            self.placebo[one],
-            self.seen[one],
-            self.most[one],
-            self.weight[one],
+            self.scrapes[at:],
+            self.sums[at:],
+            self.placebo[at:],
+            self.seen[at:],
+            self.most[at:],
+            self.weight[at:],
         )
 
     def then(self, other: "Rows") -> "Rows":

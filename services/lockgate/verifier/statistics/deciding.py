@@ -91,7 +91,7 @@ class Deciding:
 
     def _passes(self, s: int, t: int, judged: Judged) -> bool:
         policy = self.setup.policy
-        if t + 1 < policy.soak or self.strata < policy.min_strata:
+        if t + 1 < policy.soak or self.strata < policy.min_strata or not self.routed:
             return False
         if not (judged.ln_e[s] <= self.limits.calm).all():
             return False

@@ -237,7 +237,10 @@ def canonical(evidence: Mapping[str, Any], scrapes: int) -> bytes:
     """The evidence of the first scrapes as JSON in one way only: pods by arm and name, keys sorted, no spaces."""
     whole, pods = len(evidence["weight"]), [pod for _, pod in _sorted(evidence["pods"])]
     if scrapes < whole:
-        pods = [{key: _cut(value, whole, scrapes) for key, value in pod.items()} for pod in pods]
+        pods = [
+            {key: value if key == "bounds" else _cut(value, whole, scrapes) for key, value in pod.items()}
+            for pod in pods
+        ]
     chosen = {**evidence, "weight": evidence["weight"][:scrapes], "pods": pods}
     return json.dumps(
         chosen, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -245,7 +248,7 @@ def canonical(evidence: Mapping[str, Any], scrapes: int) -> bytes:
 
 
 def _cut(value: Any, whole: int, scrapes: int) -> Any:
-    """A series, or an object of series; the bounds of a pod and its name stay as they are."""
+    """A series, or an object of series; a name stays as it is."""
     if isinstance(value, dict):
         return {name: _cut(one, whole, scrapes) for name, one in value.items()}
     return value[:scrapes] if isinstance(value, list) and len(value) == whole else value

@@ -34,11 +34,13 @@ class Model:
     tol: float
 
 
-def model(history: Array, pilots: int, policy: Policy) -> Model | None:
-    """From values [H, B] of the baseline's pods, NaN where there is none; None if they are too few to know anything."""
+def model(history: Array, beside: NDArray[np.intp], pilots: int, policy: Policy) -> Model | None:
+    """From values [H, B] of the baseline's pods, NaN where there is none, and how many pods there are beside it [H]; None if they
+    are too few to know anything.
+    """
     there = ~np.isnan(history)
     most = int(there.sum(axis=1).max(initial=0))
-    full = (there.sum(axis=1) * 2 >= most) & there.any(axis=1)
+    full = (there.sum(axis=1) * 2 >= beside) & there.any(axis=1)
     if most < 2 or int(full.sum()) < ENOUGH_SCRAPES:
         return None
     there &= full[:, None]
@@ -102,11 +104,11 @@ def _offset(level: Array, noise: float, n: float) -> float:
     return _rounded(float(np.sqrt(max(variance - noise * noise / n, 0.0))))
 
 
-def difference(pilot: Array, baseline: Array, most: NDArray[np.intp]) -> tuple[Array, Array]:
+def difference(pilot: Array, baseline: Array, pods: NDArray[np.intp]) -> tuple[Array, Array]:
     """From values [N, G, pods] of both arms: the difference of their mean logarithms, and of their geometric means,
     [N, G].
 
-    NaN in a scrape in which less than half of an arm has a value. `most` [2, G]: pods of each arm that have some at once.
+    NaN in a scrape in which less than half of an arm has a value. `pods` [N, 2]: how many each arm has.
     """
     values = np.concatenate((pilot, baseline), axis=-1)
     there = ~np.isnan(values)
@@ -114,7 +116,7 @@ def difference(pilot: Array, baseline: Array, most: NDArray[np.intp]) -> tuple[A
     split = pilot.shape[-1]
     sums = np.stack((total(logs[..., :split], axis=-1), total(logs[..., split:], axis=-1)))
     count = np.stack((there[..., :split].sum(axis=-1), there[..., split:].sum(axis=-1)))
-    known = ((count > 0) & (count * 2 >= most[:, None, :])).all(axis=0)
+    known = ((count > 0) & (count * 2 >= pods.T[..., None])).all(axis=0)
     c, b = np.where(known, sums / np.maximum(count, 1), 0.0)
     high, low = exp(np.stack((c, b)))
     return np.where(known, rounded(c - b), np.nan), np.where(known, rounded(high - low), np.nan)

@@ -34,7 +34,7 @@ def close(
 ) -> tuple[list[Interval], int]:
     """The strata of rows of which row 0 is the left end so far, and the left end after them.
 
-    `most`: for each row, how many pods of pilot and baseline were scraped at once so far.
+    `most`: for each row, how many pods pilot and baseline have.
     """
     closed, left = [], 0
     for right in range(1, len(pilots)):

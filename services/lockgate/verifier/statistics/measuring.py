@@ -4,8 +4,12 @@
 result. All that is used for a stratum is known at its left end.
 """
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lockgate.verifier.statistics.beside import Beside
 from lockgate.verifier.statistics.comparing import FIRST_BOUND, Rows, count, kappas, nulls
 from lockgate.verifier.statistics.dispersion import ENOUGH_TERMS, ONLINE_CAP, Placebo, Terms
 from lockgate.verifier.statistics.evidence import Evidence
@@ -20,10 +24,9 @@ from lockgate.verifier.statistics.slowness import Reference, Warmup, choose
 
 
 class Measuring:
-    """State of one verification: what is carried from scrape to scrape does not grow.
+    """State of one verification: what is carried from scrape to scrape grows only while a stratum is open.
 
-    The pods and gauges are those of the evidence that it was made from. When others appear, or the pilot's first, make
-    it anew.
+    The pods and gauges are those of the evidence that it was made from. When others appear, make it anew.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -37,36 +40,39 @@ class Measuring:
         self.columns = [0, 1, *(FIRST_BOUND + k for k in self.chosen)]
         self.placebo = Placebo.of(len(self.columns) - 1, self.split)
         self.placebo.fold(counts.new[:, : self.split, self.columns], counts.adjacent[:, : self.split])
-        self.most = (0, 0)
-        self.most = self._most(evidence.seen[:start])[-1]
-        self.placebo.leave_out(self.most[1])
+        self.beside = Beside(policy.stale)
+        now = self.beside.fold(self._present(evidence.seen[:start]))
+        history = int(evidence.seen[:start, : self.split].sum(axis=1).max(initial=0))
+        self.placebo.leave_out(history)
         self.silence, self.restarts = Silence(policy), Latest.none(len(evidence.names), 1)
         restarted(evidence, slice(0, start), self.restarts)
         self.online = Terms.of(ONLINE_CAP, len(self.columns) - 1)
-        self._settle(evidence, _pilots_at_first(evidence))
+        self._settle(evidence, _pilots_at_first(evidence), history, now)
         self.left_end = Rows(
             [-1],
             self.counting.counted[None],
             self.placebo.over_pods(self.placebo.terms.sums)[None],
             evidence.seen[start - 1 : start] if start else np.zeros((1, len(evidence.names)), bool),
-            [self.most],
+            [now[-1] if now else (0, 0)],
             [0.0],
         )
 
-    def _settle(self, evidence: Evidence, pilots: int) -> None:
-        """What the history says, once for all. `pilots`: how many pods the pilot begins with."""
+    def _settle(self, evidence: Evidence, pilots: int, baseline: int, now: Sequence[tuple[int, int]]) -> None:
+        """What the history says, once for all. `pilots`: how many pods the pilot begins with; `baseline`: how many
+        production had at most; `now`: how many there were in each scrape.
+        """
         policy = self.policy
-        offsets = self._offsets(1.0 / pilots + 1.0 / max(self.most[1], 1))
+        offsets = self._offsets(1.0 / pilots + 1.0 / max(baseline, 1))
         self.error_null = float(rounded(np.array(max(ln(policy.rho0), float(offsets[0])))))
         self.reference = Reference(evidence.bounds, self.chosen, offsets[1:], policy)
         self.warmup = Warmup(policy, np.full(len(self.chosen), np.inf))
         histories = [values[: self.start, : self.split] for values in evidence.gauges.values()]
-        self.gauge_pods = [(pilots, int((~np.isnan(h)).sum(axis=1).max(initial=0))) for h in histories]
+        self.pilots, there = pilots, np.array([pods for _, pods in now], int)
         self.setup = Setup(
             policy,
             tuple(evidence.bounds[k] for k in self.chosen),
             tuple(evidence.gauges),
-            tuple(model(history, pilots, policy) for history in histories),
+            tuple(model(history, there, pilots, policy) for history in histories),
             self.split > 0,
             _warnings(evidence),
         )
@@ -78,20 +84,20 @@ class Measuring:
         placebo = self.placebo.fold(
             counts.new[:, : self.split, self.columns], counts.adjacent[:, : self.split]
         )
-        most = self._most(evidence.seen[now])[1:]
+        most = self.beside.fold(self._present(evidence.seen[now]))
         weight = rounded(evidence.weight[now]).tolist()
         scrapes = list(range(first, end - self.start))
         new = Rows(scrapes, counts.sums[1:], placebo[1:], evidence.seen[now], most, weight)
         rows = self.left_end.then(new)
         pilots, baseline = bits(rows.seen[:, self.split :]), bits(rows.seen[:, : self.split])
         found, left = close(pilots, baseline, rows.most)
-        self.left_end, self.at, self.most = rows.row(left), end, rows.most[-1]
+        self.left_end, self.at = rows.since(left), end
         lefts = [one.left for one in found]
         counted = count(rows, found, self.columns, self.split)
         kappa, share_kappa = kappas(counted, rows.placebo[lefts], self.online, self.policy.kappa_default)
         ours = total(rows.sums[lefts][:, : self.split], axis=1)
         known = nulls(counted, kappa, ours, self.error_null, self.reference, self.warmup)
-        d, above = self._gauges(evidence, now)
+        d, above = self._gauges(evidence, now, most)
         told_ = told(evidence, now, counts, most, self.restarts)
         failing = [(t, self.silence.fold(scrape)) for t, scrape in zip(scrapes, told_, strict=True)]
         return Block(
@@ -116,11 +122,9 @@ class Measuring:
         ours = total(self.counting.counted[: self.split])
         return float(ours[0]), ours[FIRST_BOUND:]
 
-    def _most(self, seen: Flags) -> list[tuple[int, int]]:
-        """How many pods of both arms were scraped at once before each scrape, and after the last."""
-        counts = np.stack((seen[:, self.split :].sum(axis=1), seen[:, : self.split].sum(axis=1)), axis=1)
-        most = np.maximum.accumulate(np.concatenate(([self.most], counts)), axis=0)
-        return [(int(pilots), int(baseline)) for pilots, baseline in most]
+    def _present(self, seen: Flags) -> NDArray[np.intp]:
+        """[N, 2]: how many pods of both arms were scraped."""
+        return np.stack((seen[:, self.split :].sum(axis=1), seen[:, : self.split].sum(axis=1)), axis=1)
 
     def _offsets(self, q: float) -> Array:
         """The tolerated offset of pods for each binary metric."""
@@ -134,13 +138,13 @@ class Measuring:
             found.append(offset(counted[:, 0], counted[:, column], excess, q))
         return np.array(found)
 
-    def _gauges(self, evidence: Evidence, now: slice) -> tuple[Array, Array]:
+    def _gauges(self, evidence: Evidence, now: slice, most: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
         if not evidence.gauges:
             nothing = np.zeros((len(evidence.weight[now]), 0))
             return nothing, nothing
         values = np.stack([one[now] for one in evidence.gauges.values()], axis=1)
-        most = np.array(self.gauge_pods).T
-        return difference(values[..., self.split :], values[..., : self.split], most)
+        pods = np.array([(self.pilots, baseline) for _, baseline in most], int)
+        return difference(values[..., self.split :], values[..., : self.split], pods)
 
 
 def _reached(failing: list[tuple[int, Rule | None]]) -> tuple[tuple[int, Rule], ...]:
@@ -148,8 +152,10 @@ def _reached(failing: list[tuple[int, Rule | None]]) -> tuple[tuple[int, Rule], 
 
 
 def _pilots_at_first(evidence: Evidence) -> int:
-    """How many pods the pilot has in the first scrape, from that before the start on, that has any; 1 if none has."""
-    counts = evidence.seen[max(evidence.start - 1, 0) :, evidence.pilots].sum(axis=1)
+    """How many pods the pilot has in the scrape before the start, or else in that after it; 1 if it has none in both:
+    what comes later is not known to a verdict that was reached before.
+    """
+    counts = evidence.seen[max(evidence.start - 1, 0) : evidence.start + 1, evidence.pilots].sum(axis=1)
     return int(next((count for count in counts if count), 1))
 
 
