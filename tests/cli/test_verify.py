@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from lockgate.cli.evidence import lines
 from lockgate.cli.main import app
 from tests.support.cdevents import ROOT
 from tests.support.verification import Evidence, steady, the_pilot
@@ -85,16 +87,64 @@ def test_explaining_says_the_reason_and_shows_the_evidence_of_each_metric(tmp_pa
 def test_a_plot_is_an_svg_with_a_panel_for_each_line_and_obeys_no_name(tmp_path: Path) -> None:
     odd = steady()
     for pod in odd["pods"]:
-        pod["gauges"] = {"<script>&": [1.0] * len(odd["weight"])}
+        pod["gauges"] = {"<script&": [1.0] * len(odd["weight"])}
     file = tmp_path / "plot.svg"
     assert run("--evidence", written(tmp_path, odd, steady()), "--plot", file).exit_code == 0
     picture = ET.fromstring(file.read_text())  # noqa: S314  # written by ourselves just now
     texts = [one.text for one in picture.iter("{http://www.w3.org/2000/svg}text")]
-    assert "<script>&" in texts
+    assert "<script&" in texts
     assert [text for text in texts if text and text.startswith("line ")] == [
         "line 1: pass at scrape 30 (margins)",
         "line 2: pass at scrape 30 (margins)",
     ]
+
+
+def test_numbers_out_of_every_range_are_named_with_their_field(tmp_path: Path) -> None:
+    text = json.dumps(steady(3))
+    file = tmp_path / "evidence.jsonl"
+    seconds = [text.replace('"scrape_seconds": 60', f'"scrape_seconds": {n}') for n in ("9" * 5000, "1e999")]
+    counts = text.replace('"requests": [1000,', f'"requests": [-{"9" * 5000},', 1)
+    other = text.replace('"start"', '"x": 1e999, "start"')
+    file.write_text("\n".join([*seconds, counts, other]))
+    result = run("--evidence", file)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert [row.partition(", ")[2] for row in result.stderr.splitlines()] == [
+        "line 1: scrape_seconds: expected a number above 0, got inf",
+        "line 2: scrape_seconds: expected a number above 0, got inf",
+        "line 3: pods[0].requests[0]: expected a finite number, or null for a failed scrape, got -inf",
+        "line 4: x: expected one of the fields schema, scrape_seconds, start, weight, bounds, policy, pods, got inf",
+    ]
+
+
+def test_a_key_that_comes_twice_among_very_many_is_found_soon() -> None:
+    """Comparing each with each would take a minute."""
+    keys = ",".join(f'"{index}":1' for index in range(50_000))
+    began = time.process_time()
+    ((_, said),) = lines(f'{{{keys},"z":1,"z":2}}'.encode())
+    assert str(said) == "z: expected once in an object, got it twice"
+    assert time.process_time() - began < 5
+
+
+def test_a_name_that_cannot_be_written_is_refused_before_anything_is_judged(tmp_path: Path) -> None:
+    odd = steady(3)
+    odd["pods"][0]["gauges"] = {"\ud800": [1.0] * len(odd["weight"])}
+    result = run("--evidence", written(tmp_path, steady(3), odd))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "line 2: pods[0].gauges: expected a name that can be written as UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize("place", ["nowhere/plot.svg", "evidence.jsonl", "link.svg", "/dev/full"])
+def test_a_picture_that_cannot_be_written_is_said_in_one_line_and_nothing_is_judged(
+    tmp_path: Path, place: str
+) -> None:
+    file = written(tmp_path, steady(3))
+    before = file.read_bytes()
+    (tmp_path / "link.svg").symlink_to(file)
+    result = run("--evidence", file, "--plot", tmp_path / place)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (said,) = result.stderr.splitlines()
+    assert said.startswith(f"{tmp_path / place}: ")
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("service", ["intake", "verifier", "deployer", "rollback", "ledger"])

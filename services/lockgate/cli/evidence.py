@@ -1,6 +1,7 @@
 """Files of evidence, one JSON object a line: read strictly, so that nothing is judged that was not meant."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,9 @@ def lines(data: bytes) -> Iterator[tuple[int, Any | ValueError]]:
 def _read(row: bytes) -> Any:
     """ValueError says what is wrong with the line as a whole."""
     try:
-        return json.loads(row.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+        return json.loads(
+            row.decode(), object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_whole
+        )
     except UnicodeDecodeError as error:
         raise ValueError(f"the line: expected UTF-8, got something else at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
@@ -34,10 +37,15 @@ def _read(row: bytes) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        doubled = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # None
         raise ValueError(f"{doubled[:_LONGEST]}: expected once in an object, got it twice")
     return found
+
+
+def _whole(text: str) -> int | float:
+    """A number that is out of every range is infinite, so that it is refused where its field is known."""
+    return int(text) if len(text) <= _LONGEST else math.copysign(math.inf, -1 if text[0] == "-" else 1)
 
 
 def _no_constant(name: str) -> Any:

@@ -1,7 +1,8 @@
 """`lockgate verify`: verdicts on evidence in a file, by the method that the verifier judges pilots with. No server."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -35,17 +36,39 @@ PlotOption = Annotated[
 def verify(evidence: EvidenceOption, explain: ExplainOption = False, plot: PlotOption = None) -> None:
     """Judges evidence: one verdict a line, as JSON that carries what it was made from.
 
-    With malformed evidence in any line nothing is judged: each is named with its field, and the exit code is 2.
+    With malformed evidence in any line nothing is judged: each is named with its field, and the exit code is 2. So it is
+    if the picture cannot be written, and then no verdict is either.
     """
+    if plot is not None and (wrong := _unwritable(plot, evidence)):
+        _refuse([f"{plot}: {wrong}"])
     verdicts, problems = _judged(evidence.read_bytes())
     if problems:
-        for number, problem in problems:
-            typer.echo(plain(f"{evidence}, line {number}: {problem}"), err=True)
-        raise typer.Exit(EXIT_MALFORMED)
-    for number, verdict in verdicts:
-        typer.echo(f"line {number}: {explained(verdict)}" if explain else _encoded(verdict))
+        _refuse([f"{evidence}, line {number}: {problem}" for number, problem in problems])
+    said = [f"line {n}: {explained(verdict)}" if explain else _encoded(verdict) for n, verdict in verdicts]
     if plot is not None:
-        plot.write_text(svg(verdicts), encoding="utf-8")
+        try:
+            plot.write_text(svg(verdicts), encoding="utf-8")
+        except OSError as error:
+            _refuse([f"{plot}: the picture cannot be written: {error.strerror}"])
+    for one in said:
+        typer.echo(one)
+
+
+def _refuse(lines: list[str]) -> NoReturn:
+    for line in lines:
+        typer.echo(plain(line), err=True)
+    raise typer.Exit(EXIT_MALFORMED)
+
+
+def _unwritable(plot: Path, evidence: Path) -> str | None:
+    """Why no picture can be written there, as far as it can be known before."""
+    if plot.exists():
+        if plot.samefile(evidence):
+            return "this is the evidence, which a picture would overwrite: name another file"
+        return None if os.access(plot, os.W_OK) else "the picture cannot be written: no permission"
+    if not plot.parent.is_dir():
+        return "the picture cannot be written: there is no such folder"
+    return None if os.access(plot.parent, os.W_OK) else "the picture cannot be written: no permission"
 
 
 def _judged(data: bytes) -> tuple[list[tuple[int, dict[str, Any]]], list[tuple[int, ValueError]]]:

@@ -215,7 +215,6 @@ def test_what_was_observed_counts_with_twice_its_error() -> None:
 
 
 def modelled(history: Array) -> Model | None:
-    """Of as many pods as have a column."""
     return model(history, np.full(len(history), history.shape[1]), 1, Policy())
 
 

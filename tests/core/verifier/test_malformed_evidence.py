@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lockgate.verifier.statistics.policy import EvidenceError
+from lockgate.verifier.statistics.refusal import EvidenceError
 from lockgate.verifier.statistics.verification import verify
 from tests.support.verification import HISTORY, Evidence, steady
 
@@ -116,13 +116,30 @@ MALFORMED: list[tuple[Change, str]] = [
         "pods[1].restarts[0]: expected a finite number, or null",
     ),
     (put("policy", value=[]), "policy: expected an object of parameters"),
-    (policy(alfa=0.01), "policy.alfa: expected one of the parameters alpha"),
+    (policy(alfa=0.01), "policy.alfa: expected one of the fields alpha"),
     (policy(alpha=0.5), "policy.alpha: expected a number from 1e-06 to 0.2, got 0.5"),
     (policy(alpha="0.01"), "policy.alpha: expected a number from 1e-06 to 0.2, got '0.01'"),
     (policy(deadline=10.5), "policy.deadline: expected a whole number from 5 to 1440, got 10.5"),
     (policy(soak=61), "policy.soak: expected at most the deadline, 60 scrapes, got 61"),
     (policy(deadline=20, stale=21), "policy.stale: expected at most the deadline, 20 scrapes, got 21"),
-    (policy(err_margin=1.05), "policy.err_margin: expected a number above 1.05, got 1.05"),
+    (policy(err_margin=1.05), "policy.err_margin: expected a number above 1.05, up to 1000, got 1.05"),
+    (policy(err_margin=1e200), "policy.err_margin: expected a number above 1.05, up to 1000, got 1e+200"),
+    (policy(lat_margin=101), "policy.lat_margin: expected a number above 0.05, up to 100, got 101"),
+    (policy(g_margin=1e299), "policy.g_margin: expected a number above 0.05, up to 100, got 1e+299"),
+    (policy(g_abs=1e19), "policy.g_abs: expected a number from 0 to 1e+18, got 1e+19"),
+    (policy(g_abs={"\ud800": 1}), "policy.g_abs: expected a name that can be written as UTF-8"),
+    (policy(g_ratio={"\ud800": 1}), "policy.g_ratio: expected a name that can be written as UTF-8"),
+    (put("comment", value=1), "comment: expected one of the fields schema, scrape_seconds"),
+    (put("pods", 1, "\ud800", value=1), "pods[1].\\ud800: expected one of the fields name, arm"),
+    (put("pods", 1, "name", value="\ud800"), "pods[1].name: expected a name that can be written as UTF-8"),
+    (
+        put("pods", 1, "gauges", value={"\ud800": [1.0] * LENGTH}),
+        "pods[1].gauges: expected a name that can be written as UTF-8, got '\\ud800'",
+    ),
+    (
+        put("bounds", value=[0.01 * (k + 1) for k in range(201)]),
+        "bounds: expected at most 200 bounds, got 201",
+    ),
     (policy(g_ratio={"cpu": 6}), "policy.g_ratio.cpu: expected a number from 0 to 5, got 6"),
     (policy(weights={"errors": 1}), "policy.weights: expected numbers of at least 0"),
     (
@@ -146,6 +163,43 @@ def test_what_is_malformed_is_named_with_its_field(change: Change, says: str) ->
         verify(evidence)
     assert str(refused.value).startswith(says)
     assert refused.value.field == says.partition(": ")[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "errors",
+        "latency",
+        "share",
+        "silence",
+        "down",
+        "margins",
+        "time",
+        "baseline",
+        "weight",
+        "strata",
+        "stale",
+        "latency>0.1",
+        "a>b",
+        "",
+    ],
+)
+def test_a_gauge_cannot_have_the_name_of_another_metric_or_rule(name: str) -> None:
+    evidence = steady(scrapes=10)
+    evidence["pods"][2]["gauges"] = {"cpu": [1.0] * LENGTH, name: [1.0] * LENGTH}
+    with pytest.raises(EvidenceError, match="names that are not those of other metrics or rules") as refused:
+        verify(evidence)
+    assert refused.value.field == "pods[2].gauges"
+
+
+def test_a_gauge_without_a_value_in_the_history_is_left_out_unless_it_is_required() -> None:
+    evidence = steady(scrapes=10)
+    for pod in evidence["pods"]:
+        late = [None] * HISTORY + [1.0] * 10
+        pod["gauges"] = {"cpu": [1.0] * LENGTH, "empty": None, "late": late, "nothing": [None] * LENGTH}
+    assert set(verify(evidence)["evidence"]["setup"]["gauges"]) == {"cpu"}
+    required = verify(evidence | {"policy": {"required": ["nothing"]}})
+    assert required["evidence"]["setup"]["gauges"]["nothing"] is None
 
 
 @pytest.mark.parametrize("evidence", [None, [], "evidence", 7])

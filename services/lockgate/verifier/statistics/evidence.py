@@ -1,7 +1,7 @@
 """Evidence as it is handed in, `lockgate.evidence/1`: checked, sorted, and as arrays. Used by `verification`."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lockgate.verifier.statistics.naming import only_known, refuse_gauge, refuse_unwritable
 from lockgate.verifier.statistics.numerics import Array
-from lockgate.verifier.statistics.policy import EvidenceError, Policy, number, parse_policy
+from lockgate.verifier.statistics.policy import Policy, number, parse_policy
+from lockgate.verifier.statistics.refusal import EvidenceError
 
 SCHEMA = "lockgate.evidence/1"
 PILOT, BASELINE = "pilot", "baseline"
 MOST = float(2**53)
 """Counts above this are not exact as floating-point numbers."""
+
+_MOST_BOUNDS = 200
+_FIELDS = ("schema", "scrape_seconds", "start", "weight", "bounds", "policy", "pods")
+_POD_FIELDS = ("name", "arm", "requests", "errors", "buckets", "bounds", "gauges", "ready", "restarts")
 
 Flags = NDArray[np.bool_]
 
@@ -50,6 +56,7 @@ def parse(evidence: Any) -> Evidence:
     """EvidenceError names the first field that is not right, and what is expected there."""
     if not isinstance(evidence, dict):
         raise EvidenceError("evidence", "a JSON object", evidence)
+    only_known("", evidence, _FIELDS)
     if evidence.get("schema") != SCHEMA:
         raise EvidenceError("schema", repr(SCHEMA), evidence.get("schema"))
     seconds: Any = evidence.get("scrape_seconds")
@@ -62,9 +69,11 @@ def parse(evidence: Any) -> Evidence:
     bounds = _bounds("bounds", evidence.get("bounds"))
     pods = _sorted(evidence.get("pods"))
     read = [_Pod(pod, f"pods[{index}]", len(weight), bounds) for index, pod in pods]
-    common = tuple(bound for bound in bounds if all(bound in pod.bounds for pod in read))
-    gauges = tuple(sorted({name for pod in read for name in pod.gauges}))
-    policy = parse_policy(evidence.get("policy", {}), gauges, histogram=bool(bounds))
+    common = tuple(bound for bound in bounds if all(bound in pod.columns for pod in read))
+    names = tuple(sorted({name for pod in read for name in pod.gauges}))
+    policy = parse_policy(evidence.get("policy", {}), names, histogram=bool(bounds))
+    told = {name for pod in read for name in pod.known_before(start)}
+    gauges = tuple(name for name in names if name in told or name in policy.required)
     shape = (len(weight), len(read))
     seen = _columns((pod.seen for pod in read), shape) > 0
     return Evidence(
@@ -88,32 +97,45 @@ class _Pod:
     def __init__(self, pod: Mapping[str, Any], where: str, length: int, bounds: tuple[float, ...]) -> None:
         self.pod, self.where, self.length = pod, where, length
         self.name, self.arm = pod["name"], pod["arm"]
+        only_known(f"{where}.", pod, _POD_FIELDS)
         self.bounds = _bounds(f"{where}.bounds", pod["bounds"]) if "bounds" in pod else bounds
+        self.columns = {bound: column for column, bound in enumerate(self.bounds)}
         self.requests, self.errors = self._counts("requests"), self._counts("errors")
         self.buckets = self._buckets() if self.bounds or pod.get("buckets") is not None else None
         self.seen = ~(np.isnan(self.requests) | np.isnan(self.errors))
         if self.buckets is not None:
             self.seen &= ~np.isnan(self.buckets[:, 0])
         self._refuse(self.errors > self.requests, "errors", "at most the requests of the same scrape")
-        gauges = pod.get("gauges", {})
-        if not isinstance(gauges, dict):
-            raise EvidenceError(f"{where}.gauges", "an object of series by name", gauges)
-        for name in gauges:
-            if name in {"errors", "latency", "share"} or not name:
-                raise EvidenceError(f"{where}.gauges", "names that are not those of other metrics", name)
-        self.gauges = tuple(gauges)
+        self.gauges = {name: self._gauge(name, given) for name, given in self._named_gauges()}
 
     def counters(self, common: tuple[float, ...]) -> Array:
         columns = [self.requests, self.errors]
         if self.buckets is not None:
-            columns += [self.requests - self.buckets[:, self.bounds.index(bound)] for bound in common]
+            columns += [self.requests - self.buckets[:, self.columns[bound]] for bound in common]
         return np.stack(columns, axis=1)
 
     def gauge(self, name: str) -> Array:
+        found = self.gauges.get(name)
+        return np.full(self.length, np.nan) if found is None else found
+
+    def known_before(self, start: int) -> Iterator[str]:
+        """The gauges that have a value in the history: without, nothing is known of how one moves by itself."""
+        for name, values in self.gauges.items():
+            if values is not None and not np.isnan(values[:start]).all():
+                yield name
+
+    def _named_gauges(self) -> Iterable[tuple[str, Any]]:
+        gauges = self.pod.get("gauges", {})
+        if not isinstance(gauges, dict):
+            raise EvidenceError(f"{self.where}.gauges", "an object of series by name", gauges)
+        for name in gauges:
+            refuse_gauge(f"{self.where}.gauges", name)
+        return gauges.items()
+
+    def _gauge(self, name: str, given: Any) -> Array | None:
         """Values of 0 and below are missing values."""
-        given = self.pod.get("gauges", {}).get(name)
         if given is None:
-            return np.full(self.length, np.nan)
+            return None
         values = series(given, f"{self.where}.gauges.{name}", self.length)
         return np.where(values > 0.0, values, np.nan)
 
@@ -200,6 +222,8 @@ def _bounds(where: str, given: Any) -> tuple[float, ...]:
     expected = "a list of seconds above 0, ascending"
     if not isinstance(given, list) or not all(number(bound) and bound > 0 for bound in given):
         raise EvidenceError(where, expected, given)
+    if len(given) > _MOST_BOUNDS:
+        raise EvidenceError(where, f"at most {_MOST_BOUNDS} bounds", len(given))
     if any(later <= earlier for earlier, later in pairwise(given)):
         raise EvidenceError(where, expected, given)
     return tuple(float(bound) for bound in given)
@@ -216,6 +240,7 @@ def _sorted(pods: Any) -> list[tuple[int, dict[str, Any]]]:
         name, arm = pod.get("name"), pod.get("arm")
         if not isinstance(name, str) or not name or name in names:
             raise EvidenceError(f"pods[{index}].name", "a name that no other pod has", name)
+        refuse_unwritable(f"pods[{index}].name", name)
         if arm not in {PILOT, BASELINE}:
             raise EvidenceError(f"pods[{index}].arm", "'pilot' or 'baseline'", arm)
         names.add(name)
@@ -244,7 +269,7 @@ def canonical(evidence: Mapping[str, Any], scrapes: int) -> bytes:
     chosen = {**evidence, "weight": evidence["weight"][:scrapes], "pods": pods}
     return json.dumps(
         chosen, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode("utf-8", "surrogatepass")
+    ).encode()
 
 
 def _cut(value: Any, whole: int, scrapes: int) -> Any:

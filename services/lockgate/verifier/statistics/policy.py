@@ -5,18 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-METRICS = ("errors", "latency", "gauges", "share")
-
-
-class EvidenceError(ValueError):
-    """Evidence that cannot be judged: which field is wrong, what is expected there, and what there is."""
-
-    def __init__(self, field: str, expected: str, got: Any) -> None:
-        shown = repr(got)
-        self.field = field
-        super().__init__(
-            f"{field}: expected {expected}, got {shown if len(shown) <= 60 else shown[:57] + '...'}"
-        )
+from lockgate.verifier.statistics.naming import METRICS, only_known, refuse_unwritable
+from lockgate.verifier.statistics.refusal import EvidenceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +79,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "lat_abs": (0, 10),
     "g_tol": (0, 1),
     "g_ratio": (0, 5),
-    "g_abs": (0, math.inf),
+    "g_abs": (0, 1e18),
     "calm": (0.5, 2),
     "share_tol": (0.2, 0.9),
     "silent": (2, 60),
@@ -98,7 +88,12 @@ _RANGES: dict[str, tuple[float, float]] = {
     "stale": (3, math.inf),
     "kappa_default": (0, 5),
 }
-_ABOVE = {"err_margin": 1.05, "lat_margin": 0.05, "g_margin": 0.05}
+_ABOVE: dict[str, tuple[float, float]] = {
+    "err_margin": (1.05, 1000),
+    "lat_margin": (0.05, 100),
+    "g_margin": (0.05, 100),
+}
+"""Beyond the first, up to the second, far more than anybody would allow, so that nothing overflows."""
 _WITHIN_DEADLINE = ("soak", "min_strata", "stale")
 _BY_GAUGE = ("g_ratio", "g_abs")
 
@@ -110,11 +105,7 @@ def parse_policy(given: Any, gauges: tuple[str, ...], *, histogram: bool) -> Pol
     """
     if not isinstance(given, dict):
         raise EvidenceError("policy", "an object of parameters", given)
-    names = {f.name for f in fields(Policy)}
-    for name in sorted(given.keys() - names, key=str):
-        raise EvidenceError(
-            f"policy.{name}", f"one of the parameters {', '.join(sorted(names))}", given[name]
-        )
+    only_known("policy.", given, sorted(f.name for f in fields(Policy)))
     values: dict[str, Any] = {name: _value(name, value) for name, value in given.items()}
     deadline = values.get("deadline", _DEFAULT.deadline)
     for name in _WITHIN_DEADLINE:
@@ -137,14 +128,17 @@ def _value(name: str, value: Any) -> Any:
             raise EvidenceError(where, "a list of names of metrics", value)
         return tuple(dict.fromkeys(value))
     if name in _BY_GAUGE and isinstance(value, dict):
+        for gauge in value:
+            refuse_unwritable(where, gauge)
         return {gauge: _number(name, f"{where}.{gauge}", value[gauge]) for gauge in sorted(value)}
     return _number(name, where, value)
 
 
 def _number(name: str, where: str, value: Any) -> float | int:
     if name in _ABOVE:
-        low, expected = _ABOVE[name], f"a number above {_ABOVE[name]:g}"
-        good = number(value) and value > low
+        low, high = _ABOVE[name]
+        expected = f"a number above {low:g}, up to {high:g}"
+        good = number(value) and low < value <= high
     else:
         low, high = _RANGES[name]
         kind = "a whole number" if name in _COUNTS else "a number"
