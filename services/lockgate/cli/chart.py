@@ -18,7 +18,9 @@ def explained(verdict: Mapping[str, Any]) -> str:
     limit = float(record["thresholds"]["fail"])
     rows = [("", "evidence against it, 1 to ...", "", "estimate", "since")]
     for name, metric in record["metrics"].items():
-        ends = (metric["estimate"][-1], str(int(metric["from"][-1]) + 1)) if metric["ln_e"] else ("", "")
+        ends = (
+            (metric["estimate"][-1] or "", str(int(metric["from"][-1]) + 1)) if metric["ln_e"] else ("", "")
+        )
         rows.append((plain(name), _bars(metric["ln_e"], limit), _last(metric["ln_e"]), *ends))
     rows.append(("all together", _bars(record["ln_total"], limit), _last(record["ln_total"]), "", ""))
     rows += [

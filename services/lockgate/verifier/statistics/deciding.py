@@ -13,6 +13,10 @@ from lockgate.verifier.statistics.numerics import Array, ln, rounded
 from lockgate.verifier.statistics.series import Flags
 
 Verdict = Literal["fail", "pass", "inconclusive", "unmeasurable", "running"]
+Hindrance = Literal["unproven", "suspicious", "late"]
+"""Of an inconclusive one: it is not shown to be within its margin; it is, but looks worse than a pass allows; or all
+is, but nothing was compared since it had soaked.
+"""
 _E_BH = 0.05
 
 
@@ -25,6 +29,7 @@ class Outcome:
     """The metric or the rule that decided."""
     guilty: tuple[str, ...] = ()
     """Of a fail: metrics, the surest first; latency with its bound."""
+    hindrance: Hindrance = "unproven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +128,10 @@ class Deciding:
         if short:
             slowest = min(short, key=lambda i: float(self.ln_pass[i]))
             return Outcome("inconclusive", t + 1, self.plain(self.mirrored_name(slowest)))
-        why = max(wild, key=lambda j: float(self.ln_e[j]), default=0)
-        return Outcome("inconclusive", t + 1, self.plain(self.metrics[why].name))
+        if wild:
+            why = max(wild, key=lambda j: float(self.ln_e[j]))
+            return Outcome("inconclusive", t + 1, self.plain(self.metrics[why].name), hindrance="suspicious")
+        return Outcome("inconclusive", t + 1, "time", hindrance="late")
 
     def _unmeasurable(self, t: int) -> Iterator[tuple[str, bool]]:
         policy, bounds = self.setup.policy, len(self.setup.bounds)

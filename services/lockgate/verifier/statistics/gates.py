@@ -16,8 +16,8 @@ from lockgate.verifier.statistics.slowness import halving
 
 _HALF_AN_EVENT = 0.05
 _RECENT, _ENOUGH = 5, 3
-NOTHING = -1e9
-"""The estimate of a gauge over a window without a value."""
+_NOTHING = -1e9
+"""Below what any gauge is compared with: its mean over a window of too few values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Gate:
     """Of one metric in S strata: how large the excess is in its window, and whether that matters."""
 
     estimate: Array
+    """NaN over a window in which a gauge has no value."""
     opened: Flags
 
 
@@ -110,14 +111,14 @@ class Gates:
         end = self.counts[(block.t + 1).astype(int), g]
         recent = np.maximum(begin, end - _RECENT)
         many, few = end - begin, end - recent
-        whole = np.where(many > 0, (self.d[end, g] - self.d[begin, g]) / np.maximum(many, 1), NOTHING)
-        mean = np.where(many >= _ENOUGH, whole, NOTHING)  # one outlying minute is no window
-        last = np.where(few >= _ENOUGH, (self.d[end, g] - self.d[recent, g]) / np.maximum(few, 1), NOTHING)
+        whole = np.where(many > 0, (self.d[end, g] - self.d[begin, g]) / np.maximum(many, 1), _NOTHING)
+        mean = np.where(many >= _ENOUGH, whole, _NOTHING)  # one outlying minute is no window
+        last = np.where(few >= _ENOUGH, (self.d[end, g] - self.d[recent, g]) / np.maximum(few, 1), _NOTHING)
         enough = np.maximum(mean, last) >= self.excess[g, block.t.astype(int)]
         least = self.policy.of("g_abs", metric.name)
         for s in np.flatnonzero(enough):
             enough[s] = median(self.above[begin[s] : end[s], g]) >= least
-        return Gate(whole, enough)
+        return Gate(np.where(many > 0, whole, np.nan), enough)
 
 
 def _steps(block: Block) -> Array:

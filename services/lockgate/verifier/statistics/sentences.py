@@ -69,8 +69,27 @@ def _worse(outcome: Outcome, block: Block, judged: Judged, metrics: tuple[Metric
 
 
 def _undecided(outcome: Outcome, block: Block, judged: Judged, alternatives: Alternatives) -> str:
+    match outcome.hindrance:
+        case "suspicious":
+            return (
+                f"The time is over: everything is shown to be within its margin, but {outcome.why} looks worse than "
+                "a pass allows."
+            )
+        case "late":
+            return (
+                "The time is over: everything was shown to be within its margin, but nothing could be compared after "
+                "the pilot had soaked."
+            )
+        case "unproven":
+            return _unproven(outcome, block, judged, alternatives)
+
+
+def _unproven(outcome: Outcome, block: Block, judged: Judged, alternatives: Alternatives) -> str:
+    text = (
+        f"The time is over and {outcome.why} is neither proven worse by as much as matters nor shown to be within its "
+        "margin"
+    )
     more = needed(alternatives, block, judged.ln_pass[-1])
-    text = f"The time is over and {outcome.why} is neither proven worse nor shown to be within its margin"
     if more is None or more[0] == 0:
         return f"{text}."
     return f"{text}; a good pilot would need about {more[0]} scrapes more, with {more[1]} requests to it."
