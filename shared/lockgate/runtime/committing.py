@@ -1,8 +1,8 @@
 """Writes batches, one transaction at a time and in their order. The next batch may be decided while one is under way.
 
-Two fifths of the time of a service under load went by in waiting for PostgreSQL, on another core. What is decided meanwhile builds on what
-this process remembers; if the transaction under way fails, nothing that came after it is written, and the reader
-starts over from the database. Talks to the store; hands what is committed on.
+Two fifths of the time of a service under load went by in waiting for PostgreSQL, on another core. What is decided
+meanwhile builds on what this process remembers; if the transaction under way fails, nothing that came after it is
+written, and the reader starts over from the database. Talks to the store; hands what is committed on.
 """
 
 import asyncio
