@@ -29,8 +29,8 @@ pytestmark = pytest.mark.timeout(400)  # of which a busy machine takes a minute 
 BUDGET, AWAY = 4.0, 9.0
 """Seconds. A grant's deadline is the wave's budget; the outage is longer by far."""
 
-LONG = 30.0
-"""Seconds of the longest outages here, longer than a deadline with its grace; `python -m tests.qualify outages` has longer ones."""
+LONG = 60.0
+"""Seconds of the longest outages here: longer than a deadline with its grace. `make qualify NAME=outages` has longer ones."""
 
 
 async def rolling(whole: Whole, name: str) -> tuple[Story, str]:
