@@ -1,7 +1,7 @@
 """The record that a verdict carries: what it was made from and what came out, as JSON of decimal strings.
 
 `load` reads back what was measured; whoever has the record can judge it again (`verification.recompute`), with no
-samples, and gets the same bytes.
+samples, and gets the same bytes. A part of it, `settled` or some scrapes of `told`, travels alone while a verification runs.
 """
 
 from collections.abc import Mapping
@@ -31,9 +31,8 @@ def dump(setup: Setup, block: Block, judged: Judged, names: tuple[str, ...], dig
     return {
         "method": METHOD,
         "sha256": digest,
-        "policy": _texts(setup.policy.dump()),
-        "setup": _setup(setup),
-        "measured": _measured(setup, block),
+        **settled(setup),
+        "measured": told(setup, block),
         "metrics": {
             name: {
                 "ln_e": _column(judged.ln_e[:, j]),
@@ -53,6 +52,11 @@ def dump(setup: Setup, block: Block, judged: Judged, names: tuple[str, ...], dig
     }
 
 
+def settled(setup: Setup) -> dict[str, Any]:
+    """What is settled at the start: the policy in full, and what the history says."""
+    return {"policy": _texts(setup.policy.dump()), "setup": _setup(setup)}
+
+
 def _setup(setup: Setup) -> dict[str, Any]:
     models = {
         name: None if model is None else {field: text(getattr(model, field)) for field in _MODEL}
@@ -66,7 +70,8 @@ def _setup(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _measured(setup: Setup, block: Block) -> dict[str, Any]:
+def told(setup: Setup, block: Block) -> dict[str, Any]:
+    """What was measured in the block's scrapes."""
     found: dict[str, Any] = {"scrapes": str(block.end), "routed": _flags(block.routed)}
     found |= {name: _column(getattr(block, name)) for name in _PER_STRATUM}
     found |= {
@@ -84,11 +89,16 @@ def _measured(setup: Setup, block: Block) -> dict[str, Any]:
 
 def load(record: Mapping[str, Any]) -> tuple[Setup, Block]:
     """What `dump` wrote of them."""
-    given, measured = record["setup"], record["measured"]
+    setup = load_setup(record)
+    return setup, load_block(setup, record["measured"])
+
+
+def load_setup(record: Mapping[str, Any]) -> Setup:
+    """What `settled` wrote."""
+    given = record["setup"]
     gauges = tuple(given["gauges"])
-    policy = parse_policy(_numbers(record["policy"]), gauges, histogram=True)
-    setup = Setup(
-        policy,
+    return Setup(
+        parse_policy(_numbers(record["policy"]), gauges, histogram=True),
         tuple(float(bound) for bound in given["bounds"]),
         gauges,
         tuple(
@@ -98,23 +108,25 @@ def load(record: Mapping[str, Any]) -> tuple[Setup, Block]:
         given["controlled"],
         tuple(given["warnings"]),
     )
-    strata = len(measured["t"])
+
+
+def load_block(setup: Setup, measured: Mapping[str, Any], first: int = 0) -> Block:
+    """What `told` wrote of a block that begins with the scrape `first`."""
+    end, strata = int(measured["scrapes"]), len(measured["t"])
     wide = (*_PAIRS, *_PER_METRIC, *_PER_BOUND)
     events = [[_values(arm) for arm in metric] for metric in measured["events"]]
-    block = Block(
-        first=0,
-        end=int(measured["scrapes"]),
+    gauges = [measured["gauges"][name] for name in setup.gauges]
+    return Block(
+        first=first,
+        end=end,
         **{name: _values(measured[name]) for name in _PER_STRATUM},
         **{name: _table([_values(column) for column in measured[name]], strata) for name in wide},
         events=np.array(events, float).reshape(len(events), 2, strata).transpose(2, 0, 1),
-        d=_table([_values(measured["gauges"][name]["d"]) for name in gauges], int(measured["scrapes"])),
-        above=_table(
-            [_values(measured["gauges"][name]["above"]) for name in gauges], int(measured["scrapes"])
-        ),
+        d=_table([_values(gauge["d"]) for gauge in gauges], end - first),
+        above=_table([_values(gauge["above"]) for gauge in gauges], end - first),
         failing=tuple((int(t), rule) for t, rule in measured["failing"]),
         routed=tuple(flag == "1" for flag in measured["routed"]),
     )
-    return setup, block
 
 
 def cut(block: Block, scrapes: int) -> Block:

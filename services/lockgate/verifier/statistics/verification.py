@@ -82,7 +82,7 @@ class Verification:
     def result(self, outcome: Outcome, digest: str) -> dict[str, Any]:
         """The verdict with its record."""
         names = tuple(metric.name for metric in self.judging.alternatives.metrics)
-        block = _joined(self.blocks) if self.blocks else _empty(self.setup)
+        block = joined(self.blocks) if self.blocks else _empty(self.setup)
         judged = _joined_judged(self.judged) if self.judged else self.judging.fold(block)
         block = cut(block, outcome.at)
         judged = cut_judged(judged, len(block.t))
@@ -96,7 +96,8 @@ class Verification:
         }
 
 
-def _joined(blocks: list[Block]) -> Block:
+def joined(blocks: list[Block]) -> Block:
+    """Blocks of which each begins where the one before it ends, as one."""
     if len(blocks) == 1:
         return blocks[0]
     parts: dict[str, Any] = {}
