@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lockgate.cli.local.child import ChildError
+from lockgate.cli.local.child import ChildError, Launch
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted
 from lockgate.messages.verdicts import WatchStarted
 from lockgate.runtime.faults import Point
@@ -27,6 +27,7 @@ from tests.support.audit import Expected, audit
 from tests.support.cells import NTH, TIMERS, WORK, reached
 from tests.support.crashes import PATIENCE, Crashes
 from tests.support.eventually import eventually
+from tests.support.forking import Forking
 from tests.support.parts import Part, Parts
 from tests.support.plans import PILOTED, REST, pilot, watch, wave
 from tests.support.story import Story
@@ -89,8 +90,9 @@ def _cell(chance: random.Random, service: str, *, bad: bool) -> Cell:
 class Lanes:
     """Several systems side by side, each with a chunk of the draws at a time."""
 
-    def __init__(self, numbers: Mapping[str, int], commit: str) -> None:
+    def __init__(self, numbers: Mapping[str, int], commit: str, launch: Launch) -> None:
         self.parts = Parts("crashes", numbers["seed"])
+        self._launch = launch
         self._commit = commit
         self._wanted = numbers["runs"]
         self._seed = numbers["seed"]
@@ -117,7 +119,7 @@ class Lanes:
             began = time.monotonic()
             try:
                 with tempfile.TemporaryDirectory() as folder:
-                    async with opened(None) as whole:
+                    async with opened(None, launch=self._launch) as whole:
                         await self._several(whole, Path(folder) / "faults", part, lane)
             except ChildError as error:  # a service did not come back: this system is lost, and others go on
                 part.violations.append(f"draws {part.first} to {part.end} were cut off: {error}")
@@ -164,8 +166,9 @@ class Lanes:
 async def qualify(numbers: Mapping[str, int]) -> dict[str, Any]:
     """So many runs that count, from a draw on; the figures of all that were ever made with this seed."""
     load = os.getloadavg()[0]
-    lanes = Lanes(numbers, commit())
-    await asyncio.gather(*(lanes.run(lane) for lane in range(1, numbers["lanes"] + 1)))
+    with Forking() as forking:
+        lanes = Lanes(numbers, commit(), forking.launch)
+        await asyncio.gather(*(lanes.run(lane) for lane in range(1, numbers["lanes"] + 1)))
     return {"seed": numbers["seed"], "load_before": round(load, 1), **lanes.parts.merged()}
 
 

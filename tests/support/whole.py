@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from lockgate.cli.local.child import Child
+from lockgate.cli.local.child import Child, Launch
 from lockgate.cli.local.system import LocalSystem, Servers, Shape
+from lockgate.embedded.process import Guarded
 from lockgate.messages.releases import RegionAccepted
+from tests.support.forking import Forking
 from tests.support.plans import DEPLOYERS
 from tests.support.servers import KafkaUnderTest, PostgresUnderTest
 from tests.support.story import Story
@@ -107,10 +109,11 @@ async def opened(
     tolerant: bool = False,
     postgres: PostgresUnderTest | None = None,
     more: Mapping[str, str] = MappingProxyType({}),
+    launch: Launch = Guarded,
 ) -> AsyncIterator[Whole]:
     """The whole system, started and stopped; without servers on embedded ones of its own. `tolerant`: see Telling.
 
-    `more` are settings of all services.
+    `more` are settings of all services, `launch` starts their processes.
     """
     shape = Shape(
         DEPLOYERS,
@@ -123,7 +126,7 @@ async def opened(
         },
         prefix=f"story-{secrets.token_hex(4)}.",
     )
-    local = LocalSystem(shape, servers=servers)
+    local = LocalSystem(shape, servers=servers, launch=launch)
     await asyncio.to_thread(local.start)
     try:
         bootstrap = local.servers.kafka
@@ -152,8 +155,10 @@ async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
 
 @pytest.fixture(scope="session")
 async def started_whole(kafka: KafkaUnderTest, postgres: PostgresUnderTest) -> AsyncIterator[Whole]:
-    async with opened(kafka, Servers(kafka.bootstrap, postgres.fresh_database()), postgres=postgres) as whole:
-        yield whole
+    servers = Servers(kafka.bootstrap, postgres.fresh_database())
+    with Forking() as forking:
+        async with opened(kafka, servers, postgres=postgres, launch=forking.launch) as whole:
+            yield whole
 
 
 def _accepts(region: str, told: Told) -> bool:

@@ -3,15 +3,33 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
+from typing import Protocol
 
 from lockgate.cli.local.http import answering
 from lockgate.embedded.ports import free_ports
-from lockgate.embedded.process import Guarded, Order
+from lockgate.embedded.process import Guarded, Order, SignalName
 
 STOP_SECONDS = 12.0
+
+
+class Process(Protocol):
+    """What is started by an order; as `Guarded` is one, and tests have another."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def exit_status(self) -> int | None: ...
+
+    def send(self, name: SignalName) -> None: ...
+
+    def wait(self, timeout: float) -> int: ...
+
+
+Launch = Callable[[Order], Process]
 
 
 class ChildError(Exception):
@@ -33,17 +51,19 @@ class Child:
         home: Path,
         *,
         discard: tuple[Path, ...] = (),
+        launch: Launch = Guarded,
     ) -> None:
         self.name = name
         self.log = home / f"{name}.log"
         self.port = free_ports(1)[0]
         self._home = home
         self._discard = discard
+        self._launch = launch
         self._command = (sys.executable, "-m", module, *arguments)
         self._environment = {**environment, "PYTHONUNBUFFERED": "1"}
         self._more: Mapping[str, str] = {}
         self._said_before = 0
-        self._process: Guarded | None = None
+        self._process: Process | None = None
 
     @property
     def running(self) -> bool:
@@ -70,7 +90,7 @@ class Child:
             grace=STOP_SECONDS,
             discard=self._discard,
         )
-        self._process = Guarded(order)
+        self._process = self._launch(order)
 
     def ready(self) -> bool:
         """Whether it says that it is ready; not whether another process does that took its port."""
@@ -126,7 +146,7 @@ class Child:
     def resume(self) -> None:
         self._alive().send("CONT")
 
-    def _alive(self) -> Guarded:
+    def _alive(self) -> Process:
         if self._process is None:
             raise ChildError(f"{self.name} was never started")
         return self._process

@@ -13,11 +13,12 @@ from typing import Any, Self
 
 from asyncpg import DuplicateDatabaseError
 
-from lockgate.cli.local.child import Child
+from lockgate.cli.local.child import Child, Launch
 from lockgate.cli.local.claim import claimed
 from lockgate.cli.local.kubeconfig import Clusters
 from lockgate.cli.local.regions import Sandboxed, deployer_environment
 from lockgate.embedded import EmbeddedError, Kafka, Postgres
+from lockgate.embedded.process import Guarded
 
 Say = Callable[[str], None]
 
@@ -53,7 +54,7 @@ class LocalSystem:
 
     Without it the folder is thrown away, whatever ends this process; but its logs stay when something failed.
     `servers`: use these instead of starting embedded ones (they are not stopped). `clusters`: the regions are
-    those of real clusters, and no sandbox is started.
+    those of real clusters, and no sandbox is started. `launch` starts a service's process.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class LocalSystem:
         home: Path | None = None,
         servers: Servers | None = None,
         clusters: Clusters | None = None,
+        launch: Launch = Guarded,
         say: Say = lambda _: None,
     ) -> None:
         self.shape = shape
@@ -73,6 +75,7 @@ class LocalSystem:
         self.kafka: Kafka | None = None
         self.postgres: Postgres | None = None
         self._servers = servers
+        self._launch = launch
         self._say = say
         self._places: Sandboxed | Clusters | None = clusters
         self._claim = ExitStack()
@@ -165,13 +168,19 @@ class LocalSystem:
 
     def _process(self, name: str, kind: str, settings: Mapping[str, str] | None = None) -> Child:
         environment = {**self._environment(), **(settings or {})}
-        return self._child(name, SERVICE_MODULE, (kind,), environment)
+        return self._child(name, SERVICE_MODULE, (kind,), environment, self._launch)
 
     def _child(
-        self, name: str, module: str, arguments: tuple[str, ...], environment: Mapping[str, str]
+        self,
+        name: str,
+        module: str,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str],
+        launch: Launch = Guarded,
     ) -> Child:
         discard = () if self.keep else (self.home,)
-        child = self.children[name] = Child(name, module, arguments, environment, self.home, discard=discard)
+        child = Child(name, module, arguments, environment, self.home, discard=discard, launch=launch)
+        self.children[name] = child
         return child
 
     def _start_services(self, names: Iterable[str]) -> None:
