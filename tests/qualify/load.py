@@ -10,6 +10,7 @@ import asyncio
 import os
 import statistics
 import time
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,9 +30,12 @@ from tests.support.story import Story
 from tests.support.toy import toy
 from tests.support.toy_world import PARTITIONS, World, said
 from tests.support.whole import Whole, opened
-from tests.support.written import written
+from tests.support.written import Written, written
 
 KEYS = 20
+EACH = 25
+"""KEYS keys take turns until each has had so many events, then come others: the toy's row lists all that was handled."""
+
 DRAINED_WITHIN = 120.0
 IN_TIME = 0.98
 """This part of the rate must have been fed, or the run says nothing."""
@@ -147,12 +151,18 @@ async def _at(
 
 
 async def _send(producer: AIOKafkaProducer, world: World, number: int) -> Any:
-    key = f"app-{number % KEYS}"
-    headers, value = encode(said(number // KEYS + 1, key=key))
+    key, count = key_of(number)
+    headers, value = encode(said(count, key=key))
     part = partition_of(key, PARTITIONS)
     return await producer.send(
         world.prefix + "verdicts", value, key=key.encode(), partition=part, headers=list(headers)
     )
+
+
+def key_of(number: int) -> tuple[str, int]:
+    """The key of an event, and the how many-eth of this key it is."""
+    block, within = divmod(number, KEYS * EACH)
+    return f"app-{block}-{within % KEYS}", within // KEYS + 1
 
 
 def _too_slow(rate: int, seconds: int, made: int) -> list[str]:
@@ -164,18 +174,27 @@ def _too_slow(rate: int, seconds: int, made: int) -> list[str]:
 
 async def _lost(world: World, sent: int) -> list[str]:
     """What is missing or wrong on the topics that the service writes."""
-    found = await written(world.kafka.bootstrap, world.prefix, ("rollbacks", "rollback.journal"))
+    names = ("rollbacks", "rollback.journal")
+    found = _by_key(await written(world.kafka.bootstrap, world.prefix, names))
+    wanted = Counter(key_of(number)[0] for number in range(sent))
     wrong: list[str] = []
-    for name, what in (("rollbacks", "answer"), ("rollback.journal", "decision")):
-        lines = found.lines[name]
-        for number in range(KEYS):
-            key = f"app-{number}"
-            wrong += numbering(lines, key, what)
-            wanted = len(range(number, sent, KEYS))
-            if (there := len({line.value for line in lines if line.key == key})) != wanted:
-                wrong.append(f"{key}: {wanted} events were sent, and {there} on {name} follow from them")
-    wrong += [sentence for number in range(KEYS) for sentence in decided_twice(found, f"app-{number}")]
+    for key, events in wanted.items():
+        theirs = found[key]
+        for name, what in zip(names, ("answer", "decision"), strict=True):
+            wrong += numbering(theirs.lines.get(name, []), key, what)
+            if (there := len({line.value for line in theirs.lines.get(name, [])})) != events:
+                wrong.append(f"{key}: {events} events were sent, and {there} on {name} follow from them")
+        wrong += decided_twice(theirs, key)
     return wrong[:20]
+
+
+def _by_key(found: Written) -> dict[str, Written]:
+    """What was written, key by key, so that each line is looked at once."""
+    keys: dict[str, Written] = defaultdict(Written)
+    for name, lines in found.lines.items():
+        for line in lines:
+            keys[line.key].lines.setdefault(name, []).append(line)
+    return keys
 
 
 def _reduced(series: list[int]) -> list[int]:
