@@ -1,12 +1,10 @@
 """How many pods there are, of which half must be there."""
 
-import numpy as np
-
 from lockgate.verifier.statistics.beside import Beside
 
 
 def test_of_productions_pods_those_of_the_last_scrapes_count_and_of_the_pilots_all() -> None:
-    counts = np.array([(2, 9), (1, 9), (1, 4), (0, 4), (0, 4), (3, 5)])
+    counts = [(2, 9), (1, 9), (1, 4), (0, 4), (0, 4), (3, 5)]
     wanted = [(2, 9), (2, 9), (2, 9), (2, 9), (2, 4), (3, 5)]
     assert Beside(3).fold(counts) == wanted
     parts = Beside(3)

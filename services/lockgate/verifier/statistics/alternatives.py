@@ -20,6 +20,7 @@ _SLOWER = np.array((0.12, 0.25, 0.4, 0.55, 0.75, 1.0, 1.35, 1.8, 2.5, 3.5))
 _SHARES = np.array((0.25, 0.1, 0.02))
 _NO_WORSE = np.array((0.5, 0.7, 0.85, 1.0, 1.15))
 _MIRRORED = 8
+_LEAST = 1e-9
 LATE = 5
 """Latency and the level of gauges are shown not to be worse from this scrape on."""
 
@@ -56,65 +57,58 @@ class Alternatives:
     """[C]"""
     mirrored: tuple[slice, ...]
     """Columns among the P of errors and each bound."""
-    margin: float
-    """The logarithm of `err_margin`."""
-    better: Array
-    """Logarithms of the odds ratios at which errors are no worse."""
+    begins: Array
+    """[C]: the first scrape that a case is asked of."""
+    places: Indices
+    """The metric of each null, margin and alternative."""
+    upwards: int
+    """How many of the alternatives are upwards."""
+    fixed: Array
+    """[1, *]: logarithms of `err_margin`, and of the odds ratios at which errors are no worse."""
 
     @property
     def binary(self) -> int:
         """How many of the F columns are not of gauges."""
         return int(len(self.owner) - self.mirrored[-1].stop)
 
-    def case(self, block: Block, x: Array | None = None) -> Case:
-        """Cases: J upwards, the share, J downwards. `x` instead of the events of the pilot, for what is expected."""
-        policy, n, m = self.setup.policy, block.n[:, :1], block.n[:, 1:]
+    def compare(self, block: Block, x: Array | None = None) -> tuple[Case, Array]:
+        """The cases (J upwards, the share, J downwards), and the chances of each binary column's alternative,
+        [S, F - gauges' + P]. `x` instead of the events of the pilot, for what is expected.
+        """
+        n, m, of, cases = block.n[:, :1], block.n[:, 1:], self.places, block.events.shape[1]
         s, every = block.events[..., 0] + block.events[..., 1], n + m
         draws = np.maximum(np.minimum(s, n), 1.0)
+        odds = exp(self._psi(block))
+        p = chance(mean(odds, n, m, s.take(of, axis=1)), draws.take(of, axis=1))
         usable = (s > 0) & (s < every) & (n > 0) & (m > 0)
-        excess = block.kappa * (n * s / np.maximum(every, 1.0))
-        late = np.arange(s.shape[1]) > 0
-        down = usable & ~(late & (block.t < max(policy.skip, LATE))[:, None])
-        share = block.share[:, :1] * (1.0 - policy.share_tol)
+        share = block.share[:, :1] * (1.0 - self.setup.policy.share_tol)
         all_ = np.maximum(every, 1.0)
-        odds = exp(np.stack((block.psi0, self._margins(block))))
-        p_up, p_down = chance(mean(odds, n, m, s), draws)
-        hits = block.events[..., 0] if x is None else x
-        return Case(
+        excess = block.kappa * (n * s / all_)
+        hits, second = block.events[..., 0] if x is None else x, 2 * cases + self.upwards
+        case = Case(
             d=np.concatenate((draws, all_, draws), axis=1),
             x=np.concatenate((hits, n, hits), axis=1),
-            p0=np.concatenate((p_up, np.maximum(share, 1e-9), p_down), axis=1),
+            p0=np.concatenate((p[:, :cases], np.maximum(share, _LEAST), p[:, cases : 2 * cases]), axis=1),
             excess=np.concatenate((excess, block.share[:, 1:] * share * every, excess), axis=1),
             up=self.up,
-            usable=np.concatenate(
-                (usable & ~(late & (block.t < policy.skip)[:, None]), (share > 0) & (every > 0), down), axis=1
-            ),
+            usable=np.concatenate((usable, (share > 0) & (every > 0), usable), axis=1)
+            & (block.t[:, None] >= self.begins),
         )
+        shares = np.maximum(np.minimum(block.share[:, :1] * _SHARES, share), _LEAST)
+        return case, np.concatenate((p[:, 2 * cases : second], shares, p[:, second:]), axis=1)
 
-    def chances(self, block: Block) -> Array:
-        """Of each binary column's alternative, [S, F - gauges' + P]."""
-        n, m, k = block.n[:, :1], block.n[:, 1:], len(self.setup.bounds)
-        s = block.events[..., 0] + block.events[..., 1]
-        draws, metric = np.maximum(np.minimum(s, n), 1.0), np.arange(k + 1)
-        errors = block.psi0[:, :1] + _ERRORS
-        floor = np.repeat(block.psi0[:, 1:], len(_SLOWER), axis=1)
-        slower = np.maximum(floor, np.repeat(block.tol[:, 1:], len(_SLOWER), axis=1) + np.tile(_SLOWER, k))
-        up = np.concatenate((errors, slower), axis=1)
-        of = np.concatenate((np.zeros(len(_ERRORS), int), np.repeat(metric[1:], len(_SLOWER))))
-        better = np.broadcast_to(self.better, (len(s), len(self.better)))
-        margins = np.repeat(block.margin, _MIRRORED, axis=1) - np.tile(_SLOWER[:_MIRRORED], k)
-        down = np.concatenate((better, margins), axis=1)
-        of_down = np.concatenate((np.zeros(better.shape[1], int), np.repeat(metric[1:], _MIRRORED)))
-        index = np.concatenate((of, of_down))
-        found = chance(mean(exp(np.concatenate((up, down), axis=1)), n, m, s[:, index]), draws[:, index])
-        share = np.minimum(
-            block.share[:, :1] * _SHARES, block.share[:, :1] * (1.0 - self.setup.policy.share_tol)
+    def _psi(self, block: Block) -> Array:
+        """Log odds ratios: of the nulls, of what a pass has to exclude, and of the alternatives upwards and downwards."""
+        psi0, strata, k = block.psi0, len(block.t), len(self.setup.bounds)
+        errors = psi0[:, :1] + _ERRORS
+        slower = np.maximum(psi0[:, 1:, None], block.tol[:, 1:, None] + _SLOWER).reshape(
+            strata, k * len(_SLOWER)
         )
-        return np.concatenate((found[:, : len(of)], np.maximum(share, 1e-9), found[:, len(of) :]), axis=1)
-
-    def _margins(self, block: Block) -> Array:
-        errors = np.full((len(block.t), 1), self.margin)
-        return np.concatenate((errors, block.margin), axis=1)
+        better = (block.margin[:, :, None] - _SLOWER[:_MIRRORED]).reshape(strata, k * _MIRRORED)
+        fixed = np.repeat(self.fixed, strata, axis=0)
+        return np.concatenate(
+            (psi0, fixed[:, :1], block.margin, errors, slower, fixed[:, 1:], better), axis=1
+        )
 
 
 def alternatives(setup: Setup) -> Alternatives:
@@ -135,8 +129,12 @@ def alternatives(setup: Setup) -> Alternatives:
         weights.append(shape * weight)
         first.append(np.full(len(shape), policy.skip if family in {"latency", "gauges"} else 0, float))
         at += len(shape)
-    sizes = [len(_ERRORS), *[len(_SLOWER)] * k, len(_SHARES), len(_NO_WORSE), *[_MIRRORED] * k]
-    ends = np.add.accumulate([0, len(_NO_WORSE), *[_MIRRORED] * k]).tolist()
+    begins = [0, *[policy.skip] * k, 0, 0, *[max(policy.skip, LATE)] * k]
+    up, down = [len(_ERRORS), *[len(_SLOWER)] * k], [len(_NO_WORSE), *[_MIRRORED] * k]
+    each = np.arange(k + 1)
+    better = log(np.minimum(_NO_WORSE, 0.95 * policy.err_margin))
+    sizes = [*up, len(_SHARES), *down]
+    ends = np.add.accumulate([0, *down]).tolist()
     return Alternatives(
         setup=setup,
         metrics=tuple(metrics),
@@ -144,7 +142,9 @@ def alternatives(setup: Setup) -> Alternatives:
         first=np.concatenate(first),
         owner=np.repeat(np.arange(len(sizes)), sizes),
         up=np.arange(len(sizes)) <= k,
-        margin=ln(policy.err_margin),
-        better=log(np.minimum(_NO_WORSE, 0.95 * policy.err_margin)),
+        begins=np.array(begins, float),
+        places=np.concatenate((each, each, np.repeat(each, up), np.repeat(each, down))),
+        upwards=sum(up),
+        fixed=np.concatenate(([ln(policy.err_margin)], better))[None],
         mirrored=tuple(slice(a, b) for a, b in pairwise(ends)),
     )

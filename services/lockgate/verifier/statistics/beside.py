@@ -4,8 +4,7 @@ Production scales up and down: of its pods those of the last scrapes count. The 
 what is looked for.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable
 
 
 class Beside:
@@ -13,15 +12,14 @@ class Beside:
 
     def __init__(self, stale: int) -> None:
         """`stale`: so many scrapes, the latest included, are recent."""
-        self.recent = np.zeros(stale - 1, np.intp)
+        self.recent = [0] * stale
         self.pilots = 0
 
-    def fold(self, counts: NDArray[np.intp]) -> list[tuple[int, int]]:
-        """From how many pods of pilot and baseline [N, 2] were scraped: how many there are in each scrape."""
-        if not len(counts):
-            return []
-        pilots = np.maximum.accumulate(np.concatenate(([self.pilots], counts[:, 0])))[1:]
-        baseline = np.concatenate((self.recent, counts[:, 1]))
-        most = np.lib.stride_tricks.sliding_window_view(baseline, len(self.recent) + 1).max(axis=1)
-        self.pilots, self.recent = int(pilots[-1]), baseline[len(counts) :]
-        return list(zip(pilots.tolist(), most.tolist(), strict=True))
+    def fold(self, counts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """From how many pods of pilot and baseline were scraped in each: how many there are."""
+        found = []
+        for pilots, baseline in counts:
+            self.pilots = max(self.pilots, pilots)
+            self.recent = [*self.recent[1:], baseline]
+            found.append((self.pilots, max(self.recent)))
+        return found

@@ -8,7 +8,7 @@ import numpy as np
 from lockgate.verifier.statistics.dispersion import Terms, binomial_variance, kappa, placebo_kappa
 from lockgate.verifier.statistics.intervals import Interval
 from lockgate.verifier.statistics.numerics import Array, rounded, total
-from lockgate.verifier.statistics.series import Flags
+from lockgate.verifier.statistics.series import Flags, Indices
 from lockgate.verifier.statistics.slowness import Reference, Warmup, observed
 
 FIRST_BOUND = 2
@@ -71,12 +71,13 @@ class Counted:
     """[S, J]: whether the stratum can tell anything of a metric."""
 
 
-def count(rows: Rows, found: Sequence[Interval], columns: Sequence[int], split: int) -> Counted:
+def count(rows: Rows, found: Sequence[Interval], columns: Indices, split: int) -> Counted:
     """`columns`: requests, errors and the chosen bounds; `split`: the first `split` pods are the baseline's."""
     lefts, rights = [one.left for one in found], [one.right for one in found]
-    counting = (rows.seen[lefts] & rows.seen[rights])[..., None]
-    new = (rows.sums[rights] - rows.sums[lefts])[..., columns] * counting
-    arms = np.stack((total(new[:, split:], axis=1), total(new[:, :split], axis=1)), axis=-1)
+    new = (rows.sums[rights] - rows.sums[lefts]).take(columns, axis=2)
+    new *= (rows.seen[lefts] & rows.seen[rights])[..., None]
+    arms = np.empty((len(found), len(columns), 2))
+    arms[..., 0], arms[..., 1] = total(new[:, split:], axis=1), total(new[:, :split], axis=1)
     n, events = arms[:, 0], arms[:, 1:]
     s, requests = events[..., 0] + events[..., 1], (n[:, 0] + n[:, 1])[:, None]
     most = [(max(c, 1), max(b, 1)) for c, b in (rows.most[left] for left in lefts)]
@@ -116,14 +117,20 @@ def nulls(  # noqa: PLR0917  # what is known at a left end has many sources
     `baseline`: everything counted of the baseline at the left ends, [S, M].
     """
     slowness = reference.slowness(counted.t, baseline[:, 0], baseline[:, FIRST_BOUND:])
-    x, y = counted.events[:, 1:, 0], counted.events[:, 1:, 1]
-    seen = observed(x, counted.n[:, :1], y, counted.n[:, 1:], kappa_[:, 1:])
-    over = np.maximum(seen - slowness.tolerated, 0.0)
-    allowed = warmup.fold(counted.t, slowness.scheduled, over, counted.usable[:, 1:])
-    errors = np.full((len(counted.t), 1), error_null)
+    soon = counted.t < warmup.policy.warm_scrapes
+    psi0, tol = (np.empty((len(counted.t), 1 + len(reference.chosen))) for _ in range(2))
+    tol[:, 0], tol[:, 1:] = error_null, slowness.tolerated
+    psi0[:] = tol
+    if soon.any():
+        n, m = (np.repeat(counted.n[soon, arm, None], len(reference.chosen), axis=1) for arm in (0, 1))
+        events = counted.events[soon, 1:]
+        seen = observed(events[..., 0], n, events[..., 1], m, kappa_[soon, 1:])
+        over = np.maximum(seen - slowness.tolerated[soon], 0.0)
+        allowed = warmup.fold(counted.t[soon], slowness.scheduled[soon], over, counted.usable[soon, 1:])
+        psi0[soon, 1:] = rounded(slowness.tolerated[soon] + allowed)
     return {
-        "psi0": np.concatenate((errors, rounded(slowness.tolerated + allowed)), axis=1),
-        "tol": np.concatenate((errors, slowness.tolerated), axis=1),
+        "psi0": psi0,
+        "tol": tol,
         "ratio": slowness.ratio,
         "absolute": slowness.absolute,
         "margin": slowness.margin,

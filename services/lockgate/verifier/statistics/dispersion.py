@@ -35,15 +35,19 @@ class Terms:
         [N + 1, *K, 3].
         """
         e = np.where(usable, e, 1.0)
-        before, known = self.latest.before(usable, np.stack((x, e, variance), axis=-1))
+        values = np.empty((*e.shape, 3))
+        values[..., 0], values[..., 1], values[..., 2] = x, e, variance
+        before, known = self.latest.before(usable, values)
         x0, e0, v0 = before[..., 0], np.where(known, before[..., 1], 1.0), before[..., 2]
         r = (x + x0) / (e + e0)
         good = usable & known & (r > 0)
         spread = np.where(good, r * (variance / e + v0 / e0), 1.0)
         step = x / e - x0 / e0
-        chi = np.minimum(self.cap, step * step / spread)
-        mean = 2.0 / (1.0 / e + 1.0 / e0)
-        found = running(self.sums, np.stack((chi * good, mean * good, good), axis=-1))
+        np.minimum(self.cap, step * step / spread, out=values[..., 0])
+        np.divide(2.0, 1.0 / e + 1.0 / e0, out=values[..., 1])
+        values[..., 2] = 1.0
+        values *= good[..., None]
+        found = running(self.sums, values)
         self.sums = found[-1]
         return found
 
@@ -69,19 +73,17 @@ class Placebo:
         """New counts [N, B, 1 + J], requests first; the sums over the included pods, [N + 1, J + 1, 3]."""
         counts = np.where(adjacent[..., None], new, 0.0).swapaxes(1, 2)
         n, x = counts[:, :1], counts[:, 1:]
-        requests = total(n, axis=2)[..., None]
-        s = total(x, axis=2)[..., None]
-        e = s * n / np.maximum(requests, 1.0)
-        usable = (n > 0) & (n < requests) & (s > 0) & (s < requests)
-        pods = np.maximum(adjacent.sum(axis=1), 1)[:, None, None].astype(float)
-        share = requests / pods * np.ones_like(n)
-        found = self.terms.fold(
-            np.concatenate((x, n), axis=1),
-            np.concatenate((e, share), axis=1),
-            np.concatenate((binomial_variance(e, s, n), (1.0 - 1.0 / pods) * np.ones_like(n)), axis=1),
-            np.concatenate((usable, adjacent[:, None, :] & (requests > 0) & (pods > 1)), axis=1),
-        )
-        return self.over_pods(found)
+        sums = total(counts, axis=2)[..., None]
+        requests, s = sums[:, :1], sums[:, 1:]
+        pods = np.maximum(np.add.reduce(adjacent, axis=1, dtype=float), 1.0)[:, None, None]
+        shape = (len(new), len(self.included), counts.shape[2])
+        every, e, variance, usable = (*(np.empty(shape) for _ in range(3)), np.empty(shape, bool))
+        every[:, :-1], every[:, -1:] = x, n
+        e[:, :-1], e[:, -1:] = s * n / np.maximum(requests, 1.0), requests / pods
+        variance[:, :-1], variance[:, -1:] = binomial_variance(e[:, :-1], s, n), 1.0 - 1.0 / pods
+        usable[:, :-1] = (n > 0) & (n < requests) & (s > 0) & (s < requests)
+        usable[:, -1:] = adjacent[:, None, :] & (requests > 0) & (pods > 1)
+        return self.over_pods(self.terms.fold(every, e, variance, usable))
 
     def over_pods(self, sums: Array) -> Array:
         return total(sums * self.included[..., None], axis=-2)

@@ -48,6 +48,11 @@ class Evidence:
     """[A, P]; NaN where it is not known."""
 
     @property
+    def split(self) -> int:
+        """The first so many pods are the baseline's."""
+        return len(self.pilots) - int(np.count_nonzero(self.pilots))
+
+    @property
     def scrapes(self) -> int:
         return len(self.weight)
 

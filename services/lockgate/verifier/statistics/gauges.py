@@ -110,16 +110,17 @@ def difference(pilot: Array, baseline: Array, pods: NDArray[np.intp]) -> tuple[A
 
     NaN in a scrape in which less than half of an arm has a value. `pods` [N, 2]: how many each arm has.
     """
-    values = np.concatenate((pilot, baseline), axis=-1)
-    there = ~np.isnan(values)
-    logs = log(np.where(there, values, 1.0)) * there
-    split = pilot.shape[-1]
-    sums = np.stack((total(logs[..., :split], axis=-1), total(logs[..., split:], axis=-1)))
-    count = np.stack((there[..., :split].sum(axis=-1), there[..., split:].sum(axis=-1)))
+    sums, count = (np.empty((2, *pilot.shape[:-1])) for _ in range(2))
+    for arm, values in enumerate((pilot, baseline)):
+        there = values == values  # noqa: PLR0124  # no NaN
+        sums[arm] = total(log(np.where(there, values, 1.0)) * there, axis=-1)
+        np.add.reduce(there, axis=-1, dtype=float, out=count[arm])
     known = ((count > 0) & (count * 2 >= pods.T[..., None])).all(axis=0)
-    c, b = np.where(known, sums / np.maximum(count, 1), 0.0)
-    high, low = exp(np.stack((c, b)))
-    return np.where(known, rounded(c - b), np.nan), np.where(known, rounded(high - low), np.nan)
+    means = np.where(known, sums / np.maximum(count, 1.0), 0.0)
+    high = exp(means)
+    apart = rounded(np.array((means[0] - means[1], high[0] - high[1])))
+    apart[:, ~known] = np.nan
+    return apart[0], apart[1]
 
 
 def _rounded(x: float) -> float:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lockgate.verifier.statistics.alternatives import LEAKS, LEVELS, Alternatives, alternatives
+from lockgate.verifier.statistics.alternatives import LEAKS, LEVELS, alternatives
 from lockgate.verifier.statistics.drift import Drift, Folded
 from lockgate.verifier.statistics.gates import Gates
 from lockgate.verifier.statistics.kernel import gains
 from lockgate.verifier.statistics.measured import Block, Setup
-from lockgate.verifier.statistics.numerics import Array, exp, log, rounded, running, total
+from lockgate.verifier.statistics.numerics import Array, exp, log, rounded, running
 from lockgate.verifier.statistics.onset import Mixed, Mixture
 from lockgate.verifier.statistics.series import Flags, Indices
 
@@ -42,72 +42,84 @@ class Judging:
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
-        self.alternatives: Alternatives = alternatives(setup)
-        self._ln_weights = log(np.maximum(self.alternatives.weights, _TINY))
+        of = self.alternatives = alternatives(setup)
+        self._ln_weights = log(np.maximum(of.weights, _TINY))
+        self._share = np.array([metric.weight for metric in of.metrics])
+        self._columns = _padded([metric.columns for metric in of.metrics])
         gauges = len(setup.gauges)
+        start, sizes = of.mirrored[-1].stop, np.arange(gauges)
+        levels = [slice(start + g * len(LEVELS), start + (g + 1) * len(LEVELS)) for g in sizes.tolist()]
+        self._groups = _padded([*of.mirrored, *levels])
+        self._sizes = np.array([one.stop - one.start for one in (*of.mirrored, *levels)], float)
         self.drift = Drift.of(setup)
         self.folded = Folded.of(gauges, len(LEVELS) + len(LEAKS))
-        self.mixture = Mixture.of(setup.policy, self.alternatives.first)
-        self.gates = Gates(self.alternatives)
-        self.mirrored = np.zeros(self.alternatives.mirrored[-1].stop)
+        self.mixture = Mixture.of(setup.policy, of.first)
+        self.gates = Gates(of)
+        self.mirrored = np.zeros(start)
         self.levels, self.trends = np.zeros((gauges, len(LEVELS))), np.zeros(gauges)
 
     def fold(self, block: Block) -> Judged:
         of, strata = self.alternatives, len(block.t)
-        case = of.case(block)
-        binary = gains(case, of.chances(block), of.owner)
+        case, chances = of.compare(block)
+        binary = gains(case, chances, of.owner)
         drift = self.drift.fold(block)
-        closes = (block.t - block.first).astype(int)
+        closes = (block.t - block.first).astype(np.intp)
         later, begins = self.folded.fold(drift, closes)
-        fail = binary[:, : of.binary]
-        mixed = self.mixture.fold(block.t, fail, later, begins)
+        mixed = self.mixture.fold(block.t, binary[:, : of.binary], later, begins)
         self.gates.add(block, drift.used)
         mirrored = running(self.mirrored, binary[:, of.binary :])
         levels, trends = running(self.levels, drift.level), running(self.trends, drift.trend)
         self.mirrored, self.levels, self.trends = mirrored[-1], levels[-1], trends[-1]
-        at, gauges = closes + 1, len(self.setup.gauges)
-        sizes = [columns.stop - columns.start for columns in of.mirrored] + [len(LEVELS)] * gauges
-        passing = _means(
-            np.concatenate((mirrored[1:], levels[at].reshape(strata, gauges * len(LEVELS))), axis=1), sizes
-        )
-        passing[:, len(of.mirrored) :] = np.minimum(passing[:, len(of.mirrored) :], trends[at])
-        told = (case.usable[:, : len(of.mirrored)], self.gates.counts[(block.t + 1).astype(int)] > 0)
-        return self._judged(block, mixed, passing, np.concatenate(told, axis=1), strata)
+        at, cases = closes + 1, len(of.mirrored)
+        logs = np.concatenate((mirrored[1:], levels[at].reshape(strata, levels[0].size)), axis=1)
+        passing = self._means(logs)
+        passing[:, cases:] = np.minimum(passing[:, cases:], trends[at])
+        told = (case.usable[:, :cases], self.gates.counts[(block.t + 1.0).astype(np.intp)] > 0)
+        return self._judged(block, mixed, passing, np.concatenate(told, axis=1))
 
-    def _judged(self, block: Block, mixed: Mixed, ln_pass: Array, told: Flags, strata: int) -> Judged:
-        of, rows = self.alternatives, np.arange(strata)
-        metrics = of.metrics
-        e, onset = np.empty((strata, len(metrics))), np.empty((strata, len(metrics)), np.intp)
-        open_, estimate = np.empty(e.shape, bool), np.empty(e.shape)
-        for j, metric in enumerate(metrics):
-            columns = metric.columns
-            weights = of.weights[columns]
-            waiting = mixed.waiting[:, columns.start]
-            mass = total(weights * mixed.m[:, columns], axis=1)
-            e[:, j] = np.maximum(mass / max(metric.weight, _TINY) + waiting, _TINY)
-            likeliest = np.argmax(self._ln_weights[columns] + mixed.v[:, columns], axis=1)
-            onset[:, j] = mixed.onset[rows, columns.start + likeliest]
-            gate = self.gates.gate(metric, block, onset[:, j])
-            open_[:, j], estimate[:, j] = gate.opened, gate.estimate
-        share = np.array([metric.weight for metric in metrics])
-        together = np.maximum(total(share * e * open_, axis=1), _TINY)
-        logs = rounded(log(np.concatenate((e, together[:, None]), axis=1)))
+    def _judged(self, block: Block, mixed: Mixed, ln_pass: Array, told: Flags) -> Judged:
+        columns, rows = self._columns, np.arange(len(block.t))[:, None]
+        mass = _last_total(_with(self.alternatives.weights * mixed.m, 0.0)[:, columns])
+        e = np.maximum(mass / np.maximum(self._share, _TINY) + mixed.waiting[:, columns[:, 0]], _TINY)
+        likeliest = _with(self._ln_weights + mixed.v, -np.inf)[:, columns].argmax(axis=2)
+        onset = mixed.onset[rows, columns[np.arange(len(columns)), likeliest]]
+        gate = self.gates.gate(block, onset)
+        together = np.maximum(_last_total(self._share * e * gate.opened), _TINY)
+        logs = rounded(log(_with(e, together)))
         return Judged(
             ln_e=logs[:, :-1],
             onset=onset,
-            estimate=rounded(estimate),
-            opened=open_,
-            ln_total=np.where(open_.any(axis=1), logs[:, -1], np.nan),
+            estimate=rounded(gate.estimate),
+            opened=gate.opened,
+            ln_total=np.where(gate.opened.any(axis=1), logs[:, -1], np.nan),
             ln_pass=rounded(ln_pass),
             told=told,
         )
 
+    def _means(self, logs: Array) -> Array:
+        """Logarithms of the means of what has these logarithms, for each group of columns: [S, K] to [S, groups]."""
+        grouped = _with(logs, -np.inf)[:, self._groups]
+        most = grouped.max(axis=2)
+        parts = exp(grouped - most[..., None])
+        return np.asarray(most + log(_last_total(parts) / self._sizes))
 
-def _means(logs: Array, sizes: list[int]) -> Array:
-    """Logarithms of the means of what has these logarithms, for groups of so many columns: [S, K] to [S, groups]."""
-    ends = np.add.accumulate(sizes)
-    groups = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
-    most = np.stack([logs[:, group].max(axis=1) for group in groups], axis=1)
-    parts = exp(logs - np.repeat(most, sizes, axis=1))
-    sums = np.stack([total(parts[:, group], axis=1) for group in groups], axis=1)
-    return most + log(sums / np.array(sizes, float))
+
+def _padded(columns: list[slice]) -> Indices:
+    """The places of each group's columns, as many as the largest has; beyond its own that after all columns."""
+    longest, end = max(one.stop - one.start for one in columns), columns[-1].stop
+    found = np.full((len(columns), longest), end)
+    for row, one in zip(found, columns, strict=True):
+        row[: one.stop - one.start] = np.arange(one.start, one.stop)
+    return found
+
+
+def _with(values: Array, last: Array | float) -> Array:
+    """[S, K + 1]: with one more column."""
+    found = np.empty((len(values), values.shape[1] + 1))
+    found[:, :-1], found[:, -1] = values, last
+    return found
+
+
+def _last_total(values: Array) -> Array:
+    """The sum over the last axis in ascending order; what a group is padded with is nothing, and changes no bit."""
+    return np.asarray(np.add.accumulate(values, axis=-1)[..., -1])

@@ -47,31 +47,40 @@ class Case:
 
 def gains(case: Case, p1: Array, owner: Indices) -> Array:
     """Logarithms of the likelihood ratios [S, K], of chances p1 [S, K] against the null of the case that owns each."""
-    cases = np.arange(len(case.up))
-    index = np.concatenate((cases, owner))
+    cases = len(case.up)
+    index = np.concatenate((np.arange(cases), owner))
     # Seen from the side whose shape is kept: the chance p, and h the draws that went the other way.
     up = case.up[index]
-    p = np.concatenate((case.p0, p1), axis=1)
-    p = np.where(up, p, 1.0 - p)
+    both = np.concatenate((case.p0, p1), axis=1)
+    p = np.where(up, both, 1.0 - both)
     h = np.where(case.up, case.d - case.x, case.x)
     nu = np.maximum((case.d - 1.0) / np.maximum(case.excess, 1e-300) - 1.0, 0.5)
     dispersed = (nu < _PLAIN) & (case.d > 1.0) & (case.excess > 0)
-    kept = nu * p[:, : len(cases)]
-    chosen, d, h = dispersed[:, index], case.d[:, index], h[:, index]
-    found = np.empty(p.shape)
-    found[chosen] = _beta(p[chosen], kept[:, index][chosen], d[chosen], h[chosen])
-    plain = ~chosen
-    found[plain] = _binomial(p[plain], d[plain], h[plain])
-    ratio = found[:, len(cases) :] - found[:, owner]
-    moved = case.usable[:, owner] & (p1 != case.p0[:, owner])
+    kept = nu * p[:, :cases]
+    found = _logs(p, dispersed[:, index], case.d[:, index], h[:, index], kept[:, index])
+    ratio = found[:, cases:] - found[:, owner]
+    moved = case.usable[:, owner] & (p1 != both[:, owner])
     return np.where(moved, np.minimum(np.maximum(ratio, -_CLIP), _CLIP), 0.0)
+
+
+def _logs(p: Array, dispersed: Flags, d: Array, h: Array, kept: Array) -> Array:
+    """Log likelihoods, of beta-binomials where `dispersed`; mostly all are."""
+    if dispersed.all():
+        return _beta(p, kept, d, h)
+    found, plain = np.empty(p.shape), ~dispersed
+    found[dispersed] = _beta(p[dispersed], kept[dispersed], d[dispersed], h[dispersed])
+    found[plain] = _binomial(p[plain], d[plain], h[plain])
+    return found
 
 
 def _beta(p: Array, kept: Array, d: Array, h: Array) -> Array:
     """Log likelihood of a beta-binomial, but for what both of a ratio have in common."""
-    second = kept * (1.0 - p) / p
-    both = kept / p
-    one, two, three, four = lgamma(np.stack((h + second, second, d + both, both)))
+    at = np.empty((4, *p.shape))
+    np.divide(kept * (1.0 - p), p, out=at[1])
+    np.divide(kept, p, out=at[3])
+    np.add(h, at[1], out=at[0])
+    np.add(d, at[3], out=at[2])
+    one, two, three, four = lgamma(at)
     return np.asarray((one - two) - (three - four))
 
 

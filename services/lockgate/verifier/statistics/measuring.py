@@ -7,7 +7,6 @@ result. All that is used for a stratum is known at its left end.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lockgate.verifier.statistics.beside import Beside
 from lockgate.verifier.statistics.comparing import FIRST_BOUND, Rows, count, kappas, nulls
@@ -33,13 +32,14 @@ class Measuring:
         """Takes the scrapes before the start."""
         policy, start = evidence.policy, evidence.start
         self.start, self.policy, self.at = start, policy, start
-        self.split = int((~evidence.pilots).sum())
+        self.split = evidence.split
         self.counting = Counting.of(len(evidence.names), FIRST_BOUND + len(evidence.bounds))
         counts = self.counting.fold(evidence.counters[:start], evidence.seen[:start])
         self.chosen = choose(*self._production())
-        self.columns = [0, 1, *(FIRST_BOUND + k for k in self.chosen)]
+        self.columns = np.array([0, 1, *(FIRST_BOUND + k for k in self.chosen)])
         self.placebo = Placebo.of(len(self.columns) - 1, self.split)
-        self.placebo.fold(counts.new[:, : self.split, self.columns], counts.adjacent[:, : self.split])
+        baseline = counts.new[:, : self.split].take(self.columns, axis=2)
+        self.placebo.fold(baseline, counts.adjacent[:, : self.split])
         self.beside = Beside(policy.stale)
         now = self.beside.fold(self._present(evidence.seen[:start]))
         history = int(evidence.seen[:start, : self.split].sum(axis=1).max(initial=0))
@@ -82,7 +82,7 @@ class Measuring:
         now, first = slice(self.at, end), self.at - self.start
         counts = self.counting.fold(evidence.counters[now], evidence.seen[now])
         placebo = self.placebo.fold(
-            counts.new[:, : self.split, self.columns], counts.adjacent[:, : self.split]
+            counts.new[:, : self.split].take(self.columns, axis=2), counts.adjacent[:, : self.split]
         )
         most = self.beside.fold(self._present(evidence.seen[now]))
         weight = rounded(evidence.weight[now]).tolist()
@@ -110,7 +110,7 @@ class Measuring:
             events=counted.events,
             kappa=kappa,
             **known,
-            share=np.stack((counted.share_weight, share_kappa), axis=1),
+            share=np.array((counted.share_weight, share_kappa)).T,
             d=d,
             above=above,
             failing=_reached(failing),
@@ -122,9 +122,12 @@ class Measuring:
         ours = total(self.counting.counted[: self.split])
         return float(ours[0]), ours[FIRST_BOUND:]
 
-    def _present(self, seen: Flags) -> NDArray[np.intp]:
-        """[N, 2]: how many pods of both arms were scraped."""
-        return np.stack((seen[:, self.split :].sum(axis=1), seen[:, : self.split].sum(axis=1)), axis=1)
+    def _present(self, seen: Flags) -> list[tuple[int, int]]:
+        """How many pods of both arms were scraped."""
+        arms = (
+            np.add.reduce(arm, axis=1, dtype=int) for arm in (seen[:, self.split :], seen[:, : self.split])
+        )
+        return list(zip(*(arm.tolist() for arm in arms), strict=True))
 
     def _offsets(self, q: float) -> Array:
         """The tolerated offset of pods for each binary metric."""
@@ -142,7 +145,7 @@ class Measuring:
         if not evidence.gauges:
             nothing = np.zeros((len(evidence.weight[now]), 0))
             return nothing, nothing
-        values = np.stack([one[now] for one in evidence.gauges.values()], axis=1)
+        values = np.array([one[now] for one in evidence.gauges.values()]).swapaxes(0, 1)
         pods = np.array([(self.pilots, baseline) for _, baseline in most], int)
         return difference(values[..., self.split :], values[..., : self.split], pods)
 

@@ -17,12 +17,13 @@ _NEVER = -1e300
 
 @dataclass(slots=True)
 class Mixture:
-    """F alternatives, whose regressions may begin from scrape `first` [F] on."""
+    """F alternatives, in groups of those whose regressions may begin from the same scrape on."""
 
     policy: Policy
     first: Array
-    groups: tuple[Indices, Indices]
-    """A column of each group that begins at the same scrape, and the group of each column."""
+    """[groups]: that scrape."""
+    which: Indices
+    """[F]: the group of each."""
     m: Array
     v: Array
     onset: Indices
@@ -33,54 +34,56 @@ class Mixture:
 
     @classmethod
     def of(cls, policy: Policy, first: Array) -> "Mixture":
+        """`first`: of each of the F."""
         size = len(first)
-        _, columns, which = np.unique(first, return_index=True, return_inverse=True)
-        return cls(
-            policy, first, (columns, which), np.zeros(size), np.full(size, _NEVER), np.zeros(size, np.intp)
-        )
+        firsts, which = np.unique(first, return_inverse=True)
+        return cls(policy, firsts, which, np.zeros(size), np.full(size, _NEVER), np.zeros(size, np.intp))
 
     def fold(self, t: Array, steady: Array, later: Array, begins: Array) -> "Mixed":
         """Gains of S strata: those that do not depend on the beginning, and those that do, later and where it begins.
         The first and the others make up the F columns.
         """
-        same, other = steady.shape[1], later.shape[1]
-        gains, onsets = (np.concatenate((steady, one), axis=1) for one in (later, begins))
-        factors = exp(np.concatenate((steady, later, begins), axis=1))
-        grown = factors[:, : same + other]
-        times = np.concatenate(([self.t], t))[:, None]
-        prior = self._prior(times[1:], times[:-1])
-        begun = prior * np.concatenate((factors[:, :same], factors[:, same + other :]), axis=1)
-        entry = np.where(prior > 0, self._ln(prior) + onsets, _NEVER)
-        m, v, onset = (np.empty_like(gains), np.empty_like(gains), np.empty(gains.shape, np.intp))
+        same, grown = steady.shape[1], steady.shape[1] + later.shape[1]
+        logs = np.concatenate((steady, later, begins), axis=1)
+        factors = exp(logs)
+        begun = self._begun(np.concatenate(([self.t], t))[:, None])
+        prior = np.where(t[:, None] >= self.first, begun[1:] - begun[:-1], 0.0)
+        entry = np.where(prior > 0, log(np.where(prior > 0, prior, 1.0)), _NEVER).take(self.which, axis=1)
+        entry[:, :same] += logs[:, :same]
+        entry[:, same:] += logs[:, grown:]
+        enters = prior.take(self.which, axis=1)
+        enters[:, :same] *= factors[:, :same]
+        enters[:, same:] *= factors[:, grown:]
+        m, v, onset = (np.empty(enters.shape), np.empty(enters.shape), np.empty(enters.shape, np.intp))
         for s in range(len(t)):
-            self.m = np.minimum(self.m * grown[s] + begun[s], _CAP)
-            kept = np.maximum(self.v + gains[s], _NEVER)
-            later = entry[s] > kept
-            self.v = np.where(later, entry[s], kept)
-            self.onset = np.where(later, self.strata, self.onset)
-            self.strata += 1
-            m[s], v[s], onset[s] = self.m, self.v, self.onset
+            self._step(factors[s, :grown], enters[s], logs[s, :grown], entry[s], (m[s], v[s], onset[s]))
         if len(t):
-            self.t = float(t[-1])
-        return Mixed(m, v, onset, np.maximum(1.0 - self._begun(times[1:]), 0.0))
+            self.t, self.m, self.v, self.onset = float(t[-1]), m[-1], v[-1], onset[-1]
+        return Mixed(m, v, onset, np.maximum(1.0 - begun[1:], 0.0).take(self.which, axis=1))
 
-    def _ln(self, prior: Array) -> Array:
-        """The logarithm, taken once for all columns that begin at the same scrape."""
-        columns, which = self.groups
-        chosen = prior[:, columns]
-        return log(np.where(chosen > 0, chosen, 1.0))[:, which]
+    def _step(
+        self, grown: Array, enters: Array, gains: Array, entry: Array, into: tuple[Array, Array, Indices]
+    ) -> None:
+        """One stratum, written `into` M, V and their beginnings."""
+        m, v, onset = into
+        np.multiply(self.m, grown, out=m)
+        m += enters
+        np.minimum(m, _CAP, out=m)
+        kept = np.maximum(self.v + gains, _NEVER)
+        np.maximum(kept, entry, out=v)
+        onset[:] = self.onset
+        onset[entry > kept] = self.strata
+        self.m, self.v, self.onset = m, v, onset
+        self.strata += 1
 
     def _begun(self, t: Array) -> Array:
-        """The prior chance that it has begun by scrape t."""
+        """[*, groups]: the prior chance that it has begun by scrape t."""
         rest = self.policy.deadline - self.first - 1.0
         rate = np.where(rest > 0, (1.0 - self.policy.onset0) / np.maximum(rest, 1.0), 0.0)
         return np.asarray(
-            (t >= self.first) * self.policy.onset0 + rate * np.clip(t - self.first, 0.0, np.maximum(rest, 0))
+            (t >= self.first) * self.policy.onset0
+            + rate * np.minimum(np.maximum(t - self.first, 0.0), np.maximum(rest, 0))
         )
-
-    def _prior(self, t: Array, before: Array) -> Array:
-        """That it began after `before`, by `t`; 0 exactly where it cannot have."""
-        return np.where(t >= self.first, self._begun(t) - self._begun(before), 0.0)
 
 
 @dataclass(frozen=True, slots=True)

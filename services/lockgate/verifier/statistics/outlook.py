@@ -43,8 +43,8 @@ def _binary(alternatives: Alternatives, block: Block) -> list[tuple[int, float]]
     """The expected gain a stratum, for errors and each bound, of the alternative that expects the most."""
     n, m = block.n[:, :1], block.n[:, 1:]
     s = block.events[..., 0] + block.events[..., 1]
-    case = alternatives.case(block, n * s / np.maximum(n + m, 1.0))
-    gain = gains(case, alternatives.chances(block), alternatives.owner)[:, alternatives.binary :]
+    case, chances = alternatives.compare(block, n * s / np.maximum(n + m, 1.0))
+    gain = gains(case, chances, alternatives.owner)[:, alternatives.binary :]
     mean = total(gain) / len(block.t)
     return [(column, float(mean[part].max())) for column, part in enumerate(alternatives.mirrored)]
 

@@ -29,6 +29,11 @@ class Latest:
     def before(self, usable: Flags, values: Array) -> tuple[Array, Flags]:
         """For each row of [N, *K, F] the latest usable values before it, and whether there are any; carries on."""
         n = len(usable)
+        if n == 1:
+            before, known = self.values, self.known
+            self.values = np.where(usable[0, ..., None], values[0], before)
+            self.known = known | usable[0]
+            return before[None], known[None]
         rows = np.arange(1, n + 1).reshape(n, *[1] * (usable.ndim - 1))
         at = np.zeros((n + 1, *usable.shape[1:]), np.intp)
         np.multiply(rows, usable, out=at[1:])
@@ -59,11 +64,11 @@ class Counting:
         """Counters [N, P, M] of which column 0 is the requests and the others are parts of them; seen [N, P]."""
         previous, known = self.latest.before(seen, counters)
         grown = counters - previous
-        parts, whole = grown[..., 1:], grown[..., :1]
-        restarted = (whole[..., 0] < 0) | ((parts < 0) | (parts > whole)).any(axis=-1)
+        restarted: Flags = np.asarray(((grown < 0) | (grown > grown[..., :1])).any(axis=-1))
         measured = seen & known
-        new = np.where(restarted[..., None], counters, grown) * measured[..., None]
-        adjacent = measured & np.concatenate((self.scraped[None], seen))[:-1]
+        new = np.where(restarted[..., None], counters, grown) if restarted.any() else grown
+        new = np.multiply(new, measured[..., None])
+        adjacent = measured & np.concatenate((self.scraped[None], seen[:-1]))[: len(seen)]
         sums = running(self.counted, new)
         self.counted, self.scraped = sums[-1], seen[-1] if len(seen) else self.scraped
         return Counts(new, sums, measured, adjacent)

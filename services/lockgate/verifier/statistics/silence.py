@@ -90,7 +90,7 @@ def restarted(evidence: Evidence, rows: slice, known: Latest) -> Flags:
     first count of a pod is where it begins. `known` carries on.
     """
     counts = evidence.restarts[rows]
-    there = ~np.isnan(counts)
+    there = counts == counts  # noqa: PLR0124  # no NaN
     before, any_ = known.before(there, np.where(there, counts, 0.0)[..., None])
     return np.asarray(there & any_ & (counts > before[..., 0]))
 
@@ -101,21 +101,21 @@ def told(
     """What the scrapes of `rows` tell. `most`: how many pods of pilot and baseline there are in each; `known`: the
     restarts of pods so far, which carries on.
     """
-    pilots, seen = evidence.pilots, evidence.seen[rows]
-    new, measured = counts.new[..., 0], counts.measured
-    served = new[:, ~pilots]
-    half = np.array([max(baseline, 1) for _, baseline in most]) / 2
-    ready = evidence.ready[rows][:, pilots]
-    says = np.where((ready > 0).any(axis=1), True, np.where((~np.isnan(ready)).any(axis=1), False, None))  # type: ignore[call-overload]  # an array of objects
+    seen, measured, new = evidence.seen[rows], counts.measured, counts.new[..., 0]
+    split, half = evidence.split, np.array([max(baseline, 1) for _, baseline in most]) / 2
+    served, ready = new[:, :split], evidence.ready[rows, split:]
+    known_ready = np.where(np.isnan(ready).all(axis=1), -1.0, (ready > 0).any(axis=1)).tolist()
+    known_ready = np.where(np.isnan(ready).all(axis=1), -1.0, (ready > 0).any(axis=1)).tolist()
     columns: tuple[Any, ...] = (
-        measured[:, pilots].any(axis=1),
-        seen[:, pilots].any(axis=1),
-        total(new[:, pilots], axis=1),
-        seen[:, ~pilots].sum(axis=1) >= half,
-        (measured[:, ~pilots] & (served > 0)).sum(axis=1) >= half,
+        measured[:, split:].any(axis=1),
+        seen[:, split:].any(axis=1),
+        total(new[:, split:], axis=1),
+        np.add.reduce(seen[:, :split], axis=1, dtype=int) >= half,
+        np.add.reduce(measured[:, :split] & (served > 0), axis=1, dtype=int) >= half,
         total(served, axis=1),
         evidence.weight[rows],
-        says,
-        restarted(evidence, rows, known)[:, pilots].any(axis=1),
     )
-    return [Scrape(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    again: Any = restarted(evidence, rows, known)[:, split:].any(axis=1)
+    ready_ = [None if one < 0 else one > 0 for one in known_ready]
+    told_ = (*(column.tolist() for column in columns), ready_, again.tolist())
+    return [Scrape(*row) for row in zip(*told_, strict=True)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from lockgate.verifier.statistics.numerics import Array, exp, log, logit, rounded
 from lockgate.verifier.statistics.policy import Policy
-from lockgate.verifier.statistics.series import Flags
+from lockgate.verifier.statistics.series import Flags, Indices
 
 _LN2 = 0.6931471805599453
 _LOWEST, _HIGHEST = 0.0008, 0.97
@@ -54,44 +54,63 @@ class Reference:
     chosen: tuple[int, ...]
     offsets: Array
     policy: Policy
+    at: Array = field(init=False)
+    """[K]: the chosen bounds."""
     ends: Array = field(init=False)
     """Logarithms of the bounds."""
+    fixed: "_Places" = field(init=False)
+    """Of the latencies [4 K] that are asked for in every stratum."""
 
     def __post_init__(self) -> None:
+        policy, at = self.policy, np.array([self.bounds[index] for index in self.chosen], float)
+        object.__setattr__(self, "at", at)
         object.__setattr__(self, "ends", log(np.array(self.bounds, float)))
+        excess = (policy.lat_tol, policy.lat_ratio, policy.lat_margin)
+        factors = [at / (1.0 + one) for one in excess] + [np.maximum(at - policy.lat_abs, 1e-9)]
+        object.__setattr__(self, "fixed", self._places(np.concatenate(factors)))
 
     def slowness(self, t: Array, requests: Array, slower: Array) -> Slowness:
         """t: scrapes since the start [S]; the baseline's requests [S] and slower ones [S, B] up to each left end."""
         policy, k = self.policy, len(self.chosen)
         logits = logit((slower + 0.5) / (requests[:, None] + 1.0))
-        at = np.array([self.bounds[index] for index in self.chosen])
-        warm = policy.lat_tol + policy.warm_max * halving(t, policy.warm_half)
-        excess = (policy.lat_tol, policy.lat_ratio, policy.lat_margin)
-        factors = [at / (1.0 + one) for one in excess] + [np.maximum(at - policy.lat_abs, 1e-9)]
-        fixed = np.broadcast_to(np.concatenate(factors), (len(t), 4 * k))
-        asked = log(np.concatenate((fixed, at / (1.0 + warm[:, None])), axis=1))
         own = logits[:, list(self.chosen)]
-        found = (self._at(logits, asked).reshape(len(t), 5, k) - own[:, None, :]).swapaxes(0, 1)
-        tol, ratio, margin, _, scheduled = np.minimum(np.maximum(found, 0.0), _MOST)
-        tolerated = rounded(np.maximum(tol, self.offsets))
-        during = (t < policy.warm_scrapes)[:, None]
-        return Slowness(
-            tolerated=tolerated,
-            scheduled=np.where(during, np.maximum(scheduled - tolerated, 0.0), 0.0),
-            ratio=rounded(ratio),
-            absolute=rounded(np.maximum(found[3], 0.0)),
-            margin=rounded(margin),
-        )
+        found = np.maximum(self.fixed.of(logits).reshape(len(t), 4, k) - own[:, None, :], 0.0)
+        found[:, :3] = np.minimum(found[:, :3], _MOST)
+        found[:, 0] = np.maximum(found[:, 0], self.offsets)
+        tolerated, ratio, margin, absolute = rounded(found).swapaxes(0, 1)
+        scheduled, during = np.zeros((len(t), k)), t < policy.warm_scrapes
+        if during.any():
+            warm = policy.lat_tol + policy.warm_max * halving(t[during], policy.warm_half)
+            asked = self._places(self.at / (1.0 + warm[:, None])).of(logits[during])
+            slow = np.minimum(np.maximum(asked - own[during], 0.0), _MOST)
+            scheduled[during] = np.maximum(slow - tolerated[during], 0.0)
+        return Slowness(tolerated, scheduled, ratio, absolute, margin)
 
-    def _at(self, logits: Array, x: Array) -> Array:
-        """Logits [S, B] at logarithms of latency [S, Q]: linear between bounds, constant outside."""
-        if len(self.bounds) == 1:
-            return np.broadcast_to(logits, x.shape)
-        ends = self.ends
-        left = np.clip(np.searchsorted(ends, x, side="right") - 1, 0, len(ends) - 2)
-        part = np.clip((x - ends[left]) / (ends[left + 1] - ends[left]), 0.0, 1.0)
-        low = np.take_along_axis(logits, left, axis=1)
-        return np.asarray(low + part * (np.take_along_axis(logits, left + 1, axis=1) - low))
+    def _places(self, latencies: Array) -> "_Places":
+        """Where latencies [*S, Q] in seconds are among the bounds."""
+        if len(self.bounds) < 2:
+            return _Places(None, np.zeros(latencies.shape))
+        x, ends = log(latencies), self.ends
+        left = np.minimum(np.maximum(np.searchsorted(ends, x, side="right") - 1, 0), len(ends) - 2)
+        part = (x - ends[left]) / (ends[left + 1] - ends[left])
+        return _Places(left, np.minimum(np.maximum(part, 0.0), 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """[*S, Q]: which bound each latency is after, and how far from it to the next."""
+
+    left: Indices | None
+    """None where there is one bound, so that nothing is known of what is beside it."""
+    part: Array
+
+    def of(self, logits: Array) -> Array:
+        """[S, Q]: logits [S, B], linear between bounds, constant outside."""
+        if self.left is None:
+            return np.repeat(logits[:, :1], self.part.shape[-1], axis=1)
+        rows = np.arange(len(logits))[:, None]
+        low = logits[rows, self.left]
+        return np.asarray(low + self.part * (logits[rows, self.left + 1] - low))
 
 
 def halving(t: Array, half: float) -> Array:
@@ -111,6 +130,8 @@ class Warmup:
     def fold(self, t: Array, scheduled: Array, observed: Array, usable: Flags) -> Array:
         """[S, K]: what is allowed beyond the tolerance in each stratum, from what was observed before it."""
         allowed = np.zeros(scheduled.shape)
+        if not len(t):
+            return allowed
         decay = float(log(np.array(self.policy.warm_gamma))) / self.policy.warm_half
         for s in np.flatnonzero(t < self.policy.warm_scrapes):
             self.limit = self.limit * float(exp(np.array((t[s] - self.t) * decay)))
@@ -122,7 +143,7 @@ class Warmup:
 
 def observed(x: Array, n: Array, y: Array, m: Array, kappa: Array) -> Array:
     """The log odds ratio of x of n against y of m, plus twice its standard error; half an event is added to each cell."""
-    cells = np.stack(np.broadcast_arrays(x, n - x, y, m - y)) + 0.5
+    cells = np.stack((x, n - x, y, m - y)) + 0.5
     logs = log(cells)
     inverse = 1.0 / cells
     e = n * (x + y) / np.maximum(n + m, 1.0)
