@@ -163,6 +163,48 @@ def test_a_production_that_scaled_down_still_shows_gauges_that_are_too_high() ->
     assert said(evidence)[0::2] == ("fail", "cpu")
 
 
+def test_a_production_that_loses_most_of_its_pods_at_once_is_compared_with_those_it_has_left() -> None:
+    """From the scrape on in which no scrape of the last ten had more: what was lost is no gap then."""
+    evidence = steady(baseline=9)
+    evidence["weight"] = [0.03] * LENGTH
+    for index in range(6):
+        blank(evidence, f"b-{index}", slice(HISTORY + 8, None))
+    found = verify(evidence)
+    assert (found["verdict"], found["at"]) == ("pass", 30)
+    measured = found["evidence"]["measured"]
+    assert measured["t"][7:10] == ["7", "17", "18"]
+    assert measured["pods"][1][7:10] == ["9", "3", "3"]
+    assert measured["n"][1][8] == str(3 * 10 * 1000)
+
+
+def test_a_missing_half_of_production_is_waited_for_while_it_may_come_back() -> None:
+    evidence = steady(baseline=9)
+    evidence["weight"] = [0.03] * LENGTH
+    for index in range(6):
+        blank(evidence, f"b-{index}", slice(HISTORY + 8, HISTORY + 12))
+    assert verify(evidence)["evidence"]["measured"]["t"][7:10] == ["7", "12", "13"]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_counts_as_large_as_numbers_can_be_are_judged_as_any(slow: bool) -> None:
+    """1e14 requests a scrape; if everything is slower than the first bound, its share of all is 1 to the last digit."""
+    evidence = steady(32)
+    for one in evidence["pods"]:
+        for key in ("requests", "errors"):
+            one[key] = [140_000_000_000 * count for count in one[key]]
+        one["buckets"] = [
+            [140_000_000_000 * (0 if slow else row[0]), *_scaled(row[1:])] for row in one["buckets"]
+        ]
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        found = verify(evidence)
+    assert (found["verdict"], found["at"]) == ("pass", 30)
+    assert recompute(found["evidence"]) == found
+
+
+def _scaled(row: list[int]) -> list[int]:
+    return [140_000_000_000 * count for count in row]
+
+
 def test_a_pilot_that_is_not_ready_and_cannot_be_scraped_is_down() -> None:
     evidence = steady()
     blank(evidence, "p-0", slice(HISTORY + 8, None))

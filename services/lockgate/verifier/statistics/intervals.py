@@ -34,7 +34,8 @@ def close(
 ) -> tuple[list[Interval], int]:
     """The strata of rows of which row 0 is the left end so far, and the left end after them.
 
-    `most`: for each row, how many pods pilot and baseline have.
+    `most`: for each row, how many pods pilot and baseline have. A production that has scaled down is whole with the pods
+    that it has: more than those are not waited for.
     """
     closed, left = [], 0
     for right in range(1, len(pilots)):
@@ -42,7 +43,7 @@ def close(
         a, b = (pilots[left] & pilots[right]).bit_count(), (baseline[left] & baseline[right]).bit_count()
         if not a0 or not b0:
             left = right
-        elif a and b and 2 * a >= a0 and 2 * b >= b0:
+        elif a and b and 2 * a >= a0 and 2 * b >= min(b0, most[right][1]):
             now = pilots[right].bit_count(), baseline[right].bit_count()
             everybody = (a0, b0) == (a, b) == now == most[left]
             closed.append(Interval(left, right, a, b, everybody))

@@ -54,7 +54,7 @@ def gains(case: Case, p1: Array, owner: Indices) -> Array:
     both = np.concatenate((case.p0, p1), axis=1)
     p = np.where(up, both, 1.0 - both)
     h = np.where(case.up, case.d - case.x, case.x)
-    nu = np.maximum((case.d - 1.0) / np.maximum(case.excess, 1e-300) - 1.0, 0.5)
+    nu = np.maximum((case.d - 1.0) / np.maximum(case.excess, 1e-200) - 1.0, 0.5)
     dispersed = (nu < _PLAIN) & (case.d > 1.0) & (case.excess > 0)
     kept = nu * p[:, :cases]
     found = _logs(p, dispersed[:, index], case.d[:, index], h[:, index], kept[:, index])

@@ -23,6 +23,7 @@ _STIRLING = tuple(np.array(term) for term in (1 / 1188, -1 / 1680, 1 / 1260, -1 
 _SHIFT = 8
 _MICRO = 1e6
 _ONE = np.array(1.0)
+_BELOW_ONE = 1.0 - 2.0**-53
 
 _FEW = 24
 """So many numbers cost less one by one: a call of numpy takes as long as a dozen operations of Python."""
@@ -135,7 +136,8 @@ def _lgamma(z: Array) -> Array:
 
 
 def logit(p: Array) -> Array:
-    """ln(p / (1 - p)) of numbers between 0 and 1."""
+    """ln(p / (1 - p)) of numbers between 0 and 1; of 1 itself, that of the largest number below it."""
+    p = np.minimum(p, _BELOW_ONE)
     return log(p / (1.0 - p))
 
 
