@@ -59,7 +59,7 @@ def test_malformed_lines_are_named_with_their_field_and_nothing_is_judged(tmp_pa
         f"{file}, line 5: the line: expected JSON, got NaN, which is no number of JSON",
         f"{file}, line 6: the line: expected one JSON object, got no JSON at column 1: Expecting value",
         f"{file}, line 7: the line: expected UTF-8, got something else at byte 1",
-        f"{file}, line 8: the line: expected evidence, got brackets in brackets without end",
+        f"{file}, line 8: the line: expected evidence, got brackets in brackets, more than 32 deep",
     ]
 
 

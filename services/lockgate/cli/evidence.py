@@ -1,11 +1,13 @@
 """Files of evidence, one JSON object a line: read strictly, so that nothing is judged that was not meant."""
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
+from lockgate.runtime.strict_json import Refusals, StrictJson
+
 _LONGEST = 200
+_DEEPEST = 32
 
 
 def lines(data: bytes) -> Iterator[tuple[int, Any | ValueError]]:
@@ -13,34 +15,9 @@ def lines(data: bytes) -> Iterator[tuple[int, Any | ValueError]]:
     rows = data.split(b"\n")
     for number, row in enumerate(rows[:-1] if not rows[-1] else rows, 1):
         try:
-            yield number, _read(row)
+            yield number, _JSON.read(row)
         except ValueError as error:
             yield number, error
-
-
-def _read(row: bytes) -> Any:
-    """ValueError says what is wrong with the line as a whole."""
-    try:
-        return json.loads(
-            row.decode(), object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_whole
-        )
-    except UnicodeDecodeError as error:
-        raise ValueError(f"the line: expected UTF-8, got something else at byte {error.start + 1}") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"the line: expected one JSON object, got no JSON at column {error.colno}: {error.msg}"
-        ) from None
-    except RecursionError:
-        raise ValueError("the line: expected evidence, got brackets in brackets without end") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        doubled = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # None
-        raise ValueError(f"{doubled[:_LONGEST]}: expected once in an object, got it twice")
-    return found
 
 
 def _whole(text: str) -> int | float:
@@ -48,5 +25,20 @@ def _whole(text: str) -> int | float:
     return int(text) if len(text) <= _LONGEST else math.copysign(math.inf, -1 if text[0] == "-" else 1)
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"the line: expected JSON, got {name}, which is no number of JSON")
+_JSON = StrictJson(
+    Refusals(
+        too_deep=lambda: ValueError(
+            f"the line: expected evidence, got brackets in brackets, more than {_DEEPEST} deep"
+        ),
+        doubled=lambda name: ValueError(f"{name[:_LONGEST]}: expected once in an object, got it twice"),
+        constant=lambda name: ValueError(f"the line: expected JSON, got {name}, which is no number of JSON"),
+        no_utf8=lambda error: ValueError(
+            f"the line: expected UTF-8, got something else at byte {error.start + 1}"
+        ),
+        no_json=lambda error: ValueError(
+            f"the line: expected one JSON object, got no JSON at column {error.colno}: {error.msg}"
+        ),
+    ),
+    depth=_DEEPEST,
+    whole=_whole,
+)

@@ -3,21 +3,18 @@
 Pure. Everything that fails here, or that is no event we know, goes to the dead letters with its original bytes.
 """
 
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from lockgate.messages.message import USUAL_HEADERS, UnreadableError
+from lockgate.runtime.strict_json import Refusals, StrictJson
 
 MAX_VALUE_BYTES = 256 * 1024  # the largest event is `started`, which carries a whole plan
 MAX_DEPTH = 32
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 16 * 1024
 MAX_INTEGER = 2**63  # beyond it neither the database nor a consumer in another language reads the same number
-
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 class Unread(bytes):
@@ -100,14 +97,7 @@ def checked_value(value: bytes | None) -> tuple[bytes, Any]:
         raise UnreadableError("too-large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES} are read")
     if b"\0" in value or b"\\u0000" in value:
         raise UnreadableError("nul", "the value contains a NUL character, which no database text can hold")
-    if _depth(value) > MAX_DEPTH:
-        raise UnreadableError("too-deep", f"JSON nested deeper than {MAX_DEPTH}")
-    try:
-        return value, _DECODER.decode(value.decode())
-    except UnreadableError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError("not-json", f"the value is not JSON in UTF-8: {error}") from None
+    return value, _JSON.read(value)
 
 
 def _is_text(raw: bytes) -> bool:
@@ -117,29 +107,6 @@ def _is_text(raw: bytes) -> bool:
         return raw.isascii() or bool(raw.decode())
     except UnicodeDecodeError:
         return False
-
-
-def _depth(value: bytes) -> int:
-    """How deep the brackets outside of strings are nested; of what is no JSON, an upper bound."""
-    if value.count(b"{") + value.count(b"[") <= MAX_DEPTH:
-        return 0
-    depth = deepest = 0
-    for found in _BRACKETS.finditer(value):
-        if found[0] in {b"{", b"["}:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif found[0] in {b"}", b"]"}:
-            depth -= 1
-    return deepest
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise UnreadableError("duplicate-key", f"the key {doubled[:100]!r} is there twice in one object")
-    return found
 
 
 def _bounded_int(text: str) -> int:
@@ -154,14 +121,21 @@ def _finite(text: str) -> float:
     return number
 
 
-def _no_constant(text: str) -> None:
-    raise UnreadableError("invalid", f"{text} is not JSON")
+def _not_json(error: ValueError) -> UnreadableError:
+    return UnreadableError("not-json", f"the value is not JSON in UTF-8: {error}")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_no_duplicates,
-    parse_int=_bounded_int,
-    parse_float=_finite,
-    parse_constant=_no_constant,
+_JSON = StrictJson(
+    Refusals(
+        too_deep=lambda: UnreadableError("too-deep", f"JSON nested deeper than {MAX_DEPTH}"),
+        doubled=lambda name: UnreadableError(
+            "duplicate-key", f"the key {name[:100]!r} is there twice in one object"
+        ),
+        constant=lambda name: UnreadableError("invalid", f"{name} is not JSON"),
+        no_utf8=_not_json,
+        no_json=_not_json,
+    ),
+    depth=MAX_DEPTH,
+    whole=_bounded_int,
+    fraction=_finite,
 )
-"""Made once: making one costs more than reading a small event with it."""
