@@ -62,6 +62,7 @@ schemas: setup ## Write schemas/ from the messages
 lock: $(BIN)/uv ## Resolve the dependencies of pyproject.toml anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header -q -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-header -q -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile --group go --universal --generate-hashes --no-emit-index-url --no-header -q -o requirements-go.txt
 
 clean: ## Remove .venv and everything derived; the cache outside the checkout stays
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

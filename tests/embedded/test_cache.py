@@ -45,3 +45,30 @@ def test_a_build_that_fails_leaves_nothing_and_the_next_one_succeeds(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == [".thing.lock"]
 
     assert publish(tmp_path / "thing", Path.touch).exists()
+
+
+def test_what_a_killed_build_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    left, others = tmp_path / ".thing.a1b2c3d4", tmp_path / ".thing.more.a1b2c3d4"
+    for folder in (left, others):
+        folder.mkdir()
+        (folder / "thing").write_text("half")
+    publish(tmp_path / "thing", Path.touch)
+    assert not left.exists()
+    assert others.exists()
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_is_there_and_not_whole_is_made_again(tmp_path: Path, is_folder: bool) -> None:
+    target = tmp_path / "thing"
+    if is_folder:
+        target.mkdir()
+        (target / "one").touch()
+    else:
+        target.touch()
+
+    def build(target: Path) -> None:
+        target.mkdir()
+        (target / "two").touch()
+
+    assert publish(target, build, lambda path: (path / "two").exists()) == target
+    assert [path.name for path in target.iterdir()] == ["two"]

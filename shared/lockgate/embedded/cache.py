@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,16 +27,21 @@ def exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def publish(target: Path, build: Callable[[Path], None]) -> Path:
+def publish(
+    target: Path, build: Callable[[Path], None], is_whole: Callable[[Path], bool] = Path.exists
+) -> Path:
     """Make `target` (a file or a folder) once: whole or not at all, by one process, and return it.
 
-    `build` gets a path in a scratch folder beside the target and leaves the result there.
+    `build` gets a path in a scratch folder beside the target and leaves the result there. What is there and not
+    whole is made again; what builds left that were killed goes with the next one.
     """
-    if target.exists():
+    if is_whole(target):
         return target
     with exclusive(target.parent / f".{target.name}.lock"):
-        if target.exists():  # another process was first
+        if is_whole(target):  # another process was first
             return target
+        for left in (target, *_scratches(target)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             build(scratch / target.name)
@@ -43,3 +49,9 @@ def publish(target: Path, build: Callable[[Path], None]) -> Path:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return target
+
+
+def _scratches(target: Path) -> list[Path]:
+    """The scratch folders of this target that nobody uses: whoever asks holds the lock."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.\w{{8}}")
+    return [each for each in target.parent.iterdir() if name.fullmatch(each.name) and each.is_dir()]

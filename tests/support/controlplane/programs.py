@@ -39,12 +39,18 @@ class Programs:
 
 
 def built() -> Path:
-    """The folder of what is built from these sources: other sources, another folder."""
+    """The folder of what is built from these sources by this recipe: another one, another folder."""
     key = hashlib.sha256(f"{KUBERNETES} {sys.platform} {platform.machine()}".encode())
-    for folder in (BINARY, GATEWAY):
-        for file in sorted(folder.iterdir()):
-            key.update(f"{folder.name}/{file.name}".encode() + b"\0" + file.read_bytes() + b"\0")
+    recipe = (Path(__file__), Path(__file__).with_name("building.py"))
+    for file in (*recipe, *sorted(BINARY.iterdir()), *sorted(GATEWAY.iterdir())):
+        key.update(f"{file.parent.name}/{file.name}".encode() + b"\0" + file.read_bytes() + b"\0")
     return cache() / f"control-plane-{KUBERNETES.removeprefix('v')}-{key.hexdigest()[:12]}"
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder has all that is built."""
+    names = [name for name in NAMES if _first(name, [folder]) is not None]
+    return len(names) == len(NAMES) and (folder / CUSTOM_RESOURCES).exists()
 
 
 def programs() -> Programs:
