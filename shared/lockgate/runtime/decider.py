@@ -131,10 +131,11 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
 
 def sealed(record: Mapping[str, Any]) -> bytes:
     """A journal record's bytes, with the hash of all the rest in `sha256`, so that no changed byte is overlooked."""
-    before = canonical.dumps({name: part for name, part in record.items() if name < "sha256"})[1:-1]
-    after = canonical.dumps({name: part for name, part in record.items() if name > "sha256"})[1:-1]
-    digest = canonical.sha256(b"{%b}" % b",".join(filter(None, (before, after))))
-    return b"{%b}" % b",".join(filter(None, (before, b'"sha256":"%b"' % digest.encode(), after)))
+    whole = canonical.dumps(record)
+    after = canonical.dumps({name: part for name, part in record.items() if name > "sha256"})
+    at = len(whole) - len(after) + 1
+    seal = b'"sha256":"%b"' % canonical.sha256(whole).encode()
+    return b"{%b}" % b",".join(filter(None, (whole[1:at].rstrip(b","), seal, whole[at:-1])))
 
 
 def _check(core: Core, case: Case, step: Step) -> None:

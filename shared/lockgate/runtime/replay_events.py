@@ -36,8 +36,7 @@ class Again(NamedTuple):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """One event of a decision: its number, the record's hash in the journal, and what the decision emits when it is
     made again (None: that could not be had).
     """
@@ -222,18 +221,21 @@ def _compared(record: Record, key: bytes, sent: Sent, at: Where) -> EventChanged
 
 
 def _origin(body: dict[str, Any] | None) -> tuple[str, str, int] | None:
-    match body:
-        case {"customData": {"lockgate": {"writer": str(writer), "key": str(key), "number": int(number)}}}:
-            return writer, key, number
-        case _:
-            return None
+    try:
+        origin = (body or {})["customData"]["lockgate"]
+        writer, key, number = origin["writer"], origin["key"], origin["number"]
+    except (KeyError, TypeError, IndexError):
+        return None
+    if isinstance(writer, str) and isinstance(key, str) and isinstance(number, int):
+        return writer, key, number
+    return None
 
 
 def _ids(record: Record, body: dict[str, Any] | None) -> set[str]:
     """The ids that an event names: in its header, and in its context."""
     found = {value.decode(errors="replace") for name, value in record.headers if name == "ce_id" and value}
-    match body:
-        case {"context": {"id": str(id_)}}:
-            return found | {id_}
-        case _:
-            return found
+    context = (body or {}).get("context")
+    id_ = context.get("id") if isinstance(context, dict) else None
+    if isinstance(id_, str):
+        found.add(id_)
+    return found

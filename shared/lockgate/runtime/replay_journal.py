@@ -133,11 +133,10 @@ def _take(
 def _name(body: dict[str, Any] | None) -> tuple[str, str, int] | None:
     if body is None:
         return None
-    match body:
-        case {"writer": str(writer), "key": str(key), "number": int(number)} if number > 0:
-            return writer, key, number
-        case _:
-            return None
+    writer, key, number = map(body.get, ("writer", "key", "number"))
+    if isinstance(writer, str) and isinstance(key, str) and isinstance(number, int) and number > 0:
+        return writer, key, number
+    return None
 
 
 def _settle(

@@ -61,6 +61,15 @@ class _Places:
     positions: "array[int]" = field(default_factory=lambda: array("Q"))
     sizes: "array[int]" = field(default_factory=lambda: array("I"))
 
+    def index(self, offset: int) -> int | None:
+        """Which record has this offset. Mostly none is missing before it."""
+        offsets = self.offsets
+        likely = offset - self.span.begin
+        if 0 <= likely < len(offsets) and offsets[likely] == offset:
+            return likely
+        index = bisect_left(offsets, offset)
+        return index if index < len(offsets) and offsets[index] == offset else None
+
 
 class Spool:
     """Records in a temporary file, which is gone with `close`. OSError if the disk is full."""
@@ -117,10 +126,8 @@ class Spool:
         places = self._parts.get((topic, partition))
         if places is None:
             return None
-        index = bisect_left(places.offsets, offset)
-        if index == len(places.offsets) or places.offsets[index] != offset:
-            return None
-        return self._read(topic, partition, places, index)
+        index = places.index(offset)
+        return None if index is None else self._read(topic, partition, places, index)
 
     def scan(self, topic: str, partition: int) -> Iterator[Record]:
         if places := self._parts.get((topic, partition)):
