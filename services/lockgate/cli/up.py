@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from importlib import resources
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from lockgate.cli.demo.scenes import APPLICATION, RATE, REPLICAS, SHAPE, digest_of
 from lockgate.cli.kafka import UnreachableError
+from lockgate.cli.local.authorities import authorities_folder
 from lockgate.cli.local.child import ChildError
 from lockgate.cli.local.claim import InUseError
 from lockgate.cli.local.interrupt import terminated_like_interrupted
@@ -101,8 +101,8 @@ class Given:
 
 def _serve(state: Path | None, given: Given, say: Say) -> None:
     """The whole system for regions that are there already; their workloads and plans are their owners'."""
-    with tempfile.TemporaryDirectory(prefix="lockgate-") as authorities:
-        clusters = read_clusters(given.kubeconfig, given.regions, given.prometheus, Path(authorities))
+    with authorities_folder() as authorities:
+        clusters = read_clusters(given.kubeconfig, given.regions, given.prometheus, authorities)
         shape = Shape({"deployer": tuple(clusters.regions)})
         with LocalSystem(shape, home=state, clusters=clusters, say=say) as system:
             say("waiting until intake knows every region")
