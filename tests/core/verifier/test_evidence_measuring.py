@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from lockgate.verifier.statistics.dispersion import Placebo, Terms, binomial_variance, kappa, placebo_kappa
+from lockgate.verifier.statistics.dispersion import (
+    Placebo,
+    Terms,
+    binomial_variance,
+    chi_square,
+    kappa,
+    placebo_kappa,
+)
 from lockgate.verifier.statistics.gauges import Model, difference, model
 from lockgate.verifier.statistics.intervals import close
 from lockgate.verifier.statistics.numerics import Array
@@ -82,7 +89,8 @@ def folded(
     *, cap: float = 36.0, usable: tuple[bool, ...] = (True, True), x: tuple[float, ...] = (10, 20)
 ) -> Array:
     ten = np.full(len(x), 10.0)
-    return np.asarray(Terms.of(cap).fold(np.array(x), ten, np.ones(len(x)), np.array(usable))[-1])
+    """The sums of chi-squares and expectations, and the count."""
+    return np.asarray(Terms.of(cap).fold(np.array(x), ten, np.ones(len(x)), np.array(usable))[-1, :3])
 
 
 def test_over_dispersion_comes_from_successive_differences() -> None:
@@ -104,6 +112,28 @@ def test_a_difference_is_capped_and_unusable_scrapes_are_passed_over() -> None:
 def test_nothing_of_the_own_stratum_is_in_what_it_is_judged_with() -> None:
     sums = Terms.of(36.0).fold(np.array([10.0, 20.0]), np.full(2, 10.0), np.ones(2), np.ones(2, bool))
     assert sums[:2, 2].tolist() == [0, 0]
+
+
+def bursts(mean: float, scrapes: int) -> Array:
+    """Sums over counts whose rate is drawn anew for each scrape, as large as it varies."""
+    rng = np.random.default_rng(12)
+    x = rng.poisson(mean * rng.gamma(1.0, 1.0, scrapes)).astype(float)
+    every = np.full(scrapes, mean)
+    return np.asarray(Terms.of(36.0).fold(x, every, np.ones(scrapes), np.ones(scrapes, bool))[-1])
+
+
+@pytest.mark.parametrize("mean", [30.0, 3_000.0, 300_000.0])
+def test_bursts_are_seen_whole_however_many_events_they_have(mean: float) -> None:
+    """Differences of rates from an exponential law, by their sum: the mean of (a - b)^2 / (a + b) is 2/3 of the rate."""
+    assert float(kappa(bursts(mean, 500))) == pytest.approx(2 / 3, rel=0.2)
+
+
+def test_one_incident_of_any_size_hardly_counts() -> None:
+    x = np.full(100, 3_000.0)
+    x[40:45] = 90_000.0
+    sums = Terms.of(36.0).fold(x, np.full(100, 3_000.0), np.ones(100), np.ones(100, bool))[-1]
+    assert float(chi_square(sums)) == 2 * 36.0
+    assert float(kappa(sums)) == 0.0
 
 
 def test_few_placebo_terms_or_a_single_pod_mean_the_default() -> None:

@@ -26,7 +26,7 @@ class Rows:
     sums: Array
     """[R, P, M]: everything counted so far."""
     placebo: Array
-    """[R, J + 1, 3]: sums over the differences of placebo pods."""
+    """[R, J + 1, *]: sums over the differences of placebo pods."""
     seen: Flags
     """[R, P]"""
     most: list[tuple[int, int]]

@@ -1,6 +1,8 @@
 """How much more than by chance counts differ from scrape to scrape: kappa, from placebo pods and from the arms.
 
-Differences of successive scrapes see the noise and not a lasting regression, so a sick pilot does not hide itself.
+Differences of successive scrapes see the noise and not a lasting regression, so a sick pilot does not hide itself. A
+single difference counts only so much, so that an incident does not blind the test; but where many are cut off, they are
+no exceptions, and what one may count rises to the next of a few steps.
 """
 
 from dataclasses import dataclass
@@ -13,26 +15,32 @@ from lockgate.verifier.statistics.series import Flags, Latest
 PLACEBO_CAP, ONLINE_CAP = 36.0, 16.0
 PRIOR_TERMS = 12.0
 ENOUGH_TERMS = 30
+_STEPS = 16.0 ** np.arange(1.0, 5.0)
+"""By which a cap rises: a mean chi-square of a million is that of ten million events that come in bursts."""
+_EXCEPTIONS = 8.0
+"""One of so many may be cut off, and one more."""
 MANY_PODS = 5
 """From so many baseline pods on, the one that differs most is left out: one sick pod must not blind the test."""
 
 
 @dataclass(slots=True)
 class Terms:
-    """Sums over successive differences, for series of shape K: of chi-squares, of expectations, and their count."""
+    """Sums over successive differences, for series of shape K: of chi-squares, of expectations, and their count; then,
+    for each step of the cap, of chi-squares up to it; and how many the cap before each step cuts off.
+    """
 
     latest: Latest
     sums: Array
-    """[*K, 3]"""
+    """[*K, 3 + 2 steps]"""
     cap: float
 
     @classmethod
     def of(cls, cap: float, *shape: int) -> "Terms":
-        return cls(Latest.none(*shape, 3), np.zeros((*shape, 3)), cap)
+        return cls(Latest.none(*shape, 3), np.zeros((*shape, 3 + 2 * len(_STEPS))), cap)
 
     def fold(self, x: Array, e: Array, variance: Array, usable: Flags) -> Array:
         """Counts, expectations > 0 and variances per expectation, all [N, *K]; the sums before each and after the last,
-        [N + 1, *K, 3].
+        [N + 1, *K, 3 + 2 steps].
         """
         e = np.where(usable, e, 1.0)
         values = np.empty((*e.shape, 3))
@@ -43,9 +51,13 @@ class Terms:
         good = usable & known & (r > 0)
         spread = np.where(good, r * (variance / e + v0 / e0), 1.0)
         step = x / e - x0 / e0
-        np.minimum(self.cap, step * step / spread, out=values[..., 0])
+        chi, caps = (step * step / spread)[..., None], self.cap * _STEPS
+        values = np.empty((*e.shape, 3 + 2 * len(caps)))
+        np.minimum(self.cap, chi[..., 0], out=values[..., 0])
         np.divide(2.0, 1.0 / e + 1.0 / e0, out=values[..., 1])
         values[..., 2] = 1.0
+        np.minimum(caps, chi, out=values[..., 3 : 3 + len(caps)])
+        np.greater(chi, caps / _STEPS[0], out=values[..., 3 + len(caps) :])
         values *= good[..., None]
         found = running(self.sums, values)
         self.sums = found[-1]
@@ -70,7 +82,7 @@ class Placebo:
         return cls(Terms.of(PLACEBO_CAP, metrics + 1, pods), np.ones((metrics + 1, pods), bool))
 
     def fold(self, new: Array, adjacent: Flags) -> Array:
-        """New counts [N, B, 1 + J], requests first; the sums over the included pods, [N + 1, J + 1, 3]."""
+        """New counts [N, B, 1 + J], requests first; the sums over the included pods, [N + 1, J + 1, *]."""
         counts = np.where(adjacent[..., None], new, 0.0).swapaxes(1, 2)
         n, x = counts[:, :1], counts[:, 1:]
         sums = total(counts, axis=2)[..., None]
@@ -99,14 +111,24 @@ class Placebo:
             self.included[metric, pod] = mean[metric, pod] < 0
 
 
+def chi_square(sums: Array) -> Array:
+    """The sum of chi-squares at the lowest cap that cuts off exceptions only."""
+    steps = (sums.shape[-1] - 3) // 2
+    many = _EXCEPTIONS * sums[..., 3 + steps :] > sums[..., 2:3] + _EXCEPTIONS
+    if not many.any():
+        return sums[..., 0]
+    at = np.add.reduce(many, axis=-1, dtype=int)[..., None]
+    return np.take_along_axis(sums, np.where(at > 0, at + 2, 0), axis=-1)[..., 0]
+
+
 def kappa(sums: Array, prior: float = 0.0) -> Array:
-    """From sums [..., 3]. `prior`: terms of the size that chance alone gives, which shrink it."""
-    chi, e, count = sums[..., 0], sums[..., 1], sums[..., 2]
+    """From sums of `Terms`. `prior`: terms of the size that chance alone gives, which shrink it."""
+    chi, e, count = chi_square(sums), sums[..., 1], sums[..., 2]
     excess = np.maximum((prior + chi) / np.maximum(prior + count, 1.0) - 1.0, 0.0)
     return np.where(e > 0, excess * np.maximum(count, 1.0) / np.where(e > 0, e, 1.0), 0.0)
 
 
 def placebo_kappa(sums: Array, factor: Array, default: float) -> Array:
-    """For sums [..., 3]: how much a comparison of the arms is over-dispersed. `factor` is q(m - 1)/m, 0 for one pod."""
+    """For sums of `Terms`: how much a comparison of the arms is over-dispersed. `factor` is q(m - 1)/m, 0 for one pod."""
     known = (sums[..., 2] >= ENOUGH_TERMS) & (factor > 0)
     return np.where(known, kappa(sums) * factor, default)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lockgate.verifier.statistics.beside import Beside
 from lockgate.verifier.statistics.comparing import FIRST_BOUND, Rows, count, kappas, nulls
-from lockgate.verifier.statistics.dispersion import ENOUGH_TERMS, ONLINE_CAP, Placebo, Terms
+from lockgate.verifier.statistics.dispersion import ENOUGH_TERMS, ONLINE_CAP, Placebo, Terms, chi_square
 from lockgate.verifier.statistics.evidence import Evidence
 from lockgate.verifier.statistics.gauges import difference, model
 from lockgate.verifier.statistics.intervals import bits, close
@@ -135,7 +135,7 @@ class Measuring:
         counted = self.counting.counted[: self.split]
         found = []
         for metric, column in enumerate(self.columns[1:]):
-            chi, e, n = (float(one) for one in sums[metric])
+            chi, e, n = float(chi_square(sums)[metric]), *(float(one) for one in sums[metric, 1:3])
             mean = self.policy.kappa_default * e / max(n, 1.0)
             excess = max(chi / n - 1.0, 0.0) if n >= ENOUGH_TERMS else mean
             found.append(offset(counted[:, 0], counted[:, column], excess, q))
