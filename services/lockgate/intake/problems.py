@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from lockgate.intake.measurable import unmeasurable
 from lockgate.intake.shape import EXAMPLES, Json, Kind, at, fields, kind_of, phrase
 from lockgate.intake.words import clip, listed, shown
 from lockgate.messages.plan import Plan
@@ -70,7 +71,7 @@ def check(raw: Any) -> Plan | tuple[Problem, ...]:
     except ValidationError as error:
         details = [detail for detail in error.errors(include_url=False) if not _is_between_stages(detail)]
         return (*(_problem(detail) for detail in details), *loose)
-    return loose or plan
+    return (*loose, *(Problem(*breach) for breach in unmeasurable(plan))) or plan
 
 
 def _with_known_kinds(raw: Any) -> tuple[Any, tuple[Problem, ...]]:

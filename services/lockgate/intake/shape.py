@@ -22,9 +22,9 @@ EXAMPLES: Final = {
     "name": "name: first",
     "kind": "kind: wave",
     "regions": "regions: [eu-west]",
-    "requests": "requests: [{get: /healthz}]",
     "share": "share: 10%",
     "after": "after: {verify: 60m}",
+    "requests": "requests: [{get: /healthz}]",
     "verify": "verify: 60m",
     "for": "for: 2h",
 }
@@ -37,8 +37,13 @@ class Kind(Enum):
     NAME = auto()
     OBJECT_NAME = auto()
     PACKAGE = auto()
+    METRIC = auto()
+    BUCKETS = auto()
+    LABEL = auto()
+    LABEL_VALUE = auto()
     TEXT = auto()
     WHOLE_NUMBER = auto()
+    NUMBER = auto()
     TRUTH = auto()
     LIST = auto()
     FIELDS = auto()
@@ -51,8 +56,13 @@ _PHRASES: Final = {
     Kind.NAME: "a name of at most 63 lower-case letters, digits and dashes, such as eu-west",
     Kind.OBJECT_NAME: "the name of a Kubernetes object, lower-case letters, digits, dashes and dots, such as payments",
     Kind.PACKAGE: "a package URL without version, such as pkg:oci/payments",
+    Kind.METRIC: "the name of a counter, letters, digits and underscores, such as http_requests_total",
+    Kind.BUCKETS: "the name of a histogram's buckets, such as http_request_duration_seconds_bucket",
+    Kind.LABEL: "the name of a label, letters, digits and underscores, such as code",
+    Kind.LABEL_VALUE: "letters, digits and . _ / -, beginning with a letter or digit, such as 5",
     Kind.TEXT: "a text (in quotes if it looks like a number)",
     Kind.WHOLE_NUMBER: "a whole number, such as 2",
+    Kind.NUMBER: "a number, such as 1.5",
     Kind.TRUTH: "true or false",
     Kind.LIST: "a list, such as [eu-west, us-east]",
     Kind.FIELDS: "fields with values, such as {name: value}",
@@ -62,6 +72,10 @@ _PHRASES: Final = {
 _SAMPLES: Final = (
     ("10%", Kind.SHARE),
     ("pkg:oci/payments", Kind.PACKAGE),
+    ("a:b", Kind.METRIC),
+    ("a:b_bucket", Kind.BUCKETS),
+    ("A/b", Kind.LABEL_VALUE),
+    ("a_b", Kind.LABEL),
     ("a.b", Kind.OBJECT_NAME),
     ("a-b", Kind.NAME),
     ("90s", Kind.DURATION),
@@ -71,6 +85,7 @@ _SAMPLES: Final = (
 _TYPES: Final = {
     "string": Kind.TEXT,
     "integer": Kind.WHOLE_NUMBER,
+    "number": Kind.NUMBER,
     "boolean": Kind.TRUTH,
     "array": Kind.LIST,
     "object": Kind.FIELDS,
@@ -112,8 +127,9 @@ def _below(schema: dict[str, Any], part: str | int) -> dict[str, Any]:
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    name = schema.get("$ref", "").removeprefix("#/$defs/")
-    return dict(_plan()["$defs"][name]) if name else schema
+    """What is referred to, also where it may be left out."""
+    names = [option["$ref"] for option in (schema, *schema.get("anyOf", ())) if "$ref" in option]
+    return dict(_plan()["$defs"][names[0].removeprefix("#/$defs/")]) if len(names) == 1 else schema
 
 
 def fields(place: Json) -> tuple[str, ...]:

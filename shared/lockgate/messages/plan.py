@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lockgate.messages.stage_rules import Outline, breaches
-from lockgate.messages.values import Duration, Name, Share, Workload
+from lockgate.messages.values import (
+    BucketName,
+    Duration,
+    LabelName,
+    LabelValue,
+    MetricName,
+    Name,
+    Share,
+    Workload,
+)
 
 
 def _kebab(name: str) -> str:
@@ -69,8 +78,17 @@ class Inconclusive(PlanPart):
     then: Literal["rollback", "pass"] = "rollback"
 
 
+class Margins(PlanPart):
+    """What a pass has to show: that the pilot is not worse than production by as much as this."""
+
+    errors: float = Field(default=1.5, gt=1.05, le=1000, description="times production's odds of an error")
+    latency: Share = Field(default=0.2, gt=0.05, description="slower than production")
+
+
 class AfterPilot(PlanPart):
     verify: Duration = Field(gt=0, description="how long the pilot is compared with production")
+    soak: Duration = Field(default=0.0, description="no pass before; 0 means half of `verify`")
+    margins: Margins = Margins()
     on_inconclusive: Inconclusive = Inconclusive()
 
 
@@ -116,9 +134,56 @@ class WatchStage(StagePart):
 Stage = Annotated[PreprodStage | PilotStage | WaveStage | WatchStage, Field(discriminator="kind")]
 
 
+class Labels(PlanPart):
+    """What the labels are called in this Prometheus, where it is not as usual."""
+
+    region: LabelName = Field(default="region", description="`none` if there is no such label")
+    namespace: LabelName = "namespace"
+    pod: LabelName = "pod"
+
+
+class Custom(PlanPart):
+    """Series that no preset names. Both must have a label with the name of the pod that served the request."""
+
+    requests: MetricName = Field(description="a counter of requests, such as http_requests_total")
+    code: LabelName = Field(default="code", description="the label that tells errors")
+    failed: list[LabelValue] = Field(
+        default=["5"], min_length=1, max_length=20, description="what the label begins with for an error"
+    )
+    latency: BucketName | None = Field(
+        default=None, description="the buckets of a histogram; without, latency is not judged"
+    )
+    unit: Literal["s", "ms"] = Field(default="s", description="of the histogram")
+    where: dict[LabelName, LabelValue] = Field(
+        default={}, max_length=10, description="further labels of both, and their values"
+    )
+
+
 class Metrics(PlanPart):
-    preset: Literal["opentelemetry-http"] = "opentelemetry-http"
+    preset: Literal["opentelemetry-http", "istio", "linkerd", "envoy-gateway", "nginx", "custom"] = (
+        "opentelemetry-http"
+    )
     interval: Duration = Field(default=15.0, ge=0.5, le=300, description="between two scrapes")
+    outage: Duration = Field(
+        default=600.0,
+        gt=0,
+        description="how long the metrics may be away; longer, and nothing can be measured",
+    )
+    labels: Labels = Labels()
+    custom: Custom | None = None
+
+    @model_validator(mode="after")
+    def _custom_or_preset(self) -> Self:
+        if self.preset == "custom" and self.custom is None:
+            raise ValueError(
+                "the preset custom names no series: write custom: {requests: http_requests_total, "
+                "latency: http_request_duration_seconds_bucket}"
+            )
+        if self.preset != "custom" and self.custom is not None:
+            raise ValueError(
+                f"the preset {self.preset} names its own series: remove custom, or write preset: custom"
+            )
+        return self
 
 
 class Remediation(PlanPart):

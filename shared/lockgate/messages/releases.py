@@ -26,7 +26,7 @@ class ReleaseOutcome(StrEnum):
     WITHDRAWN = "withdrawn"  # it waited in the queue, and must not start any more
 
 
-class PlanAccepted(Payload, topic="releases", custom="plan.accepted"):
+class PlanAccepted(Payload, topic="releases", custom="plan.accepted", version="0.2.0"):
     application: Name
     version: int = Field(ge=1)
     plan: Plan
@@ -73,7 +73,7 @@ class ReleaseQueued(Payload, topic="releases", custom="release.queued"):
     reason: Sentence
 
 
-class ReleaseStarted(Payload, topic="releases", custom="release.started"):
+class ReleaseStarted(Payload, topic="releases", custom="release.started", version="0.2.0"):
     """A release is let go, for pre-production. The plan travels here, once."""
 
     application: Name

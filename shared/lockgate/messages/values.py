@@ -23,6 +23,12 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 """A DNS subdomain: the name of a Deployment, Service or route."""
 
+MetricName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$")]
+BucketName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]{0,192}_bucket$")]
+LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$")]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
+"""What may be asked of Prometheus: nothing that could end a quote or mean something in a pattern, but the dot."""
+
 _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 Digest = Annotated[str, StringConstraints(pattern=_DIGEST.pattern)]
 _DIGITS = 64

@@ -1,0 +1,51 @@
+"""What a plan must have so that its pilots can be measured at all: rules between its metrics and its stages.
+
+Pure. For the check of a plan that is written; not for its model, by which plans that were accepted before are read.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lockgate.messages.plan import PilotStage, Plan
+from lockgate.messages.stage_rules import Breach
+from lockgate.messages.values import write_duration
+
+LEAST_SCRAPES: Final = 5
+"""Of a verification."""
+BY_BACKEND: Final = ("envoy-gateway", "nginx")
+"""Presets that count at the gateway, by backend."""
+
+
+def unmeasurable(plan: Plan) -> Iterator[Breach]:
+    """Every rule that is broken, with its place and what to write instead."""
+    least = LEAST_SCRAPES * plan.metrics.interval
+    for i, stage in enumerate(plan.stages):
+        if not isinstance(stage, PilotStage):
+            continue
+        after = stage.after
+        if after.verify < least:
+            yield (
+                ("stages", i, "after", "verify"),
+                (
+                    f"{write_duration(after.verify)} have fewer than {LEAST_SCRAPES} scrapes of "
+                    f"{write_duration(plan.metrics.interval)}, too few for any verdict: write at least "
+                    f"{write_duration(least)}, or a shorter metrics.interval"
+                ),
+            )
+        if after.soak > after.verify:
+            yield (
+                ("stages", i, "after", "soak"),
+                (
+                    f"nothing could pass: the pilot soaks for {write_duration(after.soak)} and is compared for "
+                    f"{write_duration(after.verify)}: write at most {write_duration(after.verify)}"
+                ),
+            )
+        if plan.metrics.preset in BY_BACKEND and plan.workload.route is None:
+            yield (
+                ("metrics", "preset"),
+                (
+                    f"{plan.metrics.preset} counts by backend, and without a route the pilot has none of its own: "
+                    "name workload.route, or write a preset that counts by pod, such as opentelemetry-http"
+                ),
+            )
+            return
