@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from lockgate.deployer.strategies.given import Target
 from lockgate.messages.plan import Request
 from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
 from lockgate.messages.values import Artifact, Fence, Workload
@@ -73,6 +74,19 @@ def order(at: str = "7.2.1", **changes: Any) -> RollbackOrdered:
         "reason": "it failed",
     }
     return RollbackOrdered(**{**given, **changes})
+
+
+def target(at: str = "7.0.1", **changes: Any) -> Target:
+    """A step of release 7 to the new digest."""
+    given: dict[str, Any] = {
+        "application": "payments",
+        "release": "release-7",
+        "region": "eu-west",
+        "workload": WORKLOAD,
+        "fence": fence(at),
+        "digest": NEW,
+    }
+    return Target(**{**given, **changes})
 
 
 def deployment(

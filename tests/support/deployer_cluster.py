@@ -61,6 +61,8 @@ class Held:
             return False
         metadata = changed["metadata"]
         metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        if key[0] is Kind.DEPLOYMENT and changed["spec"]["replicas"] != self.objects[key]["spec"]["replicas"]:
+            changed["status"] |= _counted(changed["spec"]["replicas"])
         self.objects[key] = changed
         return True
 
@@ -71,9 +73,7 @@ class Held:
         made = copy.deepcopy(body)
         made["metadata"] |= {"uid": f"uid-{self.made}", "resourceVersion": "1", "generation": 1}
         if key[0] is Kind.DEPLOYMENT:
-            count = made["spec"]["replicas"]
-            counts = ("replicas", "updatedReplicas", "availableReplicas")
-            made["status"] = {"observedGeneration": 1, **dict.fromkeys(counts, count)}
+            made["status"] = {"observedGeneration": 1, **_counted(made["spec"]["replicas"])}
         self.objects[key] = made
         return True
 
@@ -100,3 +100,8 @@ class Held:
     @property
     def names(self) -> list[str]:
         return sorted(f"{kind} {name}" for kind, name in self.objects)
+
+
+def _counted(pods: int) -> dict[str, int]:
+    """The status of a roll-out that is over."""
+    return dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), pods)

@@ -5,8 +5,8 @@ Requests and answers are plain: a status and a JSON body, so that each word of a
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 PATIENCE = 40.0
 """Seconds within which a cluster does what it must, on a machine that does much else."""
+_ENDLESS = aiohttp.ClientTimeout(total=None)
 WRONG_UID = "00000000-0000-0000-0000-000000000000"
 
 _GROUPS = {
@@ -147,15 +148,24 @@ class Place:
     async def watch(self, plural: str, count: int, **query: Any) -> list[tuple[str, Json]]:
         """The first `count` lines of a watch, as (type, object); fewer if the server ends it."""
         heard: list[tuple[str, Json]] = []
+        async with asyncio.timeout(20), aclosing(self.follow(plural, **query)) as lines:
+            async for line in lines:
+                heard.append(line)
+                if len(heard) == count:
+                    break
+        return heard
+
+    async def follow(self, plural: str, **query: Any) -> AsyncGenerator[tuple[str, Json]]:
+        """The lines of a watch until the server ends it."""
         url = self._url(self.path(plural), {"watch": "true", **query})
         headers = {"Authorization": f"Bearer {self.owner}"}
-        async with asyncio.timeout(20), self._http.get(url, headers=headers) as answer:
+        async with self._http.get(url, headers=headers, timeout=_ENDLESS) as answer:
             if answer.status != 200:
-                return [("REFUSED", await answer.json())]
-            while len(heard) < count and (line := await answer.content.readline()):
+                yield "REFUSED", await answer.json()
+                return
+            while line := await answer.content.readline():
                 event = orjson.loads(line)
-                heard.append((event["type"], event["object"]))
-        return heard
+                yield event["type"], event["object"]
 
     def region(self, name: str) -> RegionSettings:
         """What a deployer is told, to serve this as the region `name`."""

@@ -196,8 +196,21 @@ class Cluster:
             text = str(orjson.loads(raw).get("message", ""))
         except (orjson.JSONDecodeError, AttributeError):
             text = raw[:200].decode(errors="replace")
-        region = self.settings.region
-        return ClusterError(trouble, f"The cluster of {region} answered {what} with {status}: {text[:500]}")
+        told = f"The cluster of {self.settings.region} answered {what} with {status}: {text[:500]}"
+        return ClusterError(trouble, f"{told}{self._remedy(status)}")
+
+    def _remedy(self, status: int) -> str:
+        """What to do about a refusal for which the region's own set-up is to blame."""
+        match status:
+            case 401:
+                return ". The deployer's token is not valid, or no longer: make a new one (kubectl create token)."
+            case 403:
+                return (
+                    f". See that the namespace {self.settings.namespace} exists, and that the deployer has the Role "
+                    "of charts/lockgate there."
+                )
+            case _:
+                return ""
 
 
 _TROUBLES = {

@@ -1,7 +1,7 @@
 """The fence on every object that is written, as annotation and as condition of the write. Pure.
 
 `test` on the annotation, and not on the resourceVersion, because status updates move that all the time. Objects
-that several applications share (routes) carry one set of marks per application: each has its own counter.
+that several applications share (routes, Services) carry one set of marks per application: each has its own counter.
 """
 
 from collections.abc import Mapping
@@ -46,6 +46,11 @@ class Marks:
     def scale(self) -> str:
         """By how much a route's weights were multiplied to make room for a share."""
         return f"{self.prefix}/scale"
+
+    @property
+    def selector(self) -> str:
+        """What a Service selected before all of its traffic was switched to a clone."""
+        return f"{self.prefix}/selector"
 
 
 OWN = Marks()

@@ -1,7 +1,8 @@
 """Questions to Kubernetes objects, which are dicts here and never text. Pure."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -57,6 +58,22 @@ def image_at(deployment: Json, index: int) -> str:
 def replicas_of(deployment: Json) -> int:
     """As wished for; Kubernetes takes 1 where nothing is written."""
     return int(deployment["spec"].get("replicas", 1))
+
+
+def may_miss(deployment: Json) -> int:
+    """How many of its pods a Deployment's own strategy lets a roll-out take away, rounded as Kubernetes does."""
+    wanted, strategy = replicas_of(deployment), deployment["spec"].get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return wanted
+    bounds = strategy.get("rollingUpdate") or {}
+    missing = _part_of(wanted, bounds.get("maxUnavailable", "25%"), math.floor)
+    return missing if missing or _part_of(wanted, bounds.get("maxSurge", "25%"), math.ceil) else 1
+
+
+def _part_of(wanted: int, bound: int | str, rounded: Callable[[float], int]) -> int:
+    if isinstance(bound, str):
+        bound = rounded(wanted * int(bound.removesuffix("%")) / 100)
+    return min(bound, wanted)
 
 
 def selects(selector: Json | None, labels: Mapping[str, str]) -> bool:

@@ -1,13 +1,13 @@
-"""Sends the plan's requests to what was deployed in pre-production, one after the other, in the plan's order."""
+"""Sends the plan's requests, one after the other, to what was deployed in pre-production or to a green side."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from lockgate.deployer.cluster import Cluster, ClusterError
 from lockgate.deployer.look import look
-from lockgate.deployer.objects import Json
+from lockgate.deployer.objects import Json, name_of
 from lockgate.deployer.reports import Failed, Fenced, Probed
 from lockgate.deployer.strategies import production
 from lockgate.deployer.strategies.given import Target
@@ -23,6 +23,18 @@ class Times:
     clock: Callable[[], datetime]
 
 
+Asking = Callable[[Cluster, Target, tuple[Request, ...], Times], Awaitable[Probed | Failed | Fenced]]
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where the requests are sent."""
+
+    region: str
+    service: str
+    port: str
+
+
 async def probe(
     cluster: Cluster, target: Target, requests: tuple[Request, ...], times: Times
 ) -> Probed | Failed | Fenced:
@@ -36,13 +48,32 @@ async def probe(
             reason=f"{target.workload.deployment} in {target.region} runs {seen.found or 'an unknown version'} "
             f"and not {target.digest}, so its requests would prove nothing."
         )
-    port = _port(live.service or {})
-    if port is None:
+    return await _sent(cluster, target, live.service or {}, requests, times)
+
+
+async def preview(
+    cluster: Cluster, target: Target, requests: tuple[Request, ...], times: Times
+) -> Probed | Failed | Fenced:
+    """Each request with its result, sent to the target's clone through its own Service. ClusterError if unread."""
+    live = await look(cluster, target)
+    if (refusal := production.fenced_out(target, live)) is not None:
+        return refusal
+    service = next((each for each in live.clone_services if name_of(each) == target.clone_service), None)
+    if service is None:
         return Failed(
-            reason=f"The Service {target.workload.service} in {target.region} has no port to send to."
+            reason=f"Somebody deleted the Service {target.clone_service} in {target.region} before the requests were sent."
         )
-    results = [await _result(cluster, target, port, each, times) for each in requests]
-    return Probed(results=tuple(results))
+    return await _sent(cluster, target, service, requests, times)
+
+
+async def _sent(
+    cluster: Cluster, target: Target, service: Json, requests: tuple[Request, ...], times: Times
+) -> Probed | Failed:
+    port = _port(service)
+    if port is None:
+        return Failed(reason=f"The Service {name_of(service)} in {target.region} has no port to send to.")
+    to = Receiver(target.region, name_of(service), port)
+    return Probed(results=tuple([await _result(cluster, to, each, times) for each in requests]))
 
 
 def _port(service: Json) -> str | None:
@@ -51,7 +82,7 @@ def _port(service: Json) -> str | None:
     return next((str(port.get("name") or port["port"]) for port in ports), None)
 
 
-async def _result(cluster: Cluster, target: Target, port: str, request: Request, times: Times) -> ProbeResult:
+async def _result(cluster: Cluster, to: Receiver, request: Request, times: Times) -> ProbeResult:
     about = {"method": request.method, "path": request.path, "expected": request.expect.status}
     left = (times.until - times.clock()).total_seconds()
     if left <= 0:
@@ -60,8 +91,8 @@ async def _result(cluster: Cluster, target: Target, port: str, request: Request,
     begun = time.monotonic()
     try:
         status = await cluster.through_service(
-            target.workload.service,
-            port,
+            to.service,
+            to.port,
             (request.method, request.path, request.body),
             timeout=min(request.within, left),
         )
@@ -70,5 +101,5 @@ async def _result(cluster: Cluster, target: Target, port: str, request: Request,
         return ProbeResult(**about, status=None, seconds=seconds, passed=False, reason=str(error))
     seconds, passed = time.monotonic() - begun, status == request.expect.status
     outcome = "as expected" if passed else f"expected was {request.expect.status}"
-    why = f"{request.method} {request.path} in {target.region} was answered with {status}, {outcome}."
+    why = f"{request.method} {request.path} in {to.region} was answered with {status}, {outcome}."
     return ProbeResult(**about, status=status, seconds=seconds, passed=passed, reason=why)

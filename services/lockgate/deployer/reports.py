@@ -46,6 +46,12 @@ class Piloted(Report):
     baseline_pods: str
 
 
+class Prepared(Report):
+    """A clone is ready that has no traffic. What prepared it goes on from there; no core reads this."""
+
+    outcome: Literal["prepared"] = "prepared"
+
+
 class Probed(Report):
     outcome: Literal["probed"] = "probed"
     results: tuple[ProbeResult, ...]

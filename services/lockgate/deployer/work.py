@@ -10,12 +10,15 @@ from lockgate.deployer.bodies import OrderBody, RegisterBody, StepBody
 from lockgate.deployer.cluster import Cluster, ClusterError, Trouble, open_cluster
 from lockgate.deployer.engine import Engine, Strategy, Undo
 from lockgate.deployer.look import running
-from lockgate.deployer.probes import Times, probe
-from lockgate.deployer.reports import Failed, Registered
+from lockgate.deployer.probes import Asking, Times, preview, probe
+from lockgate.deployer.reports import Failed, Prepared, Registered
 from lockgate.deployer.reports import Report as Answer
 from lockgate.deployer.settings import DeployerSettings, Pace
+from lockgate.deployer.strategies.beside import no_share
+from lockgate.deployer.strategies.blue_green import green, switch
+from lockgate.deployer.strategies.canary import canary
 from lockgate.deployer.strategies.given import Target
-from lockgate.deployer.strategies.pilot import no_share, pilot
+from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
 from lockgate.messages.verdicts import Action, Granted
@@ -23,8 +26,16 @@ from lockgate.messages.verdicts import Action, Granted
 Report = Callable[[dict[str, Any]], Awaitable[None]]
 WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
 
-_STRATEGIES: dict[Action, Strategy] = {Action.DEPLOY: rolling, Action.PILOT: pilot}
-_UNDOING: dict[Action, Undo] = {Action.PILOT: no_share}
+_STRATEGIES: dict[Action, Strategy] = {
+    Action.DEPLOY: rolling,
+    Action.PILOT: pilot,
+    Action.CANARY: canary,
+    Action.GREEN: green,
+    Action.SWITCH: switch,
+}
+_UNDOING: dict[Action, Undo] = dict.fromkeys(
+    (Action.PILOT, Action.CANARY, Action.GREEN, Action.SWITCH), no_share
+)
 
 
 @asynccontextmanager
@@ -38,8 +49,8 @@ async def open_work(settings: DeployerSettings) -> AsyncIterator[Mapping[str, Wo
         work = Work(clusters, settings.pace)
         yield {
             "register": work.register,
-            Action.DEPLOY.value: work.step,
-            Action.PILOT.value: work.step,
+            **{action.value: work.step for action in _STRATEGIES},
+            Action.GREEN.value: work.green,
             Action.PROBE.value: work.probe,
             "rollback": work.rollback,
         }
@@ -57,12 +68,22 @@ class Work:
         return Registered(cluster=await cluster.identity(), live=await running(cluster)).json_body()
 
     async def step(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
-        """A granted deployment or pilot."""
+        """A granted deployment, pilot or step of a strategy."""
+        return (await self._step(StepBody.read(body), report)).json_body()
+
+    async def green(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        """A granted green side, and the plan's requests to it before it has any traffic."""
         given = StepBody.read(body)
+        answer = await self._step(given, report)
+        if isinstance(answer, Prepared):
+            answer = await self._asked(given, preview)
+        return answer.json_body()
+
+    async def _step(self, given: StepBody, report: Report) -> Answer:
         target, action = target_of(given.grant), given.grant.action
         engine = self._engine(_STRATEGIES[action], target, given.until, report)
         engine.undo = _UNDOING.get(action)
-        return (await engine.run()).json_body()
+        return await engine.run()
 
     async def rollback(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """The way back that was ordered."""
@@ -83,15 +104,16 @@ class Work:
     async def probe(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """The plan's requests. Raises while the cluster does not answer at all and there is time."""
         del report
-        given = StepBody.read(body)
+        return (await self._asked(StepBody.read(body), probe)).json_body()
+
+    async def _asked(self, given: StepBody, ask: Asking) -> Answer:
         cluster, target = self.clusters[given.grant.region], target_of(given.grant)
         try:
-            answer: Answer = await probe(cluster, target, given.grant.requests, Times(given.until, _now))
+            return await ask(cluster, target, given.grant.requests, Times(given.until, _now))
         except ClusterError as error:
             if error.trouble is Trouble.UNAVAILABLE and _now() < given.until:
                 raise
-            answer = Failed(reason=str(error))
-        return answer.json_body()
+            return Failed(reason=str(error))
 
     def _engine(self, strategy: Strategy, target: Target, until: datetime, report: Report) -> Engine:
         async def tell(answer: Answer) -> None:

@@ -11,9 +11,12 @@ from lockgate.messages.values import Artifact, Duration, Fence, Name, Sentence, 
 
 
 class Action(StrEnum):
-    """What a grant permits. Each is one step in one region."""
+    """What a grant permits. Each is one step in one region. A public contract: actions are only added."""
 
-    DEPLOY = "deploy"  # the region's Deployment rolls to the digest; takes over a pilot's clone there
+    DEPLOY = "deploy"  # the region's Deployment rolls to the digest; takes over a clone of the release there
+    CANARY = "canary"  # the clone of the release grows to the share of the traffic
+    GREEN = "green"  # a clone of full size, the green side, gets ready and is sent the plan's requests, no traffic yet
+    SWITCH = "switch"  # all traffic goes to the green side at once
     PILOT = "pilot"  # a clone of the Deployment takes a share of the traffic
     PROBE = "probe"  # the plan's requests are sent to what was deployed in pre-production
 
@@ -28,6 +31,7 @@ class Outcome(StrEnum):
 class WaitingFor(StrEnum):
     PRODUCTION = "production"  # another release owns it
     REGIONS = "regions"  # granted regions have not answered yet
+    STEP = "step"  # a region is left alone before the next step of its strategy
     BAKE = "bake"  # the wave is left alone for its bake time
     EVIDENCE = "evidence"  # the pilot is being compared
     METRICS = "metrics"  # Prometheus does not answer, or has no samples
@@ -54,8 +58,8 @@ class Granted(Payload, topic="verdicts", custom="step.granted"):
     fence: Fence
     artifact: Artifact
     workload: Workload
-    share: Share | None = Field(default=None, description="of the region's traffic; pilot only")
-    requests: tuple[Request, ...] = Field(default=(), description="probe only")
+    share: Share | None = Field(default=None, description="of the region's traffic; pilot, canary and switch")
+    requests: tuple[Request, ...] = Field(default=(), description="probe and green")
     attempt: int = Field(ge=1)
     valid_for: Duration = Field(description="from the event's time until the deployer must have begun")
     deadline: Duration = Field(description="from the event's time until the deployer must have answered")

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from lockgate.deployer.objects import selects
 from lockgate.deployer.reports import Failed, Piloted
+from lockgate.deployer.strategies.beside import no_share
 from lockgate.deployer.strategies.clones import pod_labels, uncloneable
 from lockgate.deployer.strategies.given import Create, Kind, Patch, Region, Target
-from lockgate.deployer.strategies.pilot import no_share, pilot
+from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.traffic.httproute import HttpRoute
 from lockgate.deployer.traffic.replicas import Replicas
 from lockgate.messages.values import Workload

@@ -6,12 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted, RolledBack, Untouched
+from lockgate.deployer.reports import (
+    Deployed,
+    Failed,
+    Fenced,
+    Piloted,
+    Prepared,
+    RolledBack,
+    Untouched,
+)
+from lockgate.deployer.strategies.blue_green import green, switch
+from lockgate.deployer.strategies.canary import canary
 from lockgate.deployer.strategies.given import Create, Delete, Kind, Next, Patch, Region, Stuck, Target, Wait
 from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
-from tests.support.deployer import NEW, OLD, OTHER, WORKLOAD, deployment, fence, marks, service
+from lockgate.messages.values import Workload
+from tests.support.deployer import NEW, OLD, OTHER, ROUTELESS, WORKLOAD, deployment, fence, marks, service
 from tests.support.deployer_cluster import Held, Strategy
 
 
@@ -184,31 +195,46 @@ class Worker:
         self.planned = None
 
 
-@settings(max_examples=300)
+OLDER: tuple[Strategy, ...] = (pilot, canary, green, switch, rolling)
+BEFORE: tuple[tuple[tuple[Strategy, str], ...], ...] = (
+    (),
+    ((pilot, "7.0.1"),),
+    ((canary, "7.0.1"),),
+    ((green, "7.0.1"),),
+    ((green, "7.0.1"), (switch, "7.0.2")),
+    ((rolling, "6.0.1"),),
+)
+
+
+@settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from([(pilot, step("7.0.3", share=0.1)), (rolling, step("7.0.3"))]),
-    st.sampled_from(
-        [(), ((pilot, step("7.0.1", share=0.2)),), ((rolling, step("6.0.1", release="release-6")),)]
-    ),
+    st.sampled_from(OLDER),
+    st.sampled_from(BEFORE),
+    st.sampled_from([WORKLOAD, ROUTELESS]),
     st.lists(st.booleans(), max_size=60),
 )
 def test_a_rollback_stands_however_an_older_step_is_interleaved(
-    older: tuple[Strategy, Target], before: tuple[tuple[Strategy, Target], ...], turns: list[bool]
+    older: Strategy, before: tuple[tuple[Strategy, str], ...], workload: Workload, turns: list[bool]
 ) -> None:
-    held = ran(*before)
+    held = Held()
+    for strategy, at in before:
+        named = {"release": f"release-{at[0]}", "workload": workload, "share": 0.2}
+        assert isinstance(held.carry_out(strategy, step(at, **named)), Deployed | Piloted | Prepared)
     found = held.image
-    way_back, late = Worker(held, rollback, target()), Worker(held, *older)
+    way_back = Worker(held, rollback, target(workload=workload))
+    late = Worker(held, older, step("7.0.3", share=0.1, workload=workload))
     for mine in turns:
         (way_back if mine else late).move()
     for worker in (way_back, late):
         for _ in range(80):
             worker.move()
     assert isinstance(way_back.answer, RolledBack | Untouched)
-    assert isinstance(late.answer, Fenced | Piloted | Deployed)
+    assert isinstance(late.answer, Fenced | Piloted | Prepared | Deployed)
     assert held.image == (
         found if isinstance(way_back.answer, Untouched) else f"registry.example/payments@{OLD}"
     )
     assert held.weights == [("payments", 1)]
+    assert held.objects[Kind.SERVICE, "payments"]["spec"]["selector"] == {"app": "payments"}
     assert held.names == ["Deployment payments", "HTTPRoute payments", "Service payments"]
 
 

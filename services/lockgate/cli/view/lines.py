@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from lockgate.cli.view.actions import has_share
 from lockgate.cli.view.plain import plain
 from lockgate.messages.anomalies import IncidentDetected
 from lockgate.messages.deployments import (
@@ -105,7 +106,7 @@ _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
     ),  # the end of the watch says it
     WatchEnded: lambda b: f"the watch {b.outcome}",
     RegionDeployed: lambda b: f"{b.region} runs {_version(b)}",
-    PilotDeployed: lambda b: f"{b.region}: the pilot has {b.share:.0%} of the traffic",
+    PilotDeployed: lambda b: f"{b.region}: the {has_share(b.action, b.share)}",
     RegionProbed: _probed,
     DeploymentFailed: _in_region,
     GrantRefused: _in_region,

@@ -1,7 +1,6 @@
 """What the events of deployers, and the grants and orders that they answer, say of a region of a release."""
 
-from typing import Any
-
+from lockgate.cli.view.actions import DOING, has_share
 from lockgate.cli.view.model import Asked, Mark, RegionView, ReleaseView
 from lockgate.messages.deployments import (
     DeploymentFailed,
@@ -35,18 +34,18 @@ def step(view: ReleaseView, body: Payload, at: str) -> None:
             _granted(region, body, at, stage.attempts)
             return
         case DeploymentStarted(action=action):
-            _set(region, Mark.RUNNING, f"{_doing(action)} began")
+            _set(region, Mark.RUNNING, f"{DOING[action]} began")
         case DeploymentProgressed(updated=updated, wanted=wanted):
             _set(region, Mark.RUNNING, f"{updated} of {wanted} pods")
         case RegionDeployed():
             _set(region, Mark.DONE, "deployed")
-        case PilotDeployed(share=share):
-            _set(region, Mark.DONE, f"pilot has {share:.0%} of the traffic")
-        case RegionProbed(results=results):
+        case PilotDeployed(action=action, share=share):
+            _set(region, _mark(action), has_share(action, share))
+        case RegionProbed(action=action, results=results):
             passed = sum(result.passed for result in results)
             _set(
                 region,
-                Mark.DONE if passed == len(results) else Mark.FAILED,
+                _mark(action) if passed == len(results) else Mark.FAILED,
                 f"{passed} of {len(results)} requests passed",
             )
         case DeploymentFailed(reason=reason) | RegionFailed(reason=reason) | GrantRefused(reason=reason):
@@ -60,7 +59,7 @@ def _granted(region: RegionView, granted: Granted, at: str, attempts: int) -> No
     attempt = granted.attempt
     again = f", attempt {attempt}" if attempt > 1 else ""
     region.more = f"attempt {attempt - 1}: {region.says}" if again and region.says else ""
-    _set(region, Mark.RUNNING, f"{_doing(granted.action)} granted{again}")
+    _set(region, Mark.RUNNING, f"{DOING[granted.action]} granted{again}")
     region.asked = Asked(at, granted.deadline, str(granted.fence), attempt, attempts)
     region.answered = False
 
@@ -119,6 +118,6 @@ def _set(region: RegionView, mark: Mark, says: str) -> None:
     region.mark, region.says = mark, says
 
 
-def _doing(action: Action) -> str:
-    names: dict[Action, Any] = {Action.DEPLOY: "roll-out", Action.PILOT: "pilot", Action.PROBE: "requests"}
-    return str(names[action])
+def _mark(action: Action) -> Mark:
+    """Whether the region has done with it what its stage asks: the steps of a strategy lead to a roll-out."""
+    return Mark.DONE if action in {Action.PILOT, Action.PROBE} else Mark.RUNNING

@@ -1,7 +1,7 @@
 """Clones of a Deployment and its Service: how they are made, and how they go. Pure.
 
-A clone carries the release number in its name and in its selector. It is made by POST and never changed; it goes
-by its uid, so that nothing made later under the same name is hit.
+A clone carries the release number in its name and in its selector. It is made by POST, and a later step of its release may
+change its fence and its size only; it is changed and goes by its uid, so that nothing made later under its name is hit.
 """
 
 import copy
@@ -135,10 +135,13 @@ def _metadata(target: Target, name: str) -> Json:
 
 
 def farewell(
-    target: Target, live: Region, traffic: Traffic, keep: Fence | None = None
+    target: Target, live: Region, traffic: Traffic, keep: Fence | None = None, *, dark: bool = False
 ) -> Patch | Delete | Wait | None:
-    """The next thing to do until no clone is left but those of the fence that is kept: first their share, then they."""
-    kept = target.clone_service if keep is not None else None
+    """The next thing to do until no clone is left but those of the fence that is kept: first their share, then they.
+
+    `dark`: those that are kept have no share either.
+    """
+    kept = target.clone_service if keep is not None and not dark else None
     if (patch := traffic.take(target, live, kept)) is not None:
         return patch
     services = [each for each in live.clone_services if _leaves(target, each, keep)]

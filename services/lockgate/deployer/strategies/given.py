@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from lockgate.deployer.fencing import Marks, Operation, shared_marks
 from lockgate.deployer.objects import Json
-from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted, RolledBack, Untouched
+from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted, Prepared, RolledBack, Untouched
 from lockgate.messages.values import Fence, Workload
 
 
@@ -33,10 +33,12 @@ class Target:
 
     @property
     def route_marks(self) -> Marks:
+        """Of what others may share: the route, and the Service whose selector is switched."""
         return shared_marks(self.application)
 
     @property
     def clone(self) -> str:
+        """A release has one clone in a region, whatever for: pilot, canary and green side take it over."""
         return f"{self.workload.deployment}-pilot-{self.fence.number}"
 
     @property
@@ -99,5 +101,5 @@ class Stuck:
 
 
 Write = Patch | Create | Delete
-Final = Deployed | Piloted | RolledBack | Untouched | Failed | Fenced
+Final = Deployed | Piloted | Prepared | RolledBack | Untouched | Failed | Fenced
 Next = Write | Wait | Stuck | Final

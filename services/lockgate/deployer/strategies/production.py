@@ -9,7 +9,6 @@ from lockgate.deployer.objects import (
     container_at,
     digest_of,
     image_at,
-    labels_of,
     name_of,
     replicas_of,
     running_digest,
@@ -17,18 +16,11 @@ from lockgate.deployer.objects import (
 )
 from lockgate.deployer.reports import Failed, Fenced
 from lockgate.deployer.strategies.given import Kind, Patch, Region, Target
+from lockgate.deployer.strategies.owners import to_hand_over
+from lockgate.deployer.traffic.selector import home
 from lockgate.messages.values import NO_FENCE, Fence
 
-HANDED_OVER = "lockgate.dev/image"
-"""Where this annotation is `handed-over`, a GitOps engine has been told to leave the image alone."""
-
 _RESTARTED = "lockgate.dev/restarted"
-_GITOPS_ANNOTATIONS = {"argocd.argoproj.io/tracking-id": "Argo CD"}
-_GITOPS_LABELS = {
-    "argocd.argoproj.io/instance": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +45,7 @@ def fenced_out(target: Target, live: Region) -> Fenced | Failed | None:
         seen = [
             *([fence_of(live.deployment)] if live.deployment else []),
             *([fence_of(live.route, target.route_marks)] if live.route else []),
+            *([fence_of(home(live.service, target.route_marks), target.route_marks)] if live.service else []),
         ]
     except DamagedFenceError as error:
         return Failed(reason=str(error))
@@ -107,8 +100,7 @@ def _unready(target: Target, seen: Production) -> str | None:
         return f"The Deployment {where} has 0 replicas: scale it up before something is deployed."
     if is_paused(seen):
         return f"The Deployment {where} is paused: resume it (kubectl rollout resume)."
-    engine = _gitops(seen.deployment)
-    return _hand_over(engine, where, seen.index) if engine is not None else None
+    return to_hand_over(seen.deployment, seen.index, where)
 
 
 def _lacking(target: Target, live: Region) -> str | None:
@@ -124,29 +116,6 @@ def _lacking(target: Target, live: Region) -> str | None:
 
 def is_paused(seen: Production) -> bool:
     return bool(seen.deployment["spec"].get("paused"))
-
-
-def _gitops(deployment: Json) -> str | None:
-    if annotations_of(deployment).get(HANDED_OVER) == "handed-over":
-        return None
-    marks = {**_GITOPS_ANNOTATIONS, **_GITOPS_LABELS}
-    return next(
-        (marks[key] for key in (*annotations_of(deployment), *labels_of(deployment)) if key in marks), None
-    )
-
-
-def _hand_over(engine: str, where: str, index: int) -> str:
-    field = f"/spec/template/spec/containers/{index}/image"
-    how = (
-        f"add ignoreDifferences: [{{group: apps, kind: Deployment, jsonPointers: [{field}]}}] and "
-        f"syncOptions: [RespectIgnoreDifferences=true] to its Application"
-        if engine == "Argo CD"
-        else f"take the field {field} out of what Flux applies"
-    )
-    return (
-        f"{engine} owns the Deployment {where} and would undo the deployment: {how}, then annotate the Deployment "
-        f"with {HANDED_OVER}: handed-over."
-    )
 
 
 def adopt(target: Target, seen: Production) -> Patch:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from lockgate.deployer.objects import Json
 from lockgate.deployer.strategies.given import Patch, Region, Target
 from lockgate.deployer.traffic.httproute import HttpRoute
 from lockgate.deployer.traffic.replicas import Replicas
@@ -28,6 +29,12 @@ class Traffic(Protocol):
 
     def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
         """All traffic of clones, but for the one that is kept, back to production; None if there is none."""
+
+    def switch(self, target: Target, live: Region) -> Patch | None:
+        """Sends all traffic to the target's clone in one write; None once that is so. Its pods are not production's."""
+
+    def home(self, target: Target, live: Region) -> Json | None:
+        """Production's Service as it is when no traffic is switched."""
 
     def claim(self, target: Target, live: Region) -> Patch | None:
         """Puts the target's fence on what shares are written to; None if it is there."""

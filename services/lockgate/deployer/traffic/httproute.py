@@ -6,6 +6,7 @@ weights of a rule are multiplied by a scale, which an annotation remembers, so t
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 from lockgate.deployer.fencing import Operation, adoption, fence_of, fenced, pointer
@@ -25,7 +26,7 @@ class HttpRoute:
         workload = target.workload
         if live.route is None:
             return f"There is no HTTPRoute {workload.route} in {target.region}: create it, or take it from the plan."
-        if not any(_production(rule, workload.service) for rule in _rules(live.route)):
+        if not any(_production(rule, workload.service) for rule in _restored(live.route, target, None)):
             return (
                 f"The HTTPRoute {workload.route} in {target.region} sends nothing to the Service "
                 f"{workload.service}: add it to the backendRefs of a rule, or correct the plan's workload."
@@ -59,6 +60,13 @@ class HttpRoute:
         if live.route is None:
             return None
         return _patch(target, live.route, _restored(live.route, target, keep), {}, drains=True)
+
+    def switch(self, target: Target, live: Region) -> Patch | None:
+        return self.give(replace(target, share=1.0), live)
+
+    def home(self, target: Target, live: Region) -> Json | None:
+        del target
+        return live.service
 
     def claim(self, target: Target, live: Region) -> Patch | None:
         route, marks = live.route, target.route_marks

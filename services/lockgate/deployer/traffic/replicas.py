@@ -1,11 +1,14 @@
-"""Where there is no route: the share is that of the clone's pods among all that the Service selects. Pure."""
+"""Where there is no route: a share is that of the clone's pods among all that the Service selects. Pure."""
 
-from lockgate.deployer.objects import replicas_of
+from lockgate.deployer.objects import Json, replicas_of
 from lockgate.deployer.strategies.given import Patch, Region, Target
+from lockgate.deployer.traffic import selector
+
+_ROUNDING = 1e-9
 
 
 class Replicas:
-    """A `traffic.Traffic`. The clone's pods are the share, so there is nothing else to write."""
+    """A `traffic.Traffic`. The clone's pods are the share, so there is nothing else to write but for a switch."""
 
     by_route = False
 
@@ -14,10 +17,10 @@ class Replicas:
         return None
 
     def replicas(self, share: float, production: int) -> int:
-        """So many that their part of all pods is nearest to the share; from 1 to as many as production has."""
+        """As many as do not exceed the share, but at least one and at most as many as production has."""
         if share >= 0.5:
             return production
-        return max(1, round(share * production / (1 - share)))
+        return max(1, int(share * production / (1 - share) + _ROUNDING))
 
     def share(self, target: Target, live: Region) -> float:
         production = replicas_of(live.deployment or {"spec": {}})
@@ -29,9 +32,13 @@ class Replicas:
         return None
 
     def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
-        del target, live, keep
-        return None
+        return selector.switched_back(target, live, keep)
+
+    def switch(self, target: Target, live: Region) -> Patch | None:
+        return selector.switched(target, live)
+
+    def home(self, target: Target, live: Region) -> Json | None:
+        return selector.home(live.service, target.route_marks) if live.service is not None else None
 
     def claim(self, target: Target, live: Region) -> Patch | None:
-        del target, live
-        return None
+        return selector.claimed(target, live)

@@ -1,0 +1,195 @@
+"""A clone beside production: what the pilot, each step of a canary and the green side have in common. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lockgate.deployer.fencing import OWN, fenced
+from lockgate.deployer.objects import (
+    Json,
+    baseline_prefix,
+    container_at,
+    digest_of,
+    image_at,
+    is_going,
+    may_miss,
+    name_of,
+    replicas_of,
+    selects,
+)
+from lockgate.deployer.reports import Failed, Fenced, Piloted
+from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
+from lockgate.deployer.strategies import production
+from lockgate.deployer.strategies.clones import (
+    clone_deployment,
+    clone_fence,
+    clone_service,
+    farewell,
+    uncloneable,
+)
+from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
+from lockgate.deployer.strategies.production import Production
+from lockgate.deployer.traffic import Traffic, traffic_of
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a step wants its clone."""
+
+    what: str
+    """What people call it."""
+    goes_on: bool = True
+    """With the clone of the release's step before this one, if it is sound; else with a new one."""
+    apart: bool = False
+    """As many pods as production, never among those of production's Service; else what the share needs."""
+    dark: bool = False
+    """Without any traffic."""
+
+
+Finish = Callable[[Target, Region, Traffic], Next]
+"""What follows once the clone is ready."""
+
+
+def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next:
+    """The next thing to do until the clone is as it is wanted; then what `finish` says."""
+    seen, traffic = production.deployable(target, live), traffic_of(target.workload)
+    if isinstance(seen, Fenced):
+        return _withdrawn(target, live, traffic) or seen
+    if isinstance(seen, Failed):
+        return seen
+    home = replace(live, service=traffic.home(target, live))
+    missing = traffic.missing(target, live) or uncloneable(
+        target, home, in_service=_in_service(manner, traffic)
+    )
+    if missing is not None:
+        return Failed(reason=missing)
+    return (
+        _claimed(target, live, seen, traffic)
+        or _kept(target, home, seen, traffic, manner)
+        or farewell(target, live, traffic, keep=target.fence, dark=manner.dark)
+        or _cloned(target, home, seen, traffic, manner)
+        or finish(target, live, traffic)
+    )
+
+
+def shared(target: Target, live: Region, traffic: Traffic) -> Next:
+    """The target's share for the clone."""
+    if (patch := traffic.give(target, live)) is not None:
+        return patch
+    return piloted(target, live, traffic.share(target, live))
+
+
+def piloted(target: Target, live: Region, share: float) -> Piloted:
+    baseline = baseline_prefix(live.deployment or {}, live.replicasets)
+    return Piloted(share=share, pilot_pods=f"{target.clone}-", baseline_pods=baseline)
+
+
+def no_share(target: Target, live: Region) -> Next | None:
+    """What takes a failed step's clone out of the traffic, until that is done: nobody is sent to it while others decide.
+
+    None as well where a newer step has been: then the share is that one's affair.
+    """
+    if production.fenced_out(target, live) is not None:
+        return None
+    seen, traffic = production.production(target, live), traffic_of(target.workload)
+    if not isinstance(seen, Production) or seen.fence != target.fence:
+        return None
+    taken = traffic.take(target, live)
+    return taken if traffic.by_route else farewell(target, live, traffic)
+
+
+def _withdrawn(target: Target, live: Region, traffic: Traffic) -> Next | None:
+    """A newer step came while this one worked, and may not have seen the clone that was made since: it goes here.
+
+    Route and Service are the newer step's by now, which has taken whatever share there was.
+    """
+    clones, services = (
+        tuple(each for each in objects if clone_fence(each) == target.fence)
+        for objects in (live.clones, live.clone_services)
+    )
+    return farewell(target, Region(None, clones=clones, clone_services=services), traffic)
+
+
+def _claimed(target: Target, live: Region, seen: Production, traffic: Traffic) -> Next | None:
+    """Until Deployment and route carry the target's fence; then None."""
+    if seen.fence is None:
+        return production.adopt(target, seen)
+    if seen.fence != target.fence:
+        return production.claim(target, seen, [])
+    return traffic.claim(target, live)
+
+
+def _kept(target: Target, live: Region, seen: Production, traffic: Traffic, manner: Manner) -> Patch | None:
+    """Until the clone of the step before this one has this step's fence and size; None if there is nothing to keep."""
+    if not manner.goes_on:
+        return None
+    clone, service = _named(live.clones, target.clone), _named(live.clone_services, target.clone_service)
+    if service is not None and _earlier(target, service):
+        return Patch(Kind.SERVICE, name_of(service), fenced(service, OWN, target.fence, {}, []))
+    if clone is None or not _is_sound(target, live, clone, in_service=_in_service(manner, traffic)):
+        return None
+    size = _size(target, seen, traffic, manner)
+    if traffic.by_route or manner.apart:
+        size = max(size, replicas_of(clone))  # its pods may serve more than this step's share still
+    if size == replicas_of(clone) and not _earlier(target, clone):
+        return None
+    resized = {"op": "replace", "path": "/spec/replicas", "value": size}
+    changes = [resized] if size != replicas_of(clone) else []
+    return Patch(Kind.DEPLOYMENT, name_of(clone), fenced(clone, OWN, target.fence, {}, changes))
+
+
+def _earlier(target: Target, obj: Json) -> bool:
+    """Whether it is of an earlier step of the same release."""
+    fence = clone_fence(obj)
+    return fence.number == target.fence.number and fence.order < target.fence.order
+
+
+def _is_sound(target: Target, live: Region, clone: Json, *, in_service: bool) -> bool:
+    """Whether a clone may serve this step: of this release and digest, wanted where its pods are, and not given up."""
+    labels = clone["spec"]["template"]["metadata"].get("labels") or {}
+    served = {"matchLabels": (live.service or {})["spec"]["selector"]}
+    index = container_at(clone, target.workload.container)
+    return (
+        clone_fence(clone).number == target.fence.number
+        and index is not None
+        and digest_of(image_at(clone, index)) == target.digest
+        and selects(served, labels) == in_service
+        and not is_going(clone)
+        and not (_earlier(target, clone) and isinstance(rollout_status(clone), TimedOut))
+    )
+
+
+def _in_service(manner: Manner, traffic: Traffic) -> bool:
+    """Whether the clone's pods are among those of production's Service."""
+    return not traffic.by_route and not manner.apart
+
+
+def _size(target: Target, seen: Production, traffic: Traffic, manner: Manner) -> int:
+    """How many pods the clone gets. A canary's with a route makes up for what production's roll-out will take away."""
+    pods = replicas_of(seen.deployment)
+    if manner.apart:
+        return pods
+    needed = traffic.replicas(target.share, pods)
+    return max(needed, may_miss(seen.deployment)) if manner.goes_on and traffic.by_route else needed
+
+
+def _cloned(target: Target, live: Region, seen: Production, traffic: Traffic, manner: Manner) -> Next | None:
+    """Until the clone is ready; then None."""
+    clone, service = _named(live.clones, target.clone), _named(live.clone_services, target.clone_service)
+    production_service = live.service or {}
+    if clone is None:
+        size, in_service = _size(target, seen, traffic, manner), _in_service(manner, traffic)
+        return clone_deployment(target, seen, production_service, size, in_service=in_service)
+    if service is None and not _in_service(manner, traffic):
+        return clone_service(target, production_service)
+    match rollout_status(clone):
+        case Rolling(updated=updated, wanted=wanted, reason=reason):
+            return Wait(updated, wanted, reason, clone)
+        case TimedOut():
+            where = f"{target.clone} in {target.region}"
+            return Stuck(f"The {manner.what} {where} did not become ready (ProgressDeadlineExceeded).", clone)
+        case RolledOut():
+            return None
+
+
+def _named(objects: tuple[Json, ...], name: str) -> Json | None:
+    return next((each for each in objects if name_of(each) == name), None)
