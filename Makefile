@@ -56,8 +56,9 @@ qualify: setup ## Do one long run by its name: make qualify NAME=...
 	@if [ -z "$(NAME)" ]; then echo "make qualify: name the run, as in: make qualify NAME=soak" >&2; exit 2; fi
 	@$(BIN)/python -m tests.qualify $(NAME) $(ARGS)
 
-schemas: setup ## Write schemas/ from the messages
+schemas: setup ## Write schemas/ from the messages, and from the door's routes
 	@$(BIN)/python -m lockgate.messages.schemas $(ARGS)
+	@$(BIN)/python -m lockgate.intake.door.openapi
 
 lock: $(BIN)/uv ## Resolve the dependencies of pyproject.toml anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header -q -o requirements.txt

@@ -12,6 +12,7 @@ from tests.support.cdevents import ROOT
 LINT = Path(sys.executable).parent / "lint-imports"
 CORES = "Cores are pure: no clock, no chance, no world"
 INDEPENDENT = "Services are independent of each other"
+DOOR = "Intake decides without the door"
 MESSAGES = "Messages import pydantic and the standard library only"
 RUNTIME = "The runtime knows no service"
 EMBEDDED = "The embedded servers know neither services nor the runtime"
@@ -19,6 +20,7 @@ SERVICES = "Services know neither the command line nor the embedded servers"
 TOY = {
     "intake/core.py": "from toy.messages import values\nfrom toy.intake import words\nimport math",
     "intake/words.py": "import re",
+    "intake/door.py": "from toy.intake import words\nimport asyncio",
     "intake/service.py": "from toy.runtime import engine\nfrom toy.intake.core import math\nimport asyncio",
     "verifier/core/__init__.py": "from datetime import datetime",
     "verifier/statistics/tail.py": "import numpy",
@@ -59,6 +61,8 @@ def test_the_toy_keeps_every_contract(tmp_path: Path) -> None:
         ("verifier/statistics/tail.py", "import asyncpg", CORES),
         ("intake/service.py", "from toy.ledger import store", INDEPENDENT),
         ("sandbox/region.py", "from toy.deployer import core", INDEPENDENT),
+        ("intake/service.py", "from toy.intake import door", DOOR),
+        ("intake/words.py", "from toy.intake import door", DOOR),
         ("messages/values.py", "import orjson", MESSAGES),
         ("messages/values.py", "from toy.runtime import engine", MESSAGES),
         ("runtime/engine.py", "from toy.intake import words", RUNTIME),

@@ -252,7 +252,7 @@ def test_a_service_that_there_is_none_of_is_said_with_those_there_are() -> None:
     result = run("run", "nonsense")
     assert result.exit_code == 2
     assert result.stderr == (
-        "there is no service 'nonsense'; the services are intake, verifier, deployer, rollback, ledger\n"
+        "there is no service 'nonsense'; the services are intake, verifier, deployer, rollback, ledger, door\n"
     )
 
 
@@ -265,6 +265,25 @@ def test_a_service_without_settings_names_all_that_are_missing(service: str) -> 
         f"{service} cannot start: its settings, which it takes from the environment, are not right.",
         *(f"  {name}: is missing" for name in [*own, "LOCKGATE_KAFKA", "LOCKGATE_POSTGRES"]),
     ]
+
+
+def test_the_door_needs_no_database_and_names_what_it_lacks() -> None:
+    result = run("run", "door")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        "door cannot start: its settings, which it takes from the environment, are not right.",
+        "  LOCKGATE_KAFKA: is missing",
+        "  LOCKGATE_DOOR_CALLERS: is missing",
+    ]
+
+
+def test_the_door_never_shows_what_was_written_in_the_wrong_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCKGATE_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv("LOCKGATE_DOOR_CALLERS", '[{"name": "ci", "role": "ci", "token": "lgd_hunter2"}]')
+    result = run("run", "door")
+    assert result.exit_code == 2
+    assert "LOCKGATE_DOOR_CALLERS (0.token): String should match pattern" in result.stderr
+    assert "hunter2" not in result.stderr
 
 
 def _whole(command: str, plan: Path) -> list[str]:

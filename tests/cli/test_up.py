@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
 import pytest
 
-from lockgate.cli.announce import announced, purl
+from lockgate.cli.announce import announced
 from lockgate.cli.demo.scenes import digest_of, plan
 from lockgate.cli.local.http import answering, ask
 from lockgate.cli.plan import published
+from lockgate.intake.purls import purl
 from lockgate.messages.releases import PlanAccepted, ReleaseQueued
 from tests.support.commands import Command, all_gone, command, waited_for
 

@@ -11,13 +11,13 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from lockgate.cli.announce import purl
 from lockgate.cli.demo.monitoring import error_ratio
 from lockgate.cli.demo.scenes import SCENES, SHAPE, digest_of, plan
 from lockgate.cli.local.http import ask
 from lockgate.cli.plan import author
 from lockgate.cli.problems import settings_problem
 from lockgate.deployer.settings import DeployerSettings
+from lockgate.intake.purls import purl
 from lockgate.rollback.settings import Settings as RollbackSettings
 from lockgate.runtime.settings import RuntimeSettings
 
@@ -79,7 +79,7 @@ def problem_of(service: str, settings: type) -> str:
     try:
         settings()
     except (ValidationError, SettingsError) as error:
-        return settings_problem(service, error)
+        return settings_problem(service, f"lockgate.{service}", error)
     raise AssertionError(f"the settings of {service} were right")
 
 

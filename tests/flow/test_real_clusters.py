@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from lockgate.cli.announce import announced, purl
+from lockgate.cli.announce import announced
 from lockgate.cli.plan import published
 from lockgate.intake.planfile import GoodPlan, check_plan
+from lockgate.intake.purls import purl
 from lockgate.messages.deployments import DeploymentFailed
 from lockgate.messages.releases import PlanAccepted, ReleaseClosed, ReleaseCompleted, ReleaseQueued
 from lockgate.sandbox.sample import objects

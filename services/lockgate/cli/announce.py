@@ -3,7 +3,6 @@
 import asyncio
 import re
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -11,6 +10,7 @@ from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
 from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view.plain import plain
+from lockgate.intake.purls import purl
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.releases import ArtifactRefused, ReleaseQueued
 from lockgate.messages.values import digest_problem
@@ -64,12 +64,6 @@ def announce(
                 err=True,
             )
             raise typer.Exit(3)
-
-
-def purl(package: str, digest: str, tag: str | None = None) -> str:
-    """The package URL of an artifact, by the rules of its specification."""
-    version = quote(digest, safe="")
-    return f"{package}@{version}" + (f"?tag={quote(tag, safe='')}" if tag else "")
 
 
 async def announced(kafka: str, prefix: str, name: str) -> ReleaseQueued | ArtifactRefused | None:

@@ -13,7 +13,7 @@ from lockgate.cli.ledger import app as ledger
 from lockgate.cli.parked import app as parked
 from lockgate.cli.plan import app as plan
 from lockgate.cli.replay import replay
-from lockgate.cli.run import SERVICES, run_service
+from lockgate.cli.run import PACKAGES, run_service
 from lockgate.cli.up import up
 from lockgate.cli.verify import verify
 from lockgate.cli.watch import watch
@@ -53,7 +53,7 @@ def _lockgate(
 
 
 @app.command()
-def run(service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]) -> None:
+def run(service: Annotated[str, typer.Argument(help=f"One of {', '.join(PACKAGES)}.")]) -> None:
     """Runs one service in this process, by the settings of the environment."""
     logging.getLogger("aiokafka").setLevel(logging.NOTSET)  # a service has a log
     raise typer.Exit(run_service(service))

@@ -27,33 +27,31 @@ def unreachable_is_2() -> Iterator[None]:
         raise typer.Exit(EXIT_UNREACHABLE) from None
 
 
-def settings_problem(service: str, *errors: ValidationError | SettingsError) -> str:
+def settings_problem(service: str, package: str, *errors: ValidationError | SettingsError) -> str:
     """The settings that are missing or wrong, by the names of their environment variables. Never a value."""
     lines = [f"{service} cannot start: its settings, which it takes from the environment, are not right."]
     for error in errors:
         if isinstance(error, SettingsError):
-            lines.append(f"  {_variable(service, str(error))}: is not JSON, and must be")
+            lines.append(f"  {_variable(package, str(error))}: is not JSON, and must be")
             continue
-        prefix = _settings_class(service, error.title).model_config.get("env_prefix", "")
+        prefix = settings_class(package, error.title).model_config.get("env_prefix", "")
         lines += [f"  {_sentence(prefix, problem)}" for problem in error.errors(include_url=False)]
     return "\n".join(lines)
 
 
-def _variable(service: str, says: str) -> str:
+def _variable(package: str, says: str) -> str:
     """The variable that pydantic-settings could not parse: it says the field's name in quotes, and no value."""
     field = says.split('"')[1] if says.count('"') > 1 else "*"
-    module = (
-        import_module(f"lockgate.{service}.settings") if find_spec(f"lockgate.{service}.settings") else None
-    )
+    module = import_module(f"{package}.settings") if find_spec(f"{package}.settings") else None
     for found in vars(module).values() if module else ():
         if isinstance(found, type) and issubclass(found, BaseSettings) and field in found.model_fields:
             return f"{found.model_config.get('env_prefix', '')}{field}".upper()
     return f"LOCKGATE_{field}".upper()
 
 
-def _settings_class(service: str, name: str) -> type[BaseSettings]:
+def settings_class(package: str, name: str) -> type[BaseSettings]:
     """The class whose validation failed: the error tells nothing but its name."""
-    own = f"lockgate.{service}.settings"
+    own = f"{package}.settings"
     found: Any = getattr(import_module(own), name, None) if find_spec(own) else None
     return found or RuntimeSettings
 

@@ -8,25 +8,29 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from lockgate.cli.addresses import servers_problem
-from lockgate.cli.problems import settings_problem
-from lockgate.runtime.settings import RuntimeSettings
+from lockgate.cli.problems import settings_class, settings_problem
+from lockgate.runtime.settings import ProcessSettings, RuntimeSettings
 
 SERVICES = ("intake", "verifier", "deployer", "rollback", "ledger")
+PACKAGES = {**{name: f"lockgate.{name}" for name in SERVICES}, "door": "lockgate.intake.door"}
+"""What can be run -> its package: the services, and the process of intake that serves HTTP."""
 
 
 def run_service(name: str) -> int:
     """Runs the service; returns its exit code, or 2 with a sentence if its settings are wrong."""
-    if name not in SERVICES:
-        sys.stderr.write(f"there is no service {name!r}; the services are {', '.join(SERVICES)}\n")
+    package = PACKAGES.get(name)
+    if package is None:
+        sys.stderr.write(f"there is no service {name!r}; the services are {', '.join(PACKAGES)}\n")
         return 2
     if (given := os.environ.get("LOCKGATE_KAFKA")) and (problem := servers_problem(given)):
         sys.stderr.write(f"{name} cannot start: LOCKGATE_KAFKA: {problem}\n")
         return 2
     try:
-        return int(import_module(f"lockgate.{name}.service").main())
+        return int(import_module(f"{package}.service").main())
     except (ValidationError, SettingsError) as error:
-        others = _common_problems() if _title(error) != RuntimeSettings.__name__ else ()
-        sys.stderr.write(settings_problem(name, error, *others) + "\n")
+        whole = issubclass(settings_class(package, _title(error)), ProcessSettings)
+        others = () if whole else _common_problems()
+        sys.stderr.write(settings_problem(name, package, error, *others) + "\n")
         return 2
 
 

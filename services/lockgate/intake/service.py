@@ -11,6 +11,7 @@ SERVICE = Service(
     reads=(ARTIFACTS, PLANS, DEPLOYMENTS, VERDICTS, ROLLBACKS),
     core=TABLE,
     modules=("lockgate.intake",),
+    apart=("door",),
 )
 
 

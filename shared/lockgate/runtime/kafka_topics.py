@@ -18,7 +18,7 @@ from aiokafka.errors import (
 )
 
 from lockgate.messages.topics import Topic
-from lockgate.runtime.settings import RuntimeSettings
+from lockgate.runtime.settings import ProcessSettings
 
 ADMIN_SECONDS = 20.0
 
@@ -27,7 +27,7 @@ class TopicError(Exception):
     """A topic is missing or not as it must be. The message names it and says what to do."""
 
 
-async def ensure_topics(settings: RuntimeSettings, topics: Iterable[Topic]) -> None:
+async def ensure_topics(settings: ProcessSettings, topics: Iterable[Topic]) -> None:
     """Makes sure that the topics are there and right. TopicError if they are not.
 
     Kafka's errors if it is away, or not yet able to hold them: then it is worth another try.
@@ -43,7 +43,7 @@ async def ensure_topics(settings: RuntimeSettings, topics: Iterable[Topic]) -> N
             await admin.close()
 
 
-async def _ensure(admin: AIOKafkaAdminClient, settings: RuntimeSettings, topics: tuple[Topic, ...]) -> None:
+async def _ensure(admin: AIOKafkaAdminClient, settings: ProcessSettings, topics: tuple[Topic, ...]) -> None:
     there = set(await admin.list_topics())
     missing = [topic for topic in topics if settings.topic_prefix + topic.name not in there]
     if missing and not settings.create_topics:
@@ -55,7 +55,7 @@ async def _ensure(admin: AIOKafkaAdminClient, settings: RuntimeSettings, topics:
     await _check(admin, settings, topics)
 
 
-async def _create(admin: AIOKafkaAdminClient, settings: RuntimeSettings, topics: list[Topic]) -> None:
+async def _create(admin: AIOKafkaAdminClient, settings: ProcessSettings, topics: list[Topic]) -> None:
     new = [
         NewTopic(
             settings.topic_prefix + topic.name,
@@ -76,7 +76,7 @@ async def _create(admin: AIOKafkaAdminClient, settings: RuntimeSettings, topics:
             raise TopicError(f"the topic {name} could not be created: {error.__name__} {rest}")
 
 
-async def _check(admin: AIOKafkaAdminClient, settings: RuntimeSettings, topics: tuple[Topic, ...]) -> None:
+async def _check(admin: AIOKafkaAdminClient, settings: ProcessSettings, topics: tuple[Topic, ...]) -> None:
     names = {settings.topic_prefix + topic.name: topic for topic in topics}
     described = await _described(admin, names)
     counts = {names[t["topic"]].name: len(t["partitions"]) for t in described}

@@ -51,7 +51,7 @@ class Producer:
     async def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _stop(producer)
+            await stop_producer(producer)
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -68,7 +68,7 @@ class Producer:
             try:
                 await begin(producer.start(), SEND_SECONDS)
             except BaseException:
-                await _stop(producer)
+                await stop_producer(producer)
                 raise
             self._producer = producer
         return self._producer
@@ -87,7 +87,7 @@ class Producer:
         return first + len(records) if first >= 0 else 0
 
 
-async def _stop(producer: AIOKafkaProducer) -> None:
+async def stop_producer(producer: AIOKafkaProducer) -> None:
     """Stops it in order, or its client alone: flushing hangs while the broker is away."""
     if await close(producer.stop(), STOP_SECONDS):
         await close(producer.client.close(), STOP_SECONDS)

@@ -39,6 +39,8 @@ class Service:
     core: Core
     modules: tuple[str, ...]
     writer: str = ""
+    apart: tuple[str, ...] = ()
+    """Folders within the modules that are processes of their own and decide nothing."""
     open_work: OpenWork = no_work
     at_start: Mapping[str, Any] | None = None
     """Given to the core at each start; None if it wants to know nothing."""
@@ -59,11 +61,15 @@ class Service:
     @property
     def identity(self) -> Identity:
         return Identity(
-            self.name, self.writer or self.name, core_version(self.modules), self.reads, self.writes
+            self.name,
+            self.writer or self.name,
+            core_version(self.modules, self.apart),
+            self.reads,
+            self.writes,
         )
 
 
-def core_version(modules: tuple[str, ...]) -> str:
+def core_version(modules: tuple[str, ...], apart: tuple[str, ...] = ()) -> str:
     """The hash of the source of a core and of the messages: the same source decides the same.
 
     The generator of the schemas is left out: it describes the messages and decides nothing.
@@ -73,7 +79,9 @@ def core_version(modules: tuple[str, ...]) -> str:
         module = import_module(name)
         files = [Path(str(module.__file__))]
         if hasattr(module, "__path__"):
-            files = sorted(f for f in Path(module.__path__[0]).rglob("*.py") if "schemas" not in f.parts)
+            folder = Path(module.__path__[0])
+            every = ((f, f.relative_to(folder).parts) for f in folder.rglob("*.py"))
+            files = sorted(f for f, parts in every if not {"schemas", *apart} & set(parts[:-1]))
         for file in files:
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -21,15 +21,12 @@ def _is_fault(text: str) -> str:
     return text
 
 
-class RuntimeSettings(BaseSettings):
-    """What the mechanism needs to know, the same for all services."""
+class ProcessSettings(BaseSettings):
+    """What every process needs to know, also one without a database."""
 
     model_config = SettingsConfigDict(env_prefix="LOCKGATE_", frozen=True, extra="ignore")
 
     kafka: str = Field(description="bootstrap servers, HOST:PORT[,HOST:PORT]")
-    postgres: SecretStr = Field(
-        description="URL of the service's database; each service has a schema of its own"
-    )
     topic_prefix: Annotated[str, AfterValidator(_is_prefix)] = "lockgate."
     partitions: int = Field(default=4, ge=1, le=512, description="of every topic, when they are created")
     replication: int = Field(default=1, ge=1, le=9, description="of every topic, when they are created")
@@ -41,13 +38,21 @@ class RuntimeSettings(BaseSettings):
         default=0, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 = any free port"
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    stop_seconds: float = Field(default=10.0, gt=0, description="the longest that a graceful stop may take")
+
+
+class RuntimeSettings(ProcessSettings):
+    """What the mechanism needs to know, the same for all services."""
+
+    postgres: SecretStr = Field(
+        description="URL of the service's database; each service has a schema of its own"
+    )
     session_seconds: float = Field(
         default=10.0,
         ge=1,
         le=300,
         description="a replica that is silent for so long loses its partitions and its right to publish",
     )
-    stop_seconds: float = Field(default=10.0, gt=0, description="the longest that a graceful stop may take")
     stall_seconds: float = Field(
         default=60.0, gt=0, description="no progress for so long while there is lag: exit"
     )

@@ -186,6 +186,7 @@ def test_two_long_names_have_two_schemas_that_postgresql_does_not_cut() -> None:
 def test_the_version_of_a_core_is_that_of_its_source() -> None:
     assert core_version(("tests.support.toy",)) == core_version(("tests.support.toy",))
     assert core_version(("tests.support.toy",)) != core_version(("tests.support.hands",))
+    assert core_version(("lockgate.intake",)) != core_version(("lockgate.intake",), ("door",))
 
 
 def test_the_clock_follows_the_databases_and_does_not_go_back_by_a_little() -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from lockgate.cli.announce import announced, purl
+from lockgate.cli.announce import announced
 from lockgate.cli.demo.audience import Audience, DemoError
 from lockgate.cli.demo.monitoring import watch_errors
 from lockgate.cli.demo.scenes import (
@@ -26,6 +26,7 @@ from lockgate.cli.demo.scenes import (
 from lockgate.cli.kafka import publish
 from lockgate.cli.local.system import LocalSystem
 from lockgate.cli.plan import published
+from lockgate.intake.purls import purl
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import PlanAccepted, RegionAccepted, ReleaseQueued
 from lockgate.runtime.bounded import end
