@@ -21,6 +21,9 @@ from lockgate.deployer.traffic.selector import home
 from lockgate.messages.values import NO_FENCE, Fence
 
 _RESTARTED = "lockgate.dev/restarted"
+_LONGEST_NAME = (
+    253 - 11
+)  # a ReplicaSet's is that of its Deployment, a hyphen and a hash of up to ten characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,12 @@ def deployable(target: Target, live: Region) -> Production | Failed | Fenced:
 
 def _unready(target: Target, seen: Production) -> str | None:
     where = f"{target.workload.deployment} in {target.region}"
+    name = name_of(seen.deployment)
+    if len(name) > _LONGEST_NAME:
+        return (
+            f"The name of the Deployment {where} has {len(name)} characters, and with more than {_LONGEST_NAME} it has "
+            "no pods, because its ReplicaSets add to it: make one with a shorter name."
+        )
     if replicas_of(seen.deployment) == 0:
         return f"The Deployment {where} has 0 replicas: scale it up before something is deployed."
     if is_paused(seen):
