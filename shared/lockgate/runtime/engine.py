@@ -24,11 +24,12 @@ from lockgate.runtime.clock import Clock
 from lockgate.runtime.committing import Committed, Committing
 from lockgate.runtime.deciding import Deciding, Identity
 from lockgate.runtime.faults import Point, reach
-from lockgate.runtime.handling import Handling, Name
+from lockgate.runtime.handling import Handling
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.reading import Readable, read
 from lockgate.runtime.state import State
 from lockgate.runtime.store import STARTING_OVER, ConflictError, Store
+from lockgate.runtime.waiting import Name
 
 log = structlog.get_logger()
 
@@ -161,7 +162,6 @@ class Engine:
         """Takes over partitions, or starts over: the offsets from the database, nothing cached. Returns them."""
         await self.committing.start_over()
         self._state.forget()
-        self._handling.forget()
         self.owned = set()
         stored = await self._store.load_offsets(sorted(parts))
         self.committing.find_lost(stored, parts)
@@ -179,13 +179,11 @@ class Engine:
 
     @property
     def has_parked(self) -> bool:
-        return bool(self._state.parked)
+        return bool(self._state.parked.queues)
 
     def waits(self, timer: TimerRow) -> bool:
         """A deadline set on another service does not fire while an event of its key waits to be handled."""
-        return timer.grace > 0 and any(
-            key == timer.key and queue for (_, key), queue in self._state.parked.items()
-        )
+        return timer.grace > 0 and self._state.parked.has_key(timer.key)
 
     # --- one batch ------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 Nothing here writes: what is to be written is put into the batch. Talks to the state (and through it to the store).
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,22 +15,23 @@ from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.topics import DEAD_LETTERS, TOPICS, Kind
 from lockgate.messages.values import Cause
-from lockgate.runtime.batch import Batch, Out, ParkedRow, Place, Redriven
+from lockgate.runtime.batch import Batch, Out, ParkedRow, Redriven
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import dead_letter
 from lockgate.runtime.deciding import Deciding, Identity, Origin, origin_of
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.inlet_id import inlet_id
 from lockgate.runtime.metrics import METRICS
-from lockgate.runtime.parking import STUCK, Hold, hold
+from lockgate.runtime.parking import STUCK, Hold, awaited, hold
 from lockgate.runtime.reading import Item, Readable, Rejected, read
 from lockgate.runtime.state import State
 from lockgate.runtime.store import RETRYABLE
+from lockgate.runtime.waiting import Name
 
 log = structlog.get_logger()
 
-Name = tuple[str, str]
-"""Writer and key: what waits under one name waits in one order."""
+LOOKED_UP = 64
+"""Of the marks that other replicas move, how many are looked up with each batch, in turn."""
 
 
 class Handling:
@@ -39,14 +40,10 @@ class Handling:
         self._core = core
         self._state = state
         self._deciding = deciding
-        self._heads: dict[Place, Item] = {}
         names = {topic.writer for topic in who.reads if topic.kind is Kind.INTERNAL}
         self._writers_read = names
         self._deployers_read = "deployer" in names
         self._services = {topic.writer for topic in TOPICS.values()}
-
-    def forget(self) -> None:
-        self._heads.clear()
 
     async def preload(self, messages: Sequence[Message[Payload]]) -> None:
         """Loads at once what the batch certainly needs, so that deciding seldom waits.
@@ -109,7 +106,7 @@ class Handling:
     async def _take_internal(
         self, batch: Batch, record: Record, message: Message[Payload], now: datetime
     ) -> None:
-        why = hold(message, self._state.marks, self._state.parked, self.reads_writer)
+        why = hold(message, self._state.marks, self._state.parked.queues, self.reads_writer)
         if why is None:
             await self._decide_or_park(batch, record, message, now)
         elif why is Hold.SEEN:
@@ -141,6 +138,7 @@ class Handling:
         if message.writer is not None and message.number is not None:
             mark = (message.writer, message.key)
             self._state.marks[mark] = batch.marks[mark] = message.number
+            self._state.parked.told(mark, message.number)
         self._deciding.record(batch, decisions, origin.causes)
         reach(Point.DECIDED)
         return None
@@ -155,54 +153,58 @@ class Handling:
         `only` what waits under this name; of that the `first` alone.
         """
         released: list[Record] = []
-        progress = bool(self._state.parked)
-        while progress and not (first and released):
-            progress = False
-            heads = [
-                queue
-                for name, queue in self._state.parked.items()
-                if only in {None, name} and queue and self._may_go(queue[0])
-            ]
-            items = [self._head(queue[0]) for queue in heads]
+        parked = self._state.parked
+        if only is not None:
+            parked.wake(only)
+        else:
+            await self._look_elsewhere()
+        while not (first and released) and (due := parked.take_due(only)):
+            names = [name for name in due if self._may_go(parked.queues[name][0])]
+            items = [read(parked.queues[name][0].record) for name in names]
             await self._state.need_marks(
                 _marked([item.message for item in items if isinstance(item, Readable)])
             )
-            for waiting, item in zip(heads, items, strict=True):
-                record = waiting[0].record
-                if await self._release_head(batch, waiting, item, now):
-                    progress = True
+            for name, item in zip(names, items, strict=True):
+                record = parked.queues[name][0].record
+                if await self._release_head(batch, name, item, now):
                     released.append(record)
-        for name in [name for name, queue in self._state.parked.items() if not queue]:
-            del self._state.parked[name]
         return released
 
-    async def _release_head(self, batch: Batch, waiting: deque[ParkedRow], item: Item, now: datetime) -> bool:
-        row = waiting[0]
+    async def _look_elsewhere(self) -> None:
+        marks = self._state.parked.elsewhere(LOOKED_UP)
+        await self._state.need_marks({key for _, key in marks})
+        for mark in marks:
+            self._state.parked.told(mark, self._state.marks.get(mark, 0))
+
+    async def _release_head(self, batch: Batch, name: Name, item: Item, now: datetime) -> bool:
+        row = self._state.parked.queues[name][0]
         if not isinstance(item, Readable):
-            self._keep(batch, waiting, Hold.UNDECODABLE, item.detail)
+            self._keep(batch, name, Hold.UNDECODABLE, item.detail)
             return False
         why = hold(item.message, self._state.marks, {}, self.reads_writer)
         if why not in {None, Hold.SEEN}:
             if why is not None and row.reason in STUCK:  # it can be read now, and waits like others
-                self._keep(batch, waiting, why, _causes(item.message))
+                self._keep(batch, name, why, _causes(item.message))
+            for mark, number in awaited(item.message, self._state.marks, self.reads_writer):
+                self._state.parked.until(name, mark, number)
             return False
         if why is None and (error := await self._decide(batch, row.record, item.message, now)):
-            self._keep(batch, waiting, Hold.DECIDE, error)
+            self._keep(batch, name, Hold.DECIDE, error)
             return False
-        waiting.popleft()
+        self._state.parked.drop_first(name)
         self._state.again.discard(row.place)
         if batch.park.pop(row.place, None) is None:
             batch.unpark[row.place] = None
-        self._heads.pop(row.place, None)
         return True
 
     def _may_go(self, row: ParkedRow) -> bool:
         return row.reason not in STUCK or row.place in self._state.again
 
-    def _keep(self, batch: Batch, waiting: deque[ParkedRow], reason: Hold, detail: str) -> None:
+    def _keep(self, batch: Batch, name: Name, reason: Hold, detail: str) -> None:
         """What was tried stays the first of those that wait."""
-        before, row = waiting[0], replace(waiting[0], reason=reason, detail=detail[:1000])
-        waiting[0] = row
+        before = self._state.parked.queues[name][0]
+        row = replace(before, reason=reason, detail=detail[:1000])
+        self._state.parked.replace_first(name, row)
         self._state.tried(row)
         if row != before:
             (batch.park if row.place in batch.park else batch.repark)[row.place] = row
@@ -218,15 +220,16 @@ class Handling:
     # --- what is asked for by hand, or cannot be written ----------------------------------------------------
 
     def names(self) -> list[Name]:
-        return list(self._state.parked)
+        return list(self._state.parked.queues)
 
     def try_again(self, name: Name) -> None:
         """What is stuck under this name may go, if it can, with the next release."""
         self._state.again.update(row.place for row in self._waiting(name) if row.reason in STUCK)
+        self._state.parked.wake(name)
 
     def keep_first(self, batch: Batch, name: Name, error: str) -> None:
         """The first under this name is stuck, though its core does not raise."""
-        self._keep(batch, self._state.parked[name], Hold.DECIDE, error)
+        self._keep(batch, name, Hold.DECIDE, error)
 
     def count(self, name: Name, part: int) -> int:
         return sum(row.record.partition == part for row in self._waiting(name))
@@ -239,24 +242,14 @@ class Handling:
         return Redriven(before - len(left), len(left), left[0].number, left[0].reason, left[0].detail)
 
     def _waiting(self, name: Name) -> Sequence[ParkedRow]:
-        return self._state.parked.get(name, deque())
-
-    def _head(self, row: ParkedRow) -> Item:
-        """What the first of a queue says; read once, since it is looked at with every batch."""
-        if row.place not in self._heads:
-            self._heads[row.place] = read(row.record)
-        return self._heads[row.place]
+        return self._state.parked.queues.get(name, deque())
 
     def _park(self, batch: Batch, row: ParkedRow) -> None:
         log.warning(
             "parked", writer=row.writer, key=row.key, number=row.number, reason=row.reason, detail=row.detail
         )
         batch.park[row.place] = row
-        queue = self._state.parked[row.writer, row.key]
-        at = len(queue)
-        while row.number is not None and at and (queue[at - 1].number or 0) > row.number:
-            at -= 1  # it was missing when those behind it came
-        queue.insert(at, row)
+        self._state.parked.add(row)
         self._state.tried(row)
 
     def _bury(self, batch: Batch, item: Rejected) -> None:
@@ -272,9 +265,8 @@ class Handling:
         return writer in self._writers_read or (self._deployers_read and writer not in self._services)
 
     def count_parked(self) -> None:
-        counts = Counter(row.reason for queue in self._state.parked.values() for row in queue)
         for reason in Hold:
-            METRICS.parked.labels(reason).set(counts[reason])
+            METRICS.parked.labels(reason).set(self._state.parked.count(reason))
 
 
 def _stuck(record: Record, message: Message[Payload], error: str) -> ParkedRow:

@@ -5,7 +5,7 @@ take it. Nothing is ever decided without its cause.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
 from lockgate.messages.message import Message
@@ -50,6 +50,21 @@ def hold(
         if reads(cause.writer) and marks.get((cause.writer, cause.key), 0) < cause.number:
             return Hold.CAUSE
     return None
+
+
+def awaited(
+    message: Message[Payload], marks: Mapping[tuple[str, str], int], reads: Callable[[str], bool]
+) -> Iterator[tuple[tuple[str, str], int]]:
+    """For an event that `hold` holds: marks of which one has to come to this number before it can go on."""
+    own, number = (message.writer or "", message.key), message.number or 0
+    if number > marks.get(own, number) + 1:
+        yield own, number - 1
+        return
+    yield own, number  # it is handled elsewhere
+    for cause in message.after:
+        if reads(cause.writer) and marks.get((cause.writer, cause.key), 0) < cause.number:
+            yield (cause.writer, cause.key), cause.number
+            return
 
 
 def _behind(number: int, waiting: deque[ParkedRow]) -> Hold | None:

@@ -5,7 +5,6 @@ batch is forgotten after each one. Talks to the store.
 """
 
 import asyncio
-from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Container, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ from lockgate.runtime.batch import ParkedRow, Place
 from lockgate.runtime.decider import ABSENT, Loaded
 from lockgate.runtime.parking import STUCK
 from lockgate.runtime.store import Store
+from lockgate.runtime.waiting import Waiting
 
 K = TypeVar("K", str, RowKey)
 
@@ -34,7 +34,7 @@ class State:
         self.rows: dict[RowKey, Loaded] = {}
         self.marks: dict[tuple[str, str], int] = {}
         self.seen: set[tuple[str, str]] = set()
-        self.parked: dict[tuple[str, str], deque[ParkedRow]] = defaultdict(deque)
+        self.parked = Waiting(owns)
         self.again: set[Place] = set()
         """Of what is stuck, what gets another try."""
         self._tried: set[Place] = set()
@@ -136,7 +136,7 @@ class State:
     async def need_parked(self, parts: Collection[int]) -> None:
         """Loads what waits. What this process has not tried yet gets a try: its core may be a newer one."""
         for row in sorted(await self._store.load_parked(sorted(parts)), key=lambda row: row.number or 0):
-            self.parked[row.writer, row.key].append(row)
+            self.parked.add(row)
             if row.reason in STUCK and row.place not in self._tried:
                 self.again.add(row.place)
 
