@@ -8,7 +8,6 @@ import argparse
 import json
 import statistics
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from math import exp, lgamma, log
 from typing import Any
 
 from lockgate.verifier.statistics.evidence import parse
-from lockgate.verifier.statistics.verification import Verification, verify
+from lockgate.verifier.statistics.verification import Verification
 from tests.bench.figures import FOLDER, Figure
 from tests.bench.scenarios import (
     FALSE_PASSES,
@@ -31,6 +30,7 @@ from tests.bench.scenarios import (
     Regression,
 )
 from tests.bench.traffic import World, evidence
+from tests.bench.verdicts_speed import times
 
 SMOKE, SEED = 6, 1
 NO_PASS = {"soak": 60}
@@ -220,35 +220,10 @@ def main() -> int:
 def measure(*, profile: bool) -> Iterator[Figure]:
     """Yields how long verdicts take, and how many rows of a small table are met, which it prints."""
     del profile
-    yield from _times()
+    yield from times(evidence(World(real=False), (1, 0, 0), NO_PASS))
     lines = run(SMOKE, SMOKE, SEED)
     show(lines, SEED)
     yield Figure("verdicts-rows-met", sum(line.met for line in lines), f"of {len(lines)} rows")
-
-
-def _times() -> Iterator[Figure]:
-    """Milliseconds for 60 scrapes of 10 pods and 4 metrics, and for one more scrape."""
-    given = evidence(World(real=False), (1, 0, 0), NO_PASS)
-    parsed = parse(given)
-    yield Figure("verdict-whole", _best(lambda: verify(given)), "ms")
-    yield Figure("verdict-60-scrapes", _best(lambda: Verification.of(parsed).fold(parsed)), "ms")
-    one = Verification.of(parsed)
-    assert one.measuring is not None
-    steps = []
-    for end in range(parsed.start + 1, parsed.start + 61):
-        began = time.perf_counter()
-        one.judge(one.measuring.fold(parsed, end))
-        steps.append((time.perf_counter() - began) * 1000)
-    yield Figure("verdict-one-scrape", statistics.median(steps), "ms")
-
-
-def _best(action: Any) -> float:
-    times = []
-    for _ in range(20):
-        began = time.perf_counter()
-        action()
-        times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Terms:
         np.greater(chi, caps / _STEPS[0], out=values[..., 3 + len(caps) :])
         values *= good[..., None]
         found = running(self.sums, values)
-        self.sums = found[-1]
+        self.sums = found[-1].copy()
         return found
 
 

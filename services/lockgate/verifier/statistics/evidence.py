@@ -46,6 +46,8 @@ class Evidence:
     ready: Array
     restarts: Array
     """[A, P]; NaN where it is not known."""
+    first: int = 0
+    """The index of the first of the A scrapes; those before it were judged already."""
 
     @property
     def split(self) -> int:
@@ -54,11 +56,16 @@ class Evidence:
 
     @property
     def scrapes(self) -> int:
-        return len(self.weight)
+        """How many there are so far, those before `first` included."""
+        return self.first + len(self.weight)
 
 
-def parse(evidence: Any) -> Evidence:
-    """EvidenceError names the first field that is not right, and what is expected there."""
+def parse(evidence: Any, first: int = 0, judged: Sequence[str] = ()) -> Evidence:
+    """EvidenceError names the first field that is not right, and what is expected there.
+
+    `first`: the index of the first scrape in it, if it is what a verification goes on with; then `judged` are the
+    gauges of that one, and `start` says as before where the history ended.
+    """
     if not isinstance(evidence, dict):
         raise EvidenceError("evidence", "a JSON object", evidence)
     only_known("", evidence, _FIELDS)
@@ -69,15 +76,15 @@ def parse(evidence: Any) -> Evidence:
         raise EvidenceError("scrape_seconds", "a number above 0", seconds)
     weight = _weight(evidence.get("weight"))
     start = evidence.get("start")
-    if type(start) is not int or not 0 <= start <= len(weight):
-        raise EvidenceError("start", f"the index of a scrape, from 0 to {len(weight)}", start)
+    if type(start) is not int or not 0 <= start <= first + len(weight):
+        raise EvidenceError("start", f"the index of a scrape, from 0 to {first + len(weight)}", start)
     bounds = _bounds("bounds", evidence.get("bounds"))
     pods = _sorted(evidence.get("pods"))
     read = [_Pod(pod, f"pods[{index}]", len(weight), bounds) for index, pod in pods]
     common = tuple(bound for bound in bounds if all(bound in pod.columns for pod in read))
-    names = tuple(sorted({name for pod in read for name in pod.gauges}))
+    names = tuple(sorted({name for pod in read for name in pod.gauges} | {*judged}))
     policy = parse_policy(evidence.get("policy", {}), names, histogram=bool(bounds))
-    told = {name for pod in read for name in pod.known_before(start)}
+    told = {name for pod in read for name in pod.known_before(start)} if first == 0 else {*judged}
     gauges = tuple(name for name in names if name in told or name in policy.required)
     shape = (len(weight), len(read))
     seen = _columns((pod.seen for pod in read), shape) > 0
@@ -93,6 +100,7 @@ def parse(evidence: Any) -> Evidence:
         gauges={name: _columns((pod.gauge(name) for pod in read), shape) for name in gauges},
         ready=_columns((pod.optional("ready") for pod in read), shape),
         restarts=_columns((pod.optional("restarts") for pod in read), shape),
+        first=first,
     )
 
 

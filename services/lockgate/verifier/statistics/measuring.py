@@ -5,6 +5,7 @@ result. All that is used for a stratum is known at its left end.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,74 +18,101 @@ from lockgate.verifier.statistics.intervals import bits, close
 from lockgate.verifier.statistics.measured import Block, Setup
 from lockgate.verifier.statistics.numerics import Array, ln, rounded, total
 from lockgate.verifier.statistics.offsets import offset
-from lockgate.verifier.statistics.series import Counting, Flags, Latest
+from lockgate.verifier.statistics.series import Counting, Counts, Flags, Indices, Latest
 from lockgate.verifier.statistics.silence import Rule, Silence, restarted, told
 from lockgate.verifier.statistics.slowness import Reference, Warmup, choose
 
 
+@dataclass(slots=True)
 class Measuring:
     """State of one verification: what is carried from scrape to scrape grows only while a stratum is open.
 
     The pods and gauges are those of the evidence that it was made from. When others appear, make it anew.
     """
 
-    def __init__(self, evidence: Evidence) -> None:
-        """Takes the scrapes before the start."""
-        policy, start = evidence.policy, evidence.start
-        self.start, self.policy, self.at = start, policy, start
-        self.split = evidence.split
-        self.counting = Counting.of(len(evidence.names), FIRST_BOUND + len(evidence.bounds))
-        counts = self.counting.fold(evidence.counters[:start], evidence.seen[:start])
-        self.chosen = choose(*self._production())
-        self.columns = np.array([0, 1, *(FIRST_BOUND + k for k in self.chosen)])
-        self.placebo = Placebo.of(len(self.columns) - 1, self.split)
-        baseline = counts.new[:, : self.split].take(self.columns, axis=2)
-        self.placebo.fold(baseline, counts.adjacent[:, : self.split])
-        self.beside = Beside(policy.stale)
-        now = self.beside.fold(self._present(evidence.seen[:start]))
-        history = int(evidence.seen[:start, : self.split].sum(axis=1).max(initial=0))
-        self.placebo.leave_out(history)
-        self.silence, self.restarts = Silence(policy), Latest.none(len(evidence.names), 1)
-        restarted(evidence, slice(0, start), self.restarts)
-        self.online = Terms.of(ONLINE_CAP, len(self.columns) - 1)
-        self._settle(evidence, _pilots_at_first(evidence), history, now)
-        self.left_end = Rows(
-            [-1],
-            self.counting.counted[None],
-            self.placebo.over_pods(self.placebo.terms.sums)[None],
-            evidence.seen[start - 1 : start] if start else np.zeros((1, len(evidence.names)), bool),
-            [now[-1] if now else (0, 0)],
-            [0.0],
-        )
+    names: tuple[str, ...]
+    """Of the pods."""
+    start: int
+    split: int
+    """The first so many pods are the baseline's."""
+    pilots: int
+    """How many pods the pilot begins with."""
+    setup: Setup
+    columns: Indices
+    """Of the counters: requests, errors and the chosen bounds."""
+    error_null: float
+    reference: Reference
+    warmup: Warmup
+    counting: Counting
+    placebo: Placebo
+    beside: Beside
+    silence: Silence
+    restarts: Latest
+    online: Terms
+    left_end: Rows
+    at: int
+    """So many scrapes were taken, the history included."""
 
-    def _settle(self, evidence: Evidence, pilots: int, baseline: int, now: Sequence[tuple[int, int]]) -> None:
-        """What the history says, once for all. `pilots`: how many pods the pilot begins with; `baseline`: how many
-        production had at most; `now`: how many there were in each scrape.
-        """
-        policy = self.policy
-        offsets = self._offsets(1.0 / pilots + 1.0 / max(baseline, 1))
-        self.error_null = float(rounded(np.array(max(ln(policy.rho0), float(offsets[0])))))
-        self.reference = Reference(evidence.bounds, self.chosen, offsets[1:], policy)
-        self.warmup = Warmup(policy, np.full(len(self.chosen), np.inf))
-        histories = [values[: self.start, : self.split] for values in evidence.gauges.values()]
-        self.pilots, there = pilots, np.array([pods for _, pods in now], int)
-        self.setup = Setup(
-            policy,
-            tuple(evidence.bounds[k] for k in self.chosen),
-            tuple(evidence.gauges),
-            tuple(model(history, there, pilots, policy) for history in histories),
-            self.split > 0,
-            _warnings(evidence),
+    @classmethod
+    def of(cls, evidence: Evidence) -> "Measuring":
+        """Takes the scrapes before the start."""
+        policy, start, split = evidence.policy, evidence.start, evidence.split
+        seen, pods = evidence.seen[:start], len(evidence.names)
+        counting = Counting.of(pods, FIRST_BOUND + len(evidence.bounds))
+        counts = counting.fold(evidence.counters[:start], seen)
+        ours = total(counting.counted[:split])
+        chosen = choose(float(ours[0]), ours[FIRST_BOUND:])
+        columns = np.array([0, 1, *(FIRST_BOUND + k for k in chosen)])
+        placebo, history = _beside_each_other(counts, seen[:, :split], columns)
+        beside, restarts = Beside(policy.stale), Latest.none(pods, 1)
+        now = beside.fold(_present(seen, split))
+        restarted(evidence, slice(0, start), restarts)
+        pilots = _pilots_at_first(evidence)
+        q = 1.0 / pilots + 1.0 / max(history, 1)
+        offsets = _offsets(placebo, counting.counted[:split], columns, q, policy.kappa_default)
+        return cls(
+            names=evidence.names,
+            start=start,
+            split=split,
+            pilots=pilots,
+            setup=_setup(evidence, chosen, pilots, [baseline for _, baseline in now]),
+            columns=columns,
+            error_null=float(rounded(np.array(max(ln(policy.rho0), float(offsets[0]))))),
+            reference=Reference(evidence.bounds, chosen, offsets[1:], policy),
+            warmup=Warmup(policy, np.full(len(chosen), np.inf)),
+            counting=counting,
+            placebo=placebo,
+            beside=beside,
+            silence=Silence(policy),
+            restarts=restarts,
+            online=Terms.of(ONLINE_CAP, len(columns) - 1),
+            left_end=Rows(
+                [-1],
+                counting.counted[None],
+                placebo.over_pods(placebo.terms.sums)[None],
+                seen[start - 1 :] if start else np.zeros((1, pods), bool),
+                [now[-1] if now else (0, 0)],
+                [0.0],
+            ),
+            at=start,
         )
 
     def fold(self, evidence: Evidence, end: int) -> Block:
-        """Takes the scrapes before `end` that were not taken yet, of evidence that may have grown since."""
-        now, first = slice(self.at, end), self.at - self.start
+        """Takes the scrapes before `end` that were not taken yet, of evidence that may have grown since, or has only them.
+
+        ValueError if it has other pods, or begins after those that were taken.
+        """
+        if evidence.names != self.names or evidence.first > self.at:
+            raise ValueError(
+                f"expected the scrapes of {len(self.names)} pods from {self.at} on, got those of "
+                f"{len(evidence.names)} from {evidence.first} on: make a verification anew from all of them"
+            )
+        now, first = slice(self.at - evidence.first, end - evidence.first), self.at - self.start
         counts = self.counting.fold(evidence.counters[now], evidence.seen[now])
         placebo = self.placebo.fold(
             counts.new[:, : self.split].take(self.columns, axis=2), counts.adjacent[:, : self.split]
         )
-        most = self.beside.fold(self._present(evidence.seen[now]))
+        most = self.beside.fold(_present(evidence.seen[now], self.split))
         weight = rounded(evidence.weight[now]).tolist()
         scrapes = list(range(first, end - self.start))
         new = Rows(scrapes, counts.sums[1:], placebo[1:], evidence.seen[now], most, weight)
@@ -94,7 +122,9 @@ class Measuring:
         self.left_end, self.at = rows.since(left), end
         lefts = [one.left for one in found]
         counted = count(rows, found, self.columns, self.split)
-        kappa, share_kappa = kappas(counted, rows.placebo[lefts], self.online, self.policy.kappa_default)
+        kappa, share_kappa = kappas(
+            counted, rows.placebo[lefts], self.online, self.setup.policy.kappa_default
+        )
         ours = total(rows.sums[lefts][:, : self.split], axis=1)
         known = nulls(counted, kappa, ours, self.error_null, self.reference, self.warmup)
         d, above = self._gauges(evidence, now, most)
@@ -117,30 +147,6 @@ class Measuring:
             routed=tuple((evidence.weight[now] > 0).tolist()),
         )
 
-    def _production(self) -> tuple[float, Array]:
-        """The baseline's requests so far, and those slower than each bound."""
-        ours = total(self.counting.counted[: self.split])
-        return float(ours[0]), ours[FIRST_BOUND:]
-
-    def _present(self, seen: Flags) -> list[tuple[int, int]]:
-        """How many pods of both arms were scraped."""
-        arms = (
-            np.add.reduce(arm, axis=1, dtype=int) for arm in (seen[:, self.split :], seen[:, : self.split])
-        )
-        return list(zip(*(arm.tolist() for arm in arms), strict=True))
-
-    def _offsets(self, q: float) -> Array:
-        """The tolerated offset of pods for each binary metric."""
-        sums = self.placebo.over_pods(self.placebo.terms.sums)
-        counted = self.counting.counted[: self.split]
-        found = []
-        for metric, column in enumerate(self.columns[1:]):
-            chi, e, n = float(chi_square(sums)[metric]), *(float(one) for one in sums[metric, 1:3])
-            mean = self.policy.kappa_default * e / max(n, 1.0)
-            excess = max(chi / n - 1.0, 0.0) if n >= ENOUGH_TERMS else mean
-            found.append(offset(counted[:, 0], counted[:, column], excess, q))
-        return np.array(found)
-
     def _gauges(self, evidence: Evidence, now: slice, most: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
         if not evidence.gauges:
             nothing = np.zeros((len(evidence.weight[now]), 0))
@@ -148,6 +154,47 @@ class Measuring:
         values = np.array([one[now] for one in evidence.gauges.values()]).swapaxes(0, 1)
         pods = np.array([(self.pilots, baseline) for _, baseline in most], int)
         return difference(values[..., self.split :], values[..., : self.split], pods)
+
+
+def _beside_each_other(counts: Counts, seen: Flags, columns: Indices) -> tuple[Placebo, int]:
+    """Production's pods over the history, and how many it had at most. `seen`: of its pods."""
+    split = seen.shape[1]
+    placebo = Placebo.of(len(columns) - 1, split)
+    placebo.fold(counts.new[:, :split].take(columns, axis=2), counts.adjacent[:, :split])
+    history = int(np.add.reduce(seen, axis=1, dtype=int).max(initial=0))
+    placebo.leave_out(history)
+    return placebo, history
+
+
+def _setup(evidence: Evidence, chosen: tuple[int, ...], pilots: int, there: list[int]) -> Setup:
+    """`there`: how many pods production had in each scrape of the history."""
+    policy = evidence.policy
+    histories = [values[: evidence.start, : evidence.split] for values in evidence.gauges.values()]
+    return Setup(
+        policy,
+        tuple(evidence.bounds[k] for k in chosen),
+        tuple(evidence.gauges),
+        tuple(model(history, np.array(there, int), pilots, policy) for history in histories),
+        evidence.split > 0,
+        _warnings(evidence),
+    )
+
+
+def _present(seen: Flags, split: int) -> list[tuple[int, int]]:
+    """How many pods of both arms were scraped."""
+    arms = (np.add.reduce(arm, axis=1, dtype=int) for arm in (seen[:, split:], seen[:, :split]))
+    return list(zip(*(arm.tolist() for arm in arms), strict=True))
+
+
+def _offsets(placebo: Placebo, counted: Array, columns: Indices, q: float, default: float) -> Array:
+    """The tolerated offset of pods for each binary metric. `counted`: of production's pods."""
+    sums, found = placebo.over_pods(placebo.terms.sums), []
+    chi_squares = chi_square(sums)
+    for metric, column in enumerate(columns[1:]):
+        chi, e, n = float(chi_squares[metric]), float(sums[metric, 1]), float(sums[metric, 2])
+        excess = max(chi / n - 1.0, 0.0) if n >= ENOUGH_TERMS else default * e / max(n, 1.0)
+        found.append(offset(counted[:, 0], counted[:, column], excess, q))
+    return np.array(found)
 
 
 def _reached(failing: list[tuple[int, Rule | None]]) -> tuple[tuple[int, Rule], ...]:

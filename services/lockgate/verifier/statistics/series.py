@@ -42,7 +42,7 @@ class Latest:
         flat = together.reshape(n + 1, -1, together.shape[-1])
         found = flat[at.reshape(n + 1, -1), np.arange(flat.shape[1])].reshape(together.shape)
         known = self.known | (at > 0)
-        self.values, self.known = found[-1], known[-1]
+        self.values, self.known = found[-1].copy(), known[-1].copy()
         return found[:-1], known[:-1]
 
 
@@ -70,7 +70,7 @@ class Counting:
         new = np.multiply(new, measured[..., None])
         adjacent = measured & np.concatenate((self.scraped[None], seen[:-1]))[: len(seen)]
         sums = running(self.counted, new)
-        self.counted, self.scraped = sums[-1], seen[-1] if len(seen) else self.scraped
+        self.counted, self.scraped = sums[-1].copy(), seen[-1] if len(seen) else self.scraped
         return Counts(new, sums, measured, adjacent)
 
 

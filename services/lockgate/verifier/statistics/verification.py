@@ -59,7 +59,7 @@ class Verification:
     @classmethod
     def of(cls, evidence: Evidence) -> "Verification":
         """One that has taken the scrapes before the start."""
-        measuring = Measuring(evidence)
+        measuring = Measuring.of(evidence)
         return cls(measuring.setup, measuring)
 
     def fold(self, evidence: Evidence) -> Outcome:
@@ -79,10 +79,14 @@ class Verification:
         self.outcome = found or Outcome("running", block.end, "time")
         return self.outcome
 
+    def measured(self) -> Block:
+        """All that was measured so far."""
+        return joined(self.blocks) if self.blocks else _empty(self.setup)
+
     def result(self, outcome: Outcome, digest: str) -> dict[str, Any]:
         """The verdict with its record."""
         names = tuple(metric.name for metric in self.judging.alternatives.metrics)
-        block = joined(self.blocks) if self.blocks else _empty(self.setup)
+        block = self.measured()
         judged = _joined_judged(self.judged) if self.judged else self.judging.fold(block)
         block = cut(block, outcome.at)
         judged = cut_judged(judged, len(block.t))
