@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-cluster lint bench qualify schemas lock clean
+.PHONY: help setup demo up test test-cluster lint bench qualify schemas chart lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ qualify: setup ## Do one long run by its name: make qualify NAME=...
 schemas: setup ## Write schemas/ from the messages, and from the door's routes
 	@$(BIN)/python -m lockgate.messages.schemas $(ARGS)
 	@$(BIN)/python -m lockgate.intake.door.openapi
+
+chart: setup ## Write charts/lockgate from the table of a deployer's rights
+	@$(BIN)/python -m lockgate.deployer.chart $(ARGS)
 
 lock: $(BIN)/uv ## Resolve the dependencies of pyproject.toml anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header -q -o requirements.txt

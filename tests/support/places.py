@@ -19,7 +19,7 @@ from yarl import URL
 
 from lockgate.deployer.settings import RegionSettings
 from lockgate.sandbox import Sandbox, Settings
-from tests.support.controlplane import ControlPlane
+from tests.support.controlplane import ControlPlane, Tenant
 from tests.support.controlplane.behaviours import sandbox_images
 
 Json = dict[str, Any]
@@ -207,7 +207,13 @@ async def sandboxed() -> AsyncIterator[Place]:
 @asynccontextmanager
 async def served(plane: ControlPlane) -> AsyncIterator[Place]:
     """A new namespace of a real control plane."""
-    tenant = await asyncio.to_thread(plane.tenant, "shop")
+    async with of_tenant(plane, await asyncio.to_thread(plane.tenant, "shop")) as place:
+        yield place
+
+
+@asynccontextmanager
+async def of_tenant(plane: ControlPlane, tenant: Tenant) -> AsyncIterator[Place]:
+    """The namespace of a tenant."""
     trust = ssl.create_default_context(cafile=str(tenant.authority))
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as http:
 

@@ -1,11 +1,10 @@
-"""What a control plane begins with, and what a tenant of it gets: nodes, a policy, accounts and roles. Pure."""
+"""What a control plane begins with, and what a tenant of it gets: nodes, a policy, rights. Pure."""
 
+from lockgate.deployer.rights import Right
 from tests.support.controlplane.admin import Json
 from tests.support.controlplane.behaviours import Acts
 
-_RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io/v1"
-IDENTITY_ROLE = "cluster-identity"
 NODES = tuple(f"node-{number}" for number in range(3))
 
 
@@ -46,69 +45,13 @@ def homeless_policy() -> list[Json]:
     ]
 
 
-def identity_role() -> Json:
-    """A deployer reads one thing outside its namespace: the uid of kube-system, which a cluster is known by."""
-    rule = {
-        "apiGroups": [""],
-        "resources": ["namespaces"],
-        "resourceNames": ["kube-system"],
-        "verbs": ["get"],
-    }
-    return {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": IDENTITY_ROLE},
-        "rules": [rule],
-    }
-
-
-_DEPLOYER = (
-    ("apps", ["deployments"], ["get", "list", "create", "patch", "delete"]),
-    ("apps", ["replicasets"], ["list"]),
-    ("", ["pods"], ["list"]),
-    ("", ["services"], ["get", "list", "create", "patch", "delete"]),
-    ("", ["services/proxy"], ["get", "create", "update", "patch", "delete"]),
-    ("gateway.networking.k8s.io", ["httproutes"], ["get", "patch"]),
-)
-"""(API group, resources, verbs): all that a deployer may do in its namespace."""
-
-_OWNER = (
-    ("apps", ["deployments", "deployments/scale", "deployments/status", "replicasets"], ["*"]),
-    ("", ["pods", "services", "services/proxy", "configmaps", "secrets"], ["*"]),
-    ("gateway.networking.k8s.io", ["httproutes", "httproutes/status"], ["*"]),
+OWNER = (
+    *(Right("apps", name, ("*",)) for name in ("deployments", "deployments/scale", "deployments/status")),
+    Right("apps", "replicasets", ("*",)),
+    *(Right("", name, ("*",)) for name in ("pods", "services", "services/proxy", "configmaps", "secrets")),
+    *(Right("gateway.networking.k8s.io", name, ("*",)) for name in ("httproutes", "httproutes/status")),
 )
 """Whoever owns the workloads: what a sandbox's token allows."""
-
-RIGHTS = {"deployer": _DEPLOYER, "owner": _OWNER}
-
-
-def account(name: str, namespace: str) -> list[Json]:
-    """A ServiceAccount with the rights of its name in this namespace."""
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
-    metadata = {"name": name, "namespace": namespace}
-    rules = [
-        {"apiGroups": [group], "resources": resources, "verbs": verbs}
-        for group, resources, verbs in RIGHTS[name]
-    ]
-    api = f"{_RBAC}/v1"
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": api, "kind": "Role", "metadata": metadata, "rules": rules},
-        {
-            "apiVersion": api,
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": name},
-            "subjects": [subject],
-        },
-        {
-            "apiVersion": api,
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": f"{namespace}-{name}"},
-            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": IDENTITY_ROLE},
-            "subjects": [subject],
-        },
-    ]
 
 
 def namespace(name: str) -> Json:

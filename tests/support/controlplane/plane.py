@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from lockgate.deployer.rights import IN_ITS_REGION, Right
 from lockgate.embedded.ports import free_ports
 from lockgate.embedded.process import Guarded, Order
 from tests.support.controlplane import commands, objects
@@ -77,9 +78,9 @@ class ControlPlane:
     def pids(self) -> dict[str, int]:
         return {name: process.pid for name, process in self._started.items()}
 
-    def tenant(self, name: str) -> Tenant:
-        """A new namespace whose name begins like this, with accounts and tokens."""
-        return new_tenant(self.admin, self._files, f"{name}-{secrets.token_hex(4)}")
+    def tenant(self, name: str, rights: tuple[Right, ...] = IN_ITS_REGION) -> Tenant:
+        """A new namespace whose name begins like this, with accounts and tokens; its deployer has these rights."""
+        return new_tenant(self.admin, self._files, f"{name}-{secrets.token_hex(4)}", rights)
 
     def forget(self) -> None:
         """Lets etcd forget every version of the past, as it does by itself every few minutes."""
@@ -103,7 +104,7 @@ class ControlPlane:
         until(lambda: self._answers(admin, "/readyz"), "the API server", deadline)
         self._run("kube-controller-manager", commands.controller_manager(layout))
         self._run("kube-scheduler", commands.scheduler(layout))
-        first = [*objects.nodes(), *objects.homeless_policy(), objects.identity_role()]
+        first = [*objects.nodes(), *objects.homeless_policy()]
         custom = json.loads(self._programs.custom_resources.read_text())
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(admin.apply, [*custom, *first]))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lockgate.deployer.rights import Right, manifests
 from tests.support.controlplane import objects
 from tests.support.controlplane.admin import Admin
 from tests.support.controlplane.commands import Layout, kubeconfig
@@ -21,12 +22,13 @@ class Tenant:
     """With the contexts `deployer` and `owner`."""
 
 
-def new_tenant(admin: Admin, layout: Layout, namespace: str) -> Tenant:
+def new_tenant(admin: Admin, layout: Layout, namespace: str, rights: tuple[Right, ...]) -> Tenant:
     admin.apply(objects.namespace(namespace))
-    for name in objects.RIGHTS:
-        for obj in objects.account(name, namespace):
+    accounts = {"deployer": rights, "owner": objects.OWNER}
+    for name, its in accounts.items():
+        for obj in manifests(name, namespace, its):
             admin.apply(obj)
-    tokens = {name: _token(admin, namespace, name) for name in objects.RIGHTS}
+    tokens = {name: _token(admin, namespace, name) for name in accounts}
     file = layout.folder / f"{namespace}.kubeconfig"
     contexts = {name: (namespace, token) for name, token in tokens.items()}
     file.write_text(kubeconfig(layout, admin.authority, contexts))

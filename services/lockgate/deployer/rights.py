@@ -1,0 +1,63 @@
+"""What a deployer may do, and no more: the one table behind the chart, the documentation and the tests. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from lockgate.deployer.objects import Json
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+
+    def rule(self, *names: str) -> Json:
+        """As a Role has it; of these objects only, if any are named."""
+        named = {"resourceNames": list(names)} if names else {}
+        return {
+            "apiGroups": [self.group],
+            "resources": [self.resource],
+            **named,
+            "verbs": list(self.verbs),
+        }
+
+
+IN_ITS_REGION: Final = (
+    Right("apps", "deployments", ("get", "list", "create", "patch", "delete")),
+    Right("apps", "replicasets", ("list",)),
+    Right("", "pods", ("list",)),
+    Right("", "services", ("get", "list", "create", "patch", "delete")),
+    Right("", "services/proxy", ("get", "create", "update", "delete")),
+    Right("gateway.networking.k8s.io", "httproutes", ("get", "patch")),
+)
+"""Of a Role in the region's namespace. `services/proxy` is for the plan's requests: GET, POST, PUT, DELETE."""
+
+IDENTITY: Final = Right("", "namespaces", ("get",))
+"""Of kube-system alone: its uid is what a cluster is known by."""
+
+
+def manifests(name: str, namespace: str, rights: tuple[Right, ...] = IN_ITS_REGION) -> list[Json]:
+    """A ServiceAccount of this name for the region's deployer, with its rights."""
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    metadata, identity = {"name": name, "namespace": namespace}, {"name": f"{namespace}-{name}"}
+    role, cluster_role = [each.rule() for each in rights], [IDENTITY.rule("kube-system")]
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": role},
+        _binding("RoleBinding", "Role", metadata, subject),
+        {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": identity, "rules": cluster_role},
+        _binding("ClusterRoleBinding", "ClusterRole", identity, subject),
+    ]
+
+
+def _binding(kind: str, role: str, metadata: Json, subject: Json) -> Json:
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "roleRef": {"apiGroup": _RBAC, "kind": role, "name": metadata["name"]},
+        "subjects": [subject],
+    }
