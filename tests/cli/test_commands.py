@@ -27,7 +27,7 @@ stages:
 """
 COMMANDS = ("demo", "up", "watch", "publish", "replay", "run", "plan", "plan check", "plan publish", "ledger",
             "ledger verify", "deadletters", "deadletters list", "deadletters show", "parked", "parked list",
-            "parked show", "parked redrive", "verify")  # fmt: skip
+            "parked show", "parked redrive", "verify", "door", "door token")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,13 @@
 """`lockgate publish`: announces an artifact as CI would, and waits for intake's answer."""
 
 import asyncio
+import json
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from lockgate.cli.door import DoorOption, TokenFileOption, deliver
 from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
 from lockgate.cli.problems import unreachable_is_2
@@ -35,7 +37,7 @@ def _digest(text: str) -> str:
     return text
 
 
-def announce(
+def announce(  # noqa: PLR0917  # typer gives them by their names
     package: Annotated[
         str,
         typer.Argument(
@@ -46,8 +48,15 @@ def announce(
     tag: Annotated[str | None, typer.Option(help="For people only; nothing is deployed by it.")] = None,
     kafka: KafkaOption = DEFAULT_KAFKA,
     prefix: PrefixOption = DEFAULT_PREFIX,
+    door: DoorOption = None,
+    door_token_file: TokenFileOption = None,
 ) -> None:
     """Announces an artifact as CI would, and says what intake makes of it."""
+    if door is not None:
+        event = _event(purl(package, digest, tag))
+        deliver(door, door_token_file, "/v1/events", json.dumps(event).encode(), "application/json")
+        typer.echo("announced through the door; what intake makes of it: lockgate watch")
+        return
     with unreachable_is_2():
         answer = asyncio.run(announced(kafka, prefix, purl(package, digest, tag)))
     match answer:
@@ -68,5 +77,8 @@ def announce(
 
 async def announced(kafka: str, prefix: str, name: str) -> ReleaseQueued | ArtifactRefused | None:
     """Announces an artifact by its package URL and waits for the answer; None if none came in time."""
-    event = cdevent(ArtifactPublished.type, name, {}, source="/lockgate/cli/ci")
-    return await ask(kafka, prefix, "artifacts", event, ReleaseQueued, ArtifactRefused)
+    return await ask(kafka, prefix, "artifacts", _event(name), ReleaseQueued, ArtifactRefused)
+
+
+def _event(name: str) -> dict[str, Any]:
+    return cdevent(ArtifactPublished.type, name, {}, source="/lockgate/cli/ci")

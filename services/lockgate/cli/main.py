@@ -9,6 +9,7 @@ import typer
 from lockgate.cli.announce import announce
 from lockgate.cli.deadletters import app as deadletters
 from lockgate.cli.demo.command import demo
+from lockgate.cli.door import app as door
 from lockgate.cli.ledger import app as ledger
 from lockgate.cli.parked import app as parked
 from lockgate.cli.plan import app as plan
@@ -34,6 +35,7 @@ app.add_typer(plan, name="plan")
 app.add_typer(ledger, name="ledger")
 app.add_typer(deadletters, name="deadletters")
 app.add_typer(parked, name="parked")
+app.add_typer(door, name="door")
 
 
 def _say_version(wanted: bool) -> None:

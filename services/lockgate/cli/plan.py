@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lockgate.cli.door import DoorOption, TokenFileOption, deliver
 from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
 from lockgate.cli.problems import unreachable_is_2
@@ -37,10 +38,18 @@ def check(file: FileArgument) -> None:
 
 @app.command("publish")
 def publish_plan(
-    file: FileArgument, kafka: KafkaOption = DEFAULT_KAFKA, prefix: PrefixOption = DEFAULT_PREFIX
+    file: FileArgument,
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    door: DoorOption = None,
+    door_token_file: TokenFileOption = None,
 ) -> None:
     """Checks a plan, publishes it, and waits for intake's answer."""
     good = _checked(file, "; nothing was published")
+    if door is not None:
+        deliver(door, door_token_file, "/v1/plans", file.read_bytes(), "application/yaml")
+        typer.echo("published through the door; what intake makes of it: lockgate watch")
+        return
     with unreachable_is_2():
         answer = asyncio.run(published(kafka, prefix, good))
     match answer:

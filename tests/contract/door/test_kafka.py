@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -106,9 +107,7 @@ async def test_a_broker_that_is_killed_in_mid_request_loses_nothing_and_doubles_
     finally:
         await asyncio.to_thread(broker.start)
     for number in range(22):
-        await eventually(
-            lambda number=number: accepted(lambda: monitored(house, number))
-        )  # as Alertmanager retries
+        await eventually(partial(accepted, partial(monitored, house, number)))  # as Alertmanager retries
     assert len(await house.events("anomalies")) == 22
 
 
@@ -121,7 +120,7 @@ async def test_a_broker_that_is_away_is_answered_for_by_503_and_soon(house: Hous
         assert {answer.body["code"] for answer in answers} == {"unavailable"}
     finally:
         await asyncio.to_thread(broker.start)
-    await eventually(lambda: accepted(lambda: monitored(house, 3)))
+    await eventually(partial(accepted, partial(monitored, house, 3)))
     assert len(await house.events("anomalies")) == 1
 
 

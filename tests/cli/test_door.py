@@ -1,0 +1,169 @@
+"""The commands that go through the door: tokens, announcements and plans, and what is said when it does not open."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from lockgate.cli.main import app
+from lockgate.embedded.ports import free_ports
+from lockgate.intake.door.callers import Role, hash_of
+from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.plans import PlanPublished
+from tests.support.deliveries import DIGEST, TOKENS
+from tests.support.doors import Client, Shelf, opened_door
+
+PLAN = """\
+kind: Plan
+application: payments
+artifact: pkg:oci/payments
+workload: {deployment: payments, container: app, service: payments}
+stages:
+  - {name: all, kind: wave, regions: [eu-west, us-east]}
+  - {name: watch, kind: watch, for: 2h}
+"""
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+async def client(shelf: Shelf) -> AsyncIterator[Client]:
+    async with opened_door(shelf.publish) as client:
+        yield client
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    file = tmp_path / "plan.yaml"
+    file.write_text(PLAN)
+    return file
+
+
+async def run(*arguments: str, token: str = TOKENS[Role.OPERATOR]) -> Result:
+    environment = {"LOCKGATE_DOOR_TOKEN": token, "LOCKGATE_DOOR": None, "LOCKGATE_DOOR_TOKEN_FILE": None}
+    return await asyncio.to_thread(CliRunner().invoke, app, arguments, env=environment)
+
+
+async def test_a_token_is_made_once_and_its_entry_has_the_hash_alone() -> None:
+    result = await run("door", "token", "ci-payments", "--role", "ci", "--application", "payments")
+    said = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    entry = json.loads(said["entry for LOCKGATE_DOOR_CALLERS"])
+    assert re.fullmatch(r"lgd_[\w-]{43}", said["token"])
+    assert said["hash"] == hash_of(said["token"])
+    assert entry == {"name": "ci-payments", "role": "ci", "token": said["hash"], "applications": ["payments"]}
+    again = await run("door", "token", "ci-payments", "--role", "ci")
+    assert said["token"] not in again.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["CI Payments", "--role", "ci"], ["ci", "--role", "ci", "--package", "payments"]]
+)
+async def test_a_token_for_what_has_no_such_name_is_not_made(arguments: list[str]) -> None:
+    result = await run("door", "token", *arguments)
+    assert (result.exit_code, "lgd_" in result.output) == (2, False)
+
+
+async def test_an_artifact_is_announced_through_the_door(client: Client, shelf: Shelf) -> None:
+    result = await run("publish", "pkg:oci/payments", DIGEST, "--tag", "v2", "--door", client.url)
+    assert (result.exit_code, result.output) == (
+        0,
+        "announced through the door; what intake makes of it: lockgate watch\n",
+    )
+    (outgoing,) = shelf.lies
+    assert outgoing.body == ArtifactPublished(purl=f"pkg:oci/payments@{DIGEST.replace(':', '%3A')}?tag=v2")
+
+
+async def test_the_token_may_lie_in_a_file(client: Client, shelf: Shelf, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKENS[Role.CI]}\n")
+    result = await run(
+        "publish", "pkg:oci/payments", DIGEST, "--door", client.url, "--door-token-file", str(file), token=""
+    )
+    assert (result.exit_code, len(shelf.lies)) == (0, 1)
+
+
+async def test_a_plan_is_published_through_the_door_by_whom_the_token_names(
+    client: Client, shelf: Shelf, plan: Path
+) -> None:
+    result = await run("plan", "publish", str(plan), "--door", client.url)
+    assert result.exit_code == 0
+    (outgoing,) = shelf.lies
+    assert isinstance(outgoing.body, PlanPublished)
+    assert (outgoing.body.author, outgoing.body.plan["application"]) == ("a-operator", "payments")
+
+
+async def test_a_plan_is_sent_again_as_the_same_publication_while_kafka_is_away(
+    client: Client, shelf: Shelf, plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.away = True
+    waits: list[float] = []
+
+    def back(seconds: float) -> None:
+        waits.append(seconds)
+        shelf.away = len(waits) < 2
+
+    monkeypatch.setattr("lockgate.cli.door.time.sleep", back)
+    assert (await run("plan", "publish", str(plan), "--door", client.url)).exit_code == 0
+    assert waits == [5.0, 5.0]
+    assert len(shelf.lies) == 1
+
+
+async def test_a_door_that_stays_away_is_said_with_exit_code_2(
+    client: Client, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.away = True
+    monkeypatch.setattr("lockgate.cli.door.time.sleep", lambda _: None)
+    result = await run("publish", "pkg:oci/payments", DIGEST, "--door", client.url)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"the door at {client.url} can publish nothing for now: try again later\n",
+    )
+
+
+async def test_where_no_door_is_that_is_said() -> None:
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    result = await run("publish", "pkg:oci/payments", DIGEST, "--door", url)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"no door answers at {url}")
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        (TOKENS[Role.MONITORING], "refused (forbidden): a-monitoring has the role monitoring"),
+        (
+            "lgd_nonsense",
+            "refused (unauthenticated): the token in Authorization is none that this door knows",
+        ),
+    ],
+)
+async def test_what_the_door_refuses_is_said_in_its_words(
+    client: Client, shelf: Shelf, token: str, says: str
+) -> None:
+    result = await run("publish", "pkg:oci/payments", DIGEST, "--door", client.url, token=token)
+    assert (result.exit_code, shelf.lies) == (1, [])
+    assert result.stderr.startswith(says)
+    assert token not in result.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://door.example", "ftp://door.example", "door.example", "https://u:p@door.example", "https://"],
+)
+async def test_a_token_is_not_sent_where_others_could_read_it(url: str) -> None:
+    result = await run("publish", "pkg:oci/payments", DIGEST, "--door", url)
+    assert result.exit_code == 2
+    assert "https://HOST[:PORT]" in result.stderr
+
+
+async def test_without_a_token_nobody_is_asked(client: Client, shelf: Shelf) -> None:
+    result = await run("publish", "pkg:oci/payments", DIGEST, "--door", client.url, token="")
+    assert (result.exit_code, shelf.lies) == (2, [])
+    assert "LOCKGATE_DOOR_TOKEN" in result.stderr
