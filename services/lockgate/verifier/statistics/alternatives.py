@@ -145,6 +145,7 @@ def alternatives(setup: Setup) -> Alternatives:
         begins=np.array(begins, float),
         places=np.concatenate((each, each, np.repeat(each, up), np.repeat(each, down))),
         upwards=sum(up),
-        fixed=np.concatenate(([ln(policy.err_margin)], better))[None],
+        fixed=np.concatenate(([ln(policy.err_margin)], better))[None]
+        + (setup.usual[0] if setup.usual else 0.0),
         mirrored=tuple(slice(a, b) for a, b in pairwise(ends)),
     )

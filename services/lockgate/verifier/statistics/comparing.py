@@ -5,8 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lockgate.verifier.statistics.dispersion import Terms, binomial_variance, kappa, placebo_kappa
+from lockgate.verifier.statistics.dispersion import (
+    PRIOR_TERMS,
+    Terms,
+    binomial_variance,
+    kappa,
+    placebo_kappa,
+)
 from lockgate.verifier.statistics.intervals import Interval
+from lockgate.verifier.statistics.kernel import mean
 from lockgate.verifier.statistics.numerics import Array, rounded, total
 from lockgate.verifier.statistics.series import Flags, Indices
 from lockgate.verifier.statistics.slowness import Reference, Warmup, observed
@@ -102,19 +109,32 @@ def _share(weight: Sequence[float], interval: Interval) -> float:
 
 def kappas(counted: Counted, placebo: Array, online: Terms, default: float) -> tuple[Array, Array]:
     """Over-dispersion of each binary metric [S, J], and of requests [S]. `placebo`: its sums at the left ends."""
-    n, s = counted.n[:, :1], counted.events[..., 0] + counted.events[..., 1]
-    e = n * s / np.maximum(n + counted.n[:, 1:], 1.0)
-    own = online.fold(counted.events[..., 0], e, binomial_variance(e, s, n), counted.usable)[:-1]
+    own = online.fold(*deviations(counted), counted.usable)[:-1]
     beside = placebo_kappa(placebo, counted.factor[:, None], default)
-    return rounded(np.maximum(beside[:, :-1], kappa(own, prior=12.0))), rounded(beside[:, -1])
+    return rounded(np.maximum(beside[:, :-1], kappa(own, prior=PRIOR_TERMS))), rounded(beside[:, -1])
+
+
+def deviations(counted: Counted, odds: Array | None = None) -> tuple[Array, Array, Array]:
+    """The pilot's events, what was to be expected of them, and their variance per expectation, [S, J]. `odds` [J]: the
+    odds ratios at which the arms are as usual; 1 if not given.
+    """
+    n, m, s = counted.n[:, :1], counted.n[:, 1:], counted.events[..., 0] + counted.events[..., 1]
+    e = n * s / np.maximum(n + m, 1.0) if odds is None else np.where(counted.usable, mean(odds, n, m, s), 1.0)
+    return counted.events[..., 0], e, binomial_variance(e, s, n)
 
 
 def nulls(  # noqa: PLR0917  # what is known at a left end has many sources
-    counted: Counted, kappa_: Array, baseline: Array, error_null: float, reference: Reference, warmup: Warmup
+    counted: Counted,
+    kappa_: Array,
+    baseline: Array,
+    error_null: float,
+    reference: Reference,
+    warmup: Warmup,
+    usual: Array,
 ) -> dict[str, Array]:
     """Log odds ratios per stratum: `psi0`, `tol`, `ratio`, `absolute`, `margin` of `measured.Block`.
 
-    `baseline`: everything counted of the baseline at the left ends, [S, M].
+    `baseline`: everything counted of the baseline at the left ends, [S, M]; `usual`: by how much the arms differ anyway, [J].
     """
     slowness = reference.slowness(counted.t, baseline[:, 0], baseline[:, FIRST_BOUND:])
     soon = counted.t < warmup.policy.warm_scrapes
@@ -125,13 +145,14 @@ def nulls(  # noqa: PLR0917  # what is known at a left end has many sources
         n, m = (np.repeat(counted.n[soon, arm, None], len(reference.chosen), axis=1) for arm in (0, 1))
         events = counted.events[soon, 1:]
         seen = observed(events[..., 0], n, events[..., 1], m, kappa_[soon, 1:])
-        over = np.maximum(seen - slowness.tolerated[soon], 0.0)
+        over = np.maximum(seen - usual[1:] - slowness.tolerated[soon], 0.0)
         allowed = warmup.fold(counted.t[soon], slowness.scheduled[soon], over, counted.usable[soon, 1:])
         psi0[soon, 1:] = rounded(slowness.tolerated[soon] + allowed)
-    return {
-        "psi0": psi0,
-        "tol": tol,
-        "ratio": slowness.ratio,
-        "absolute": slowness.absolute,
-        "margin": slowness.margin,
+    found = {
+        "psi0": psi0 + usual,
+        "tol": tol + usual,
+        "ratio": slowness.ratio + usual[1:],
+        "absolute": slowness.absolute + usual[1:],
+        "margin": slowness.margin + usual[1:],
     }
+    return {name: rounded(one) for name, one in found.items()} if usual.any() else found

@@ -40,6 +40,7 @@ class Gates:
         self.left, self.sums = np.zeros(longest), np.zeros((longest + 1, 5 + 2 * k))
         self.counts = np.zeros((longest + 1, g), int)
         self.d, self.above = np.zeros((longest + 1, g)), np.zeros((longest, g))
+        self.usual = exp(np.array(setup.usual or np.zeros(k + 1)))
         self.higher = np.arange(k) >= np.arange(k)[:, None]
         t = np.arange(float(longest))
         warm = np.zeros(longest)
@@ -83,7 +84,7 @@ class Gates:
         return Gate(estimate, opened)
 
     def _errors(self, worse: Array, usual: Array, size: Array) -> tuple[Array, Flags]:
-        more = usual + _HALF_AN_EVENT
+        more = self.usual[0] * usual + _HALF_AN_EVENT
         enough = (worse >= self.policy.err_ratio * more) & (
             worse - (more - _HALF_AN_EVENT) >= self.policy.err_abs * size
         )
@@ -99,7 +100,7 @@ class Gates:
         each = np.arange(k)
         own, beside = slower[:, each, each], usual[:, each, each]
         both = (slower >= odds[:, None, k:] * usual) & self.higher
-        return own / beside, (own >= odds[:, :k] * beside) & both.any(axis=2)
+        return own / (beside * self.usual[1:]), (own >= odds[:, :k] * beside) & both.any(axis=2)
 
     def _share(self, had: Array, wanted: Array, long: Flags) -> tuple[Array, Flags]:
         low = (had <= (1.0 - self.policy.share_tol) * wanted) & (wanted > 0)

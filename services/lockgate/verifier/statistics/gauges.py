@@ -14,7 +14,7 @@ from lockgate.verifier.statistics.dispersion import MANY_PODS
 from lockgate.verifier.statistics.numerics import Array, exp, ln, log, rounded, total
 from lockgate.verifier.statistics.offsets import TRIMMED, median, t95
 from lockgate.verifier.statistics.policy import Policy
-from lockgate.verifier.statistics.series import Flags
+from lockgate.verifier.statistics.series import Flags, Indices
 
 ENOUGH_SCRAPES = 20
 _CAUTION = 1.04 * 1.04
@@ -64,6 +64,27 @@ def model(history: Array, beside: NDArray[np.intp], pilots: int, policy: Policy)
     apart = offset * offset * q + _wander(sigma, phi, policy.deadline / float(full.sum()))
     tol = max(ln(1.0 + policy.g_tol), t95(most - 1) * float(np.sqrt(apart)))
     return Model(phi, sigma, offset, _rounded(tol))
+
+
+def model_of_difference(d: Array, windows: Indices, policy: Policy) -> Model | None:
+    """From the difference of the arms [H] before a rollout, NaN where there is none, and the window that each scrape is in,
+    -1 for none; None if it is too little.
+    """
+    there = ~np.isnan(d)
+    kept = [d[there & (windows == index)] for index in range(int(windows.max(initial=-1)) + 1)]
+    means = np.array([float(total(one)) / len(one) for one in kept if len(one)])
+    if int(there.sum()) < ENOUGH_SCRAPES or len(means) < 2:
+        return None
+    h = np.where(there, d - float(total(d[there])) / int(there.sum()), 0.0)[:, None]
+    paired = (there[1:] & there[:-1])[:, None]
+    if not paired.any():
+        return None
+    phi = _phi(h[1:], h[:-1] * paired, float(paired.sum()))
+    sigma = _sigma((h[1:] - phi * h[:-1]) * paired, paired, 1.0)
+    j = len(means)
+    apart = float(np.sqrt(float(total((means - float(total(means)) / j) ** 2)) / (j - 1)))
+    tol = max(ln(1.0 + policy.g_tol), t95(j - 1) * apart * float(np.sqrt(1.0 + 1.0 / j)))
+    return Model(phi, sigma, _rounded(apart), _rounded(tol))
 
 
 def _phi(now: Array, before: Array, n: float) -> float:

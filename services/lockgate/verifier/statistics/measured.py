@@ -24,6 +24,10 @@ class Setup:
     controlled: bool
     """Whether there is a baseline pod at all."""
     warnings: tuple[str, ...]
+    usual: tuple[float, ...] | None = None
+    """Of a region that is compared with others: the log odds ratios [J] of both arms before the rollout. None for a
+    pilot, which is compared with production in its own region.
+    """
 
 
 @dataclass(frozen=True, slots=True)

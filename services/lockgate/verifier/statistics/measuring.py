@@ -5,18 +5,35 @@ result. All that is used for a stratum is known at its left end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lockgate.verifier.statistics.before import Before, before
 from lockgate.verifier.statistics.beside import Beside
-from lockgate.verifier.statistics.comparing import FIRST_BOUND, Rows, count, kappas, nulls
-from lockgate.verifier.statistics.dispersion import ENOUGH_TERMS, ONLINE_CAP, Placebo, Terms, chi_square
+from lockgate.verifier.statistics.comparing import (
+    FIRST_BOUND,
+    Counted,
+    Rows,
+    count,
+    deviations,
+    kappas,
+    nulls,
+)
+from lockgate.verifier.statistics.dispersion import (
+    ENOUGH_TERMS,
+    ONLINE_CAP,
+    PRIOR_TERMS,
+    Placebo,
+    Terms,
+    chi_square,
+    kappa,
+)
 from lockgate.verifier.statistics.evidence import Evidence
 from lockgate.verifier.statistics.gauges import difference, model
 from lockgate.verifier.statistics.intervals import bits, close
 from lockgate.verifier.statistics.measured import Block, Setup
-from lockgate.verifier.statistics.numerics import Array, ln, rounded, total
+from lockgate.verifier.statistics.numerics import Array, exp, ln, rounded, total
 from lockgate.verifier.statistics.offsets import offset
 from lockgate.verifier.statistics.series import Counting, Counts, Flags, Indices, Latest
 from lockgate.verifier.statistics.silence import Rule, Silence, restarted, told
@@ -52,10 +69,14 @@ class Measuring:
     left_end: Rows
     at: int
     """So many scrapes were taken, the history included."""
+    before: Before | None = None
+    """Of a region that is compared with others: how they differed before its rollout. A pilot's production is alike."""
 
     @classmethod
-    def of(cls, evidence: Evidence) -> "Measuring":
-        """Takes the scrapes before the start."""
+    def of(cls, evidence: Evidence, began: int | None = None) -> "Measuring":
+        """Takes the scrapes before the start. `began`: the scrape in which the rollout of a region did that is compared
+        with other regions, of which the evidence tells as of a pilot and production.
+        """
         policy, start, split = evidence.policy, evidence.start, evidence.split
         seen, pods = evidence.seen[:start], len(evidence.names)
         counting = Counting.of(pods, FIRST_BOUND + len(evidence.bounds))
@@ -70,12 +91,18 @@ class Measuring:
         pilots = _pilots_at_first(evidence)
         q = 1.0 / pilots + 1.0 / max(history, 1)
         offsets = _offsets(placebo, counting.counted[:split], columns, q, policy.kappa_default)
+        setup = _setup(evidence, chosen, pilots, [baseline for _, baseline in now])
+        online, usual = Terms.of(ONLINE_CAP, len(columns) - 1), None
+        if began is not None:
+            usual, models, online = before(evidence, counts.sums, now, columns, began)
+            offsets = usual.noise
+            setup = replace(setup, models=models, warnings=(), usual=tuple(usual.odds.tolist()))
         return cls(
             names=evidence.names,
             start=start,
             split=split,
             pilots=pilots,
-            setup=_setup(evidence, chosen, pilots, [baseline for _, baseline in now]),
+            setup=setup,
             columns=columns,
             error_null=float(rounded(np.array(max(ln(policy.rho0), float(offsets[0]))))),
             reference=Reference(evidence.bounds, chosen, offsets[1:], policy),
@@ -85,7 +112,7 @@ class Measuring:
             beside=beside,
             silence=Silence(policy),
             restarts=restarts,
-            online=Terms.of(ONLINE_CAP, len(columns) - 1),
+            online=online,
             left_end=Rows(
                 [-1],
                 counting.counted[None],
@@ -95,6 +122,7 @@ class Measuring:
                 [0.0],
             ),
             at=start,
+            before=usual,
         )
 
     def fold(self, evidence: Evidence, end: int) -> Block:
@@ -107,6 +135,8 @@ class Measuring:
                 f"expected the scrapes of {len(self.names)} pods from {self.at} on, got those of "
                 f"{len(evidence.names)} from {evidence.first} on: make a verification anew from all of them"
             )
+        if self.before is not None:
+            evidence = replace(evidence, weight=np.full(len(evidence.weight), self.before.weight))
         now, first = slice(self.at - evidence.first, end - evidence.first), self.at - self.start
         counts = self.counting.fold(evidence.counters[now], evidence.seen[now])
         placebo = self.placebo.fold(
@@ -122,11 +152,10 @@ class Measuring:
         self.left_end, self.at = rows.since(left), end
         lefts = [one.left for one in found]
         counted = count(rows, found, self.columns, self.split)
-        kappa, share_kappa = kappas(
-            counted, rows.placebo[lefts], self.online, self.setup.policy.kappa_default
-        )
+        over, share = self._dispersion(counted, rows.placebo[lefts])
         ours = total(rows.sums[lefts][:, : self.split], axis=1)
-        known = nulls(counted, kappa, ours, self.error_null, self.reference, self.warmup)
+        usual = np.zeros(len(self.columns) - 1) if self.before is None else self.before.odds
+        known = nulls(counted, over, ours, self.error_null, self.reference, self.warmup, usual)
         d, above = self._gauges(evidence, now, most)
         told_ = told(evidence, now, counts, most, self.restarts)
         failing = [(t, self.silence.fold(scrape)) for t, scrape in zip(scrapes, told_, strict=True)]
@@ -138,9 +167,9 @@ class Measuring:
             n=counted.n,
             pods=counted.pods,
             events=counted.events,
-            kappa=kappa,
+            kappa=over,
             **known,
-            share=np.array((counted.share_weight, share_kappa)).T,
+            share=share,
             d=d,
             above=above,
             failing=_reached(failing),
@@ -153,7 +182,20 @@ class Measuring:
             return nothing, nothing
         values = np.array([one[now] for one in evidence.gauges.values()]).swapaxes(0, 1)
         pods = np.array([(self.pilots, baseline) for _, baseline in most], int)
-        return difference(values[..., self.split :], values[..., : self.split], pods)
+        d, above = difference(values[..., self.split :], values[..., : self.split], pods)
+        if self.before is None:
+            return d, above
+        return rounded(d - self.before.d), rounded(above - self.before.above)
+
+    def _dispersion(self, counted: Counted, placebo: Array) -> tuple[Array, Array]:
+        """Over-dispersion [S, J], and the share that is to be judged, with its own [S, 2]. Between regions it is what the
+        same two showed before, and no share is routed.
+        """
+        if self.before is None:
+            own, share = kappas(counted, placebo, self.online, self.setup.policy.kappa_default)
+            return own, np.array((counted.share_weight, share)).T
+        sums = self.online.fold(*deviations(counted, exp(self.before.odds)), counted.usable)[:-1]
+        return rounded(kappa(sums, prior=PRIOR_TERMS)), np.zeros((len(counted.t), 2))
 
 
 def _beside_each_other(counts: Counts, seen: Flags, columns: Indices) -> tuple[Placebo, int]:

@@ -62,12 +62,13 @@ def _setup(setup: Setup) -> dict[str, Any]:
         name: None if model is None else {field: text(getattr(model, field)) for field in _MODEL}
         for name, model in zip(setup.gauges, setup.models, strict=True)
     }
-    return {
+    found = {
         "bounds": [repr(bound) for bound in setup.bounds],
         "gauges": models,
         "controlled": setup.controlled,
         "warnings": list(setup.warnings),
     }
+    return found if setup.usual is None else found | {"usual": [text(one) for one in setup.usual]}
 
 
 def told(setup: Setup, block: Block) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def load_setup(record: Mapping[str, Any]) -> Setup:
         ),
         given["controlled"],
         tuple(given["warnings"]),
+        tuple(float(one) for one in given["usual"]) if "usual" in given else None,
     )
 
 
@@ -131,16 +133,22 @@ def load_block(setup: Setup, measured: Mapping[str, Any], first: int = 0) -> Blo
 
 def cut(block: Block, scrapes: int) -> Block:
     """What a block from the start has of the first scrapes."""
-    strata = int((block.t < scrapes).sum())
+    return between(block, block.first, min(scrapes, block.end))
+
+
+def between(block: Block, first: int, end: int) -> Block:
+    """What it has of the scrapes from `first` to before `end`."""
+    rows = slice(first - block.first, end - block.first)
+    strata = (block.t >= first) & (block.t < end)
     parts: dict[str, Any] = {}
     for one in fields(Block):
         value = getattr(block, one.name)
         if one.name in {"d", "above", "routed"}:
-            parts[one.name] = value[:scrapes]
+            parts[one.name] = value[rows]
         elif isinstance(value, np.ndarray):
-            parts[one.name] = value[:strata]
-    failing = tuple((t, rule) for t, rule in block.failing if t < scrapes)
-    return Block(**parts, first=block.first, end=min(scrapes, block.end), failing=failing)
+            parts[one.name] = value[strata]
+    failing = tuple((t, rule) for t, rule in block.failing if first <= t < end)
+    return Block(**parts, first=first, end=end, failing=failing)
 
 
 def cut_judged(judged: Judged, strata: int) -> Judged:

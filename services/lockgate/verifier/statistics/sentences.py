@@ -19,7 +19,26 @@ _RULES = {
 }
 
 
+_OF_REGIONS = (
+    ("a good pilot", "a good release"),
+    ("production was", "the other regions were"),
+    ("production's", "what is usual beside the other regions"),
+    (" production", " what is usual beside the other regions"),
+    ("he pilot", "he region"),
+)
+"""What is said otherwise of a region that is compared with others."""
+
+
 def sentence(outcome: Outcome, setup: Setup, block: Block, judged: Judged, alternatives: Alternatives) -> str:
+    text = _of_a_pilot(outcome, setup, block, judged, alternatives)
+    for words, instead in _OF_REGIONS if setup.usual is not None else ():
+        text = text.replace(words, instead)
+    return text
+
+
+def _of_a_pilot(
+    outcome: Outcome, setup: Setup, block: Block, judged: Judged, alternatives: Alternatives
+) -> str:
     policy = setup.policy
     match outcome.verdict:
         case "fail" if outcome.why in _RULES:

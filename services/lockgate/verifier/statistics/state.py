@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lockgate.verifier.statistics.before import Before
 from lockgate.verifier.statistics.beside import Beside
 from lockgate.verifier.statistics.comparing import Rows
 from lockgate.verifier.statistics.dispersion import Placebo, Terms
@@ -35,6 +36,7 @@ _FIELDS: dict[type, tuple[str, ...]] = {
     Silence: ("quiet", "expected", "down", "restarts", "since"),
     Warmup: ("limit", "t"),
     Reference: ("bounds", "chosen", "offsets"),
+    Before: ("odds", "noise", "d", "above", "weight"),
     Rows: ("scrapes", "sums", "placebo", "seen", "most", "weight"),
 }
 _OF_POLICY = (Silence, Warmup, Reference)
@@ -65,6 +67,7 @@ def dump(run: Verification) -> dict[str, Any]:
         "names": list(state.names),
         "columns": _packed(state.columns),
         **{name: _packed(getattr(state, name)) for name in (*_NUMBERS, *_PARTS)},
+        "before": None if state.before is None else _packed(state.before),
     }
 
 
@@ -83,6 +86,7 @@ def load(state: Mapping[str, Any]) -> Verification:
             columns=_unpacked(state["columns"]),
             **{name: _unpacked(state[name]) for name in _NUMBERS},
             **{name: _made(kind, state[name], setup.policy) for name, kind in _PARTS.items()},
+            before=None if state["before"] is None else _made(Before, state["before"], setup.policy),
         ),
     )
     if block.end:

@@ -57,16 +57,19 @@ class Verification:
         self.outcome = Outcome("running", 0, "time")
 
     @classmethod
-    def of(cls, evidence: Evidence) -> "Verification":
-        """One that has taken the scrapes before the start."""
-        measuring = Measuring.of(evidence)
+    def of(cls, evidence: Evidence, began: int | None = None) -> "Verification":
+        """One that has taken the scrapes before the start. `began`: of a region that is compared with others instead of
+        a pilot, the scrape in which its rollout did.
+        """
+        measuring = Measuring.of(evidence, began)
         return cls(measuring.setup, measuring)
 
-    def fold(self, evidence: Evidence) -> Outcome:
-        """Takes the scrapes that are new. After the deadline, or a verdict, nothing is new."""
+    def fold(self, evidence: Evidence, before: int | None = None) -> Outcome:
+        """Takes the scrapes that are new, `before` an index if it is given. After the deadline, or a verdict, nothing is new."""
         if self.measuring is None:
             raise ValueError("a verdict that is made again has no samples: use `judge`")
         end = min(evidence.scrapes, evidence.start + self.setup.policy.deadline)
+        end = end if before is None else min(end, before)
         if self.outcome.verdict == "running" and end > self.measuring.at:
             return self.judge(self.measuring.fold(evidence, end))
         return self.outcome
@@ -78,6 +81,22 @@ class Verification:
         self.judged.append(judged)
         self.outcome = found or Outcome("running", block.end, "time")
         return self.outcome
+
+    @property
+    def ln_total(self) -> float:
+        """The logarithm of the evidence of a fail after the last stratum; -1e9 while there is none that matters."""
+        last = next((float(one.ln_total[-1]) for one in reversed(self.judged) if len(one.ln_total)), np.nan)
+        return -1e9 if np.isnan(last) else last
+
+    @property
+    def surest(self) -> str:
+        """The metric with the most evidence after the last stratum, of those by as much as matters if there are any."""
+        last = next((one for one in reversed(self.judged) if len(one.ln_total)), None)
+        if last is None:
+            return self.outcome.why
+        opened = last.opened[-1] if last.opened[-1].any() else np.ones(last.opened.shape[1], bool)
+        at = int(np.argmax(np.where(opened, last.ln_e[-1], -np.inf)))
+        return Deciding.plain(self.judging.alternatives.metrics[at].name)
 
     def measured(self) -> Block:
         """All that was measured so far."""

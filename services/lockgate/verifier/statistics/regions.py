@@ -1,0 +1,171 @@
+"""One verdict on several regions, which names the guilty ones: each is compared for itself, and the evidence is averaged.
+
+Used for a wave, whose regions are compared with those that are not deployed yet, for the watch, and for a pilot in
+several regions. A mean of e-processes is one, whatever they have to do with each other, so the false-alarm rate is that
+of one verification; a region alone fails when it has as many times the evidence as there are regions.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lockgate.verifier.statistics.deciding import Outcome, Verdict
+from lockgate.verifier.statistics.evidence import Evidence
+from lockgate.verifier.statistics.measured import Block
+from lockgate.verifier.statistics.numerics import exp_of, ln, rounded
+from lockgate.verifier.statistics.record import between
+from lockgate.verifier.statistics.record import load as load_record
+from lockgate.verifier.statistics.refusal import EvidenceError
+from lockgate.verifier.statistics.verification import Verification
+
+_LEAST_ALPHA = 1e-6
+_E_BH = 0.05
+_NONE = -1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """The verdict on all regions."""
+
+    verdict: Verdict
+    at: int
+    """Scrapes since the start, the first is 1."""
+    guilty: tuple[str, ...] = ()
+    """Of a fail, the surest region first."""
+    why: str = "time"
+    """The metric or rule that decided in the first of them."""
+
+
+class Regions:
+    """Verifications of regions, scrape by scrape. Once it has reached a verdict it stays at it."""
+
+    def __init__(self, alpha: float, runs: Mapping[str, Verification]) -> None:
+        """`alpha`: of all together. Each of `runs` has its part of it."""
+        self.alpha, self.runs = alpha, dict(sorted(runs.items()))
+        self.at = 0
+        self.outcome = Together("running", 0)
+
+    @classmethod
+    def of(cls, evidence: Mapping[str, Evidence], began: Mapping[str, int] | None = None) -> "Regions":
+        """Takes the scrapes before the start. `began`: see `Verification.of`. `alpha` is that of the first by name.
+
+        EvidenceError if `alpha` cannot be divided into so many.
+        """
+        alpha = evidence[min(evidence)].policy.alpha
+        part = alpha / len(evidence)
+        if part < _LEAST_ALPHA:
+            least = f"at least {_LEAST_ALPHA:g} for each of {len(evidence)} regions"
+            raise EvidenceError("policy.alpha", least, alpha)
+        runs = {
+            name: Verification.of(
+                replace(one, policy=replace(one.policy, alpha=part)), None if began is None else began[name]
+            )
+            for name, one in evidence.items()
+        }
+        return cls(alpha, runs)
+
+    def fold(self, evidence: Mapping[str, Evidence]) -> Together:
+        """Takes the scrapes that all regions that are undecided have and that are new."""
+        ends = [evidence[name].scrapes - evidence[name].start for name in self._undecided()]
+        return self._until(
+            min(ends, default=self.at),
+            lambda name, end: self.runs[name].fold(evidence[name], evidence[name].start + end),
+        )
+
+    def judge(self, blocks: Mapping[str, Block]) -> Together:
+        """The same with what was measured from the start."""
+        return self._until(
+            max(block.end for block in blocks.values()),
+            lambda name, end: self.runs[name].judge(between(blocks[name], end - 1, end)),
+        )
+
+    def _until(self, end: int, step: Callable[[str, int], Outcome]) -> Together:
+        while self.at < end and self.outcome.verdict == "running":
+            self.at += 1
+            for name in self._undecided():
+                step(name, self.at)
+            self.outcome = self._decided()
+        return self.outcome
+
+    def _undecided(self) -> list[str]:
+        return [name for name, run in self.runs.items() if run.outcome.verdict == "running"]
+
+    def _decided(self) -> Together:
+        outcomes = {name: run.outcome for name, run in self.runs.items()}
+        found = {outcome.verdict for outcome in outcomes.values()}
+        if "fail" in found or self.ln_mean() >= float(rounded(np.array(-ln(self.alpha)))):
+            guilty = self._guilty()
+            return Together("fail", self.at, guilty, self._why(guilty[0]))
+        if "running" in found:
+            return Together("running", self.at)
+        worst = next(one for one in ("unmeasurable", "inconclusive", "pass") if one in found)
+        first = next(outcome for outcome in outcomes.values() if outcome.verdict == worst)
+        return Together(first.verdict, self.at, (), first.why)
+
+    def ln_mean(self) -> float:
+        """The logarithm of the mean evidence, rounded."""
+        mean = 0.0
+        for run in self.runs.values():
+            mean += exp_of(run.ln_total) / len(self.runs)
+        return float(rounded(np.array(ln(mean)))) if mean > 0 else _NONE
+
+    def _guilty(self) -> tuple[str, ...]:
+        """Those that failed by themselves; then, by e-BH at 5 %, those with so much evidence; at least the surest."""
+        ordered = sorted(self.runs, key=lambda name: (-self._certain(name), -self.runs[name].ln_total, name))
+        count, sure = len(ordered), 1
+        for place, name in enumerate(ordered, start=1):
+            enough = self.runs[name].ln_total >= ln(count / (_E_BH * place))
+            sure = place if enough or self._certain(name) else sure
+        return tuple(ordered[:sure])
+
+    def _certain(self, name: str) -> bool:
+        return self.runs[name].outcome.verdict == "fail"
+
+    def _why(self, name: str) -> str:
+        run = self.runs[name]
+        return run.outcome.why if self._certain(name) else run.surest
+
+    def result(self, digests: Mapping[str, str]) -> dict[str, Any]:
+        """The verdict with the records of all regions. `digests`: of the evidence of each up to it."""
+        found = self.outcome
+        records = {name: run.result(run.outcome, digests[name]) for name, run in self.runs.items()}
+        return {
+            "verdict": found.verdict,
+            "at": found.at,
+            "why": found.why,
+            "guilty": list(found.guilty),
+            "reason": self._reason(records),
+            "evidence": {
+                "alpha": repr(self.alpha),
+                "regions": {name: record["evidence"] for name, record in records.items()},
+            },
+        }
+
+    def _reason(self, records: Mapping[str, Mapping[str, Any]]) -> str:
+        found, count = self.outcome, len(self.runs)
+        match found.verdict:
+            case "fail":
+                head = f"Of {count} regions {', '.join(found.guilty)} {'is' if len(found.guilty) == 1 else 'are'} worse."
+                said = records[found.guilty[0]]["reason"]
+                return (
+                    f"{head} {said}"
+                    if self._certain(found.guilty[0])
+                    else f"{head} First of all by {found.why}."
+                )
+            case "pass":
+                return f"After {found.at} scrapes all {count} regions are shown to be within the margins."
+            case "running":
+                return f"Nothing is proven after {found.at} scrapes in {count} regions."
+            case _:
+                name = next(one for one, run in self.runs.items() if run.outcome.verdict == found.verdict)
+                return f"{name}: {records[name]['reason']}"
+
+
+def recompute(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The same verdict as that whose `evidence` it is."""
+    read = {name: load_record(record) for name, record in evidence["regions"].items()}
+    runs = Regions(float(evidence["alpha"]), {name: Verification(setup) for name, (setup, _) in read.items()})
+    runs.judge({name: block for name, (_, block) in read.items()})
+    return runs.result({name: record["sha256"] for name, record in evidence["regions"].items()})

@@ -1,0 +1,162 @@
+"""Regions after their rollout, compared with regions without the release: each for itself, and all as one verdict."""
+
+import copy
+import json
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lockgate.verifier.statistics.before import window
+from lockgate.verifier.statistics.evidence import parse
+from lockgate.verifier.statistics.refusal import EvidenceError
+from lockgate.verifier.statistics.regions import Regions, Together, recompute
+from lockgate.verifier.statistics.state import dump, load
+from lockgate.verifier.statistics.verification import Verification, encode
+from lockgate.verifier.statistics.verification import recompute as recompute_one
+from tests.support.verification import cut
+from tests.support.verification_regions import BEGAN, START, WATCH, together, watch, watched
+
+REGIONS = {"ap-south": {}, "eu-west": {"errors": 2.5}, "us-east": {}}
+
+
+@cache
+def wave() -> dict[str, Any]:
+    return {name: watched(index, **worse) for index, (name, worse) in enumerate(REGIONS.items())}
+
+
+def said(run: Regions) -> bytes:
+    return encode(run.result(dict.fromkeys(run.runs, "0")))
+
+
+def test_a_region_that_always_fails_more_often_than_the_others_does_not_fail_for_it() -> None:
+    """Of 40 regions of good releases, 60 % more errors than the others as ever, at most one does."""
+    outcomes = [watch(watched(seed)).outcome.verdict for seed in range(40)]
+    assert outcomes.count("fail") <= 1
+    assert outcomes.count("pass") >= 25
+
+
+@pytest.mark.parametrize(
+    ("worse", "why", "soon"),
+    [({"errors": 2.0}, "errors", 6), ({"slower": 1.6}, "latency", 12), ({"cpu": 1.4}, "cpu", 12)],
+)
+def test_a_release_that_is_worse_than_what_is_usual_fails(
+    worse: dict[str, float], why: str, soon: int
+) -> None:
+    for seed in range(100, 108):
+        outcome = watch(watched(seed, **worse)).outcome
+        assert (outcome.verdict, outcome.why) == ("fail", why)
+        assert outcome.at <= soon
+
+
+def test_how_regions_differed_before_is_found() -> None:
+    setup = watch(watched(3, usual=1.6)).setup
+    assert setup.usual is not None
+    assert setup.usual[0] == pytest.approx(math.log(1.6), abs=0.1)
+    assert setup.usual[1:] == pytest.approx([0.0] * len(setup.bounds), abs=0.05)
+
+
+def test_a_reference_of_less_than_four_windows_is_too_short() -> None:
+    parsed = parse(watched(1))
+    with pytest.raises(EvidenceError, match=r"^start: expected 4 windows .* got '3 in 79 scrapes'"):
+        Verification.of(parsed, 4 * WATCH - 1)
+    assert Verification.of(parsed, 4 * WATCH).setup.usual is not None
+
+
+def test_windows_end_where_the_rollout_began() -> None:
+    assert window(np.arange(11.0), 11, 4).tolist() == [-1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_region_is_recomputed_from_its_record_and_continued_from_its_state() -> None:
+    given = watched(9, errors=1.3)
+    whole = watch(given)
+    run = Verification.of(parse(cut(given, 0)), BEGAN)
+    for scrapes in range(1, WATCH + 1):
+        run = load(json.loads(json.dumps(dump(run))))
+        run.fold(parse(cut(given, scrapes)))
+    expected = encode(whole.result(whole.outcome, "0"))
+    assert encode(run.result(run.outcome, "0")) == expected
+    assert encode(recompute_one(json.loads(expected)["evidence"])) == expected
+
+
+def test_the_verdict_on_a_wave_names_the_guilty_region() -> None:
+    run = together(wave())
+    assert (run.outcome.verdict, run.outcome.guilty, run.outcome.why) == ("fail", ("eu-west",), "errors")
+    reason = json.loads(said(run))["reason"]
+    assert reason.startswith("Of 3 regions eu-west is worse. Since scrape 1 the region's requests fail ")
+    assert "as often as what is usual beside the other regions" in reason
+
+
+def test_what_is_a_little_worse_everywhere_is_found_although_no_region_is_sure_by_itself() -> None:
+    given = {f"r{index}": watched(200 + index, errors=1.6) for index in range(4)}
+    run = together(given)
+    assert run.outcome.verdict == "fail"
+    alone = [one.outcome.verdict for one in run.runs.values()]
+    assert "fail" not in alone
+    assert run.ln_mean() >= math.log(100) > math.log(100) - 1
+
+
+def test_a_wave_of_good_regions_passes_when_all_have() -> None:
+    run = together({f"r{index}": watched(seed) for index, seed in enumerate((0, 1, 2))})
+    assert run.outcome == Together("pass", max(one.outcome.at for one in run.runs.values()), (), "margins")
+
+
+def test_the_order_of_regions_and_of_their_pods_means_nothing() -> None:
+    mixed = copy.deepcopy(dict(reversed(wave().items())))
+    for one in mixed.values():
+        one["pods"].reverse()
+    assert said(together(mixed)) == said(together(wave()))
+
+
+def test_a_verdict_on_regions_is_the_same_scrape_by_scrape_and_with_later_scrapes_cut_off() -> None:
+    whole = together(wave())
+    parsed = {name: parse(cut(one, 0)) for name, one in wave().items()}
+    run = Regions.of(parsed, dict.fromkeys(parsed, BEGAN))
+    for scrapes in range(1, whole.outcome.at + 1):
+        assert run.outcome.verdict == "running"
+        run.fold({name: parse(cut(one, scrapes)) for name, one in wave().items()})
+    assert said(run) == said(whole)
+
+
+def test_it_waits_for_the_scrapes_of_all_regions() -> None:
+    late = {name: cut(one, 0 if name == "us-east" else 10) for name, one in wave().items()}
+    assert together(late).outcome == Together("running", 0)
+
+
+def test_a_verdict_on_regions_is_recomputed_from_its_event_alone() -> None:
+    for given in (wave(), {"a": watched(0), "b": watched(1)}):
+        expected = said(together(given))
+        assert encode(recompute(json.loads(expected)["evidence"])) == expected
+
+
+def test_so_many_regions_that_no_false_alarm_rate_is_left_for_each_are_refused() -> None:
+    given = {name: one | {"policy": one["policy"] | {"alpha": 2e-6}} for name, one in wave().items()}
+    with pytest.raises(EvidenceError, match=r"^policy\.alpha: expected at least 1e-06 for each of 3 regions"):
+        together(given)
+
+
+def test_the_mean_evidence_of_good_regions_is_at_most_one_whenever_one_stops() -> None:
+    """Over 150 pairs of regions that share their control's incidents, at each of six moments and at the best stop of
+    a gambler who wants to double. The largest may be as much above 1 as three standard errors.
+    """
+    rows = []
+    for seed in range(150):
+        parsed = {name: parse(watched(1000 + 2 * seed + index)) for index, name in enumerate("ab")}
+        run = Regions.of(parsed, dict.fromkeys(parsed, BEGAN))
+        for one in run.runs.values():
+            for end in range(1, WATCH + 1):
+                one.fold(parsed["a" if one is run.runs["a"] else "b"], START + end)
+        values = [np.exp(_ln_e(one)) for one in run.runs.values()]
+        rows.append((values[0] + values[1]) / 2)
+    e = np.array(rows)
+    stopped = [next((value for value in row if value >= 2), row[-1]) for row in e]
+    for column in (*e[:, [0, 3, 7, 11, 15, -1]].T, np.array(stopped)):
+        assert column.mean() <= 1 + 3 * column.std() / math.sqrt(len(column))
+
+
+def _ln_e(run: Verification) -> Any:
+    """Of errors, after each scrape; from a verdict on as it was then."""
+    found = np.concatenate([one.ln_e[:, 0] for one in run.judged])
+    return np.concatenate((found, np.full(WATCH - len(found), found[-1])))
