@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
@@ -26,12 +27,21 @@ def test_up_brings_back_what_was_killed_keeps_its_state_and_ends_cleanly(tmp_pat
     with command("up", "--state", str(state), "--digest", digest_of(7)) as up:
         up.until_said(READY)
         ready = [line.split()[0] for line in up.said if line.endswith(" is ready\n")]
-        assert sorted(ready) == ["deployer-eu", "deployer-world", "intake", "ledger", "rollback", "verifier"]
+        assert sorted(ready) == [
+            "deployer-eu",
+            "deployer-world",
+            "door",
+            "intake",
+            "ledger",
+            "rollback",
+            "verifier",
+        ]
         _is_alone(state, up)
         # It stays in pre-production: no region changes while the test looks, however slow the machine is.
         ask("PUT", f"{_sandbox(up)}/images/{digest_of(2)}", {"never_ready": True})
         _answers_with_its_exports(up)
         asyncio.run(_release_v2(_kafka(up)))
+        _takes_announcements_through_its_door(up)
         family = [*up.family(), *_ledger_comes_back(up)]
         waited_for(lambda: digest_of(7) in kept.read_text(), 10.0, kept.read_text)
         _ends_by(signal.SIGINT, up, state, family)
@@ -56,6 +66,16 @@ def _answers_with_its_exports(up: Command) -> None:
     )
     with command("parked", "list", environment={**os.environ, **exports}) as parked:
         assert parked.ends() == 0, parked.output
+
+
+def _takes_announcements_through_its_door(up: Command) -> None:
+    words = up.until_said("door: ").split()
+    url, token = words[1], Path(words[-1])
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    options = ("--door", url, "--door-token-file", str(token))
+    with command("publish", PACKAGE, digest_of(4), *options) as publish:
+        assert publish.ends() == 0, publish.output
+    assert token.read_text().strip() not in up.output
 
 
 def _ledger_comes_back(up: Command) -> list[psutil.Process]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -73,7 +73,7 @@ def up(
 
 
 def _run(state: Path | None, digest: str, say: Say) -> None:
-    with LocalSystem(SHAPE, home=state, say=say) as system:
+    with LocalSystem(replace(SHAPE, door=True), home=state, say=say) as system:
         kept = Kept(system.home / "regions.json", APPLICATION)
         for region, runs in {**dict.fromkeys(SHAPE.regions, digest), **kept.read()}.items():
             body = {"digest": runs, "replicas": REPLICAS, "rate": RATE, "regions": [region]}
@@ -103,7 +103,7 @@ def _serve(state: Path | None, given: Given, say: Say) -> None:
     """The whole system for regions that are there already; their workloads and plans are their owners'."""
     with authorities_folder() as authorities:
         clusters = read_clusters(given.kubeconfig, given.regions, given.prometheus, authorities)
-        shape = Shape({"deployer": tuple(clusters.regions)})
+        shape = Shape({"deployer": tuple(clusters.regions)}, door=True)
         with LocalSystem(shape, home=state, clusters=clusters, say=say) as system:
             say("waiting until intake knows every region")
             asyncio.run(until_registered(system))
@@ -139,6 +139,11 @@ def _lines(system: LocalSystem, examples: list[str], about: str) -> list[str]:
         "  lockgate parked list",
         "",
         about,
+        *(
+            [f"door: {system.door.url}   an operator's token: {system.door.token_file}"]
+            if system.door
+            else []
+        ),
         *(
             f"{child.name:<15} http://127.0.0.1:{child.port}/metrics   log {child.log}"
             for child in system.children.values()

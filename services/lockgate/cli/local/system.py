@@ -15,6 +15,7 @@ from asyncpg import DuplicateDatabaseError
 
 from lockgate.cli.local.child import Child, Launch
 from lockgate.cli.local.claim import claimed
+from lockgate.cli.local.door import LocalDoor
 from lockgate.cli.local.kubeconfig import Clusters
 from lockgate.cli.local.regions import Sandboxed, deployer_environment
 from lockgate.embedded import EmbeddedError, Kafka, Postgres
@@ -37,12 +38,13 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is started. `deployers` maps each deployer to the regions that it serves."""
+    """What is started. `deployers` maps each deployer to the regions that it serves; `door`: HTTP too."""
 
     deployers: Mapping[str, tuple[str, ...]]
     sandbox: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     prefix: str = "lockgate."
+    door: bool = False
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -74,6 +76,7 @@ class LocalSystem:
         self.children: dict[str, Child] = {}
         self.kafka: Kafka | None = None
         self.postgres: Postgres | None = None
+        self.door: LocalDoor | None = None
         self._servers = servers
         self._launch = launch
         self._say = say
@@ -92,7 +95,7 @@ class LocalSystem:
             self._say(
                 f"Kafka on {self.servers.kafka}, PostgreSQL, and {len(self.shape.regions)} regions are up"
             )
-            self._start_services([*DECIDING, *self.shape.deployers])
+            self._start_services([*DECIDING, *self.shape.deployers, *self._open_door()])
             names = ", ".join(name for name in self.children if name != "sandbox")
             took = time.monotonic() - began
             self._say(f"{len(self.children) - 1} services are ready, after {took:.1f} s: {names}")
@@ -149,6 +152,8 @@ class LocalSystem:
     def child(self, service: str, replica: str = "") -> Child:
         """A process of a service that is not started yet; `replica` tells several of one service apart."""
         name = service + replica
+        if self.door is not None and service == "door":
+            return self._process(name, service, self.door.environment)
         served = self.shape.deployers.get(service)
         if served is not None:
             return self._process(name, "deployer", deployer_environment(service, served, self.places))
@@ -182,6 +187,13 @@ class LocalSystem:
         child = Child(name, module, arguments, environment, self.home, discard=discard, launch=launch)
         self.children[name] = child
         return child
+
+    def _open_door(self) -> tuple[str, ...]:
+        """The name of its process, if there is to be one."""
+        if not self.shape.door:
+            return ()
+        self.door = LocalDoor.in_folder(self.home)
+        return ("door",)
 
     def _start_services(self, names: Iterable[str]) -> None:
         for name in names:
