@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lockgate.verifier.statistics.before import window
-from lockgate.verifier.statistics.evidence import parse
+from lockgate.verifier.statistics.control import astray, unstable
+from lockgate.verifier.statistics.evidence import Evidence, parse
 from lockgate.verifier.statistics.refusal import EvidenceError
 from lockgate.verifier.statistics.regions import Regions, Together, recompute
 from lockgate.verifier.statistics.state import dump, load
@@ -160,3 +161,30 @@ def _ln_e(run: Verification) -> Any:
     """Of errors, after each scrape; from a verdict on as it was then."""
     found = np.concatenate([one.ln_e[:, 0] for one in run.judged])
     return np.concatenate((found, np.full(WATCH - len(found), found[-1])))
+
+
+CONTROL = {"b-0": "eu-north", "b-1": "us-west", "b-2": "sa-east", "b-3": "sa-east"}
+
+
+def gone_astray(*pods: str) -> Evidence:
+    """Control pods that fail three times as often from the rollout of another region on."""
+    given = copy.deepcopy(watched(21))
+    for pod in given["pods"]:
+        if pod["name"] in pods:
+            before = pod["errors"][BEGAN]
+            pod["errors"] = pod["errors"][:BEGAN] + [
+                3 * (one - before) + before for one in pod["errors"][BEGAN:]
+            ]
+    return parse(given)
+
+
+def test_control_regions_that_go_astray_by_themselves_are_found() -> None:
+    assert astray(parse(watched(21)), CONTROL, BEGAN, WATCH) == ()
+    assert astray(gone_astray("b-0"), CONTROL, BEGAN, WATCH) == ("eu-north",)
+
+
+def test_a_control_of_which_half_goes_astray_is_no_control() -> None:
+    assert not unstable(gone_astray("b-0"), CONTROL, BEGAN, WATCH)
+    both = gone_astray("b-0", "b-1")
+    assert unstable(both, CONTROL, BEGAN, WATCH)
+    assert not unstable(both, dict.fromkeys(CONTROL, "eu-north"), BEGAN, WATCH)
