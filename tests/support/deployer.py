@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from lockgate.deployer.strategies.given import Target
-from lockgate.messages.plan import Request
+from lockgate.messages.plan_parts import Request
 from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
 from lockgate.messages.values import Artifact, Fence, Workload
 from lockgate.messages.verdicts import Action, Granted

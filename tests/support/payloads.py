@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from lockgate.messages.message import Message, cause_ids, event_id
 from lockgate.messages.payload import Payload
-from lockgate.messages.plan import Plan, Request
+from lockgate.messages.plan import Plan
+from lockgate.messages.plan_parts import Request
 from lockgate.messages.values import Cause, Digest, Duration, Name, ObjectName, Sentence, Share
 
 QUICK = settings(
@@ -41,9 +42,17 @@ REQUESTS = st.sampled_from(
 )
 
 
-def plan(**changes: Any) -> Plan:
+_STRATEGIES = (
+    "rolling",
+    {"canary": ["25%", 0.5]},
+    {"blue-green": {"keep": "10m", "requests": [{"get": "/"}]}},
+)
+
+
+def plan(strategy: Any = "rolling", **changes: Any) -> Plan:
     """A small valid plan."""
     wave = {"name": "all", "kind": "wave", "regions": ["eu-west", "us-east"], "max-parallel": 2}
+    wave["strategy"] = strategy
     raw = {
         "application": "payments",
         "artifact": "pkg:oci/payments",
@@ -60,7 +69,12 @@ _VALUES: tuple[tuple[Any, st.SearchStrategy[Any]], ...] = (
     (Sentence, TEXT),
     (Duration, st.integers(0, 90 * 86400).map(float) | st.floats(0, 90 * 86400)),
     (Share, st.floats(0, 1, exclude_min=True)),
-    (Plan, st.builds(plan, metrics=st.builds(dict, interval=st.floats(0.5, 300)))),
+    (
+        Plan,
+        st.builds(
+            plan, strategy=st.sampled_from(_STRATEGIES), metrics=st.builds(dict, interval=st.floats(0.5, 300))
+        ),
+    ),
     (Request, REQUESTS),
     (Any, JSON),
     (NoneType, st.none()),

@@ -3,8 +3,9 @@
 import asyncio
 import getpass
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 
@@ -16,8 +17,10 @@ from lockgate.cli.view.content import columns
 from lockgate.cli.view.plain import plain
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
 from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.plan_parts import Request
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
+from lockgate.messages.strategies import BlueGreen, Canary, Strategy
 from lockgate.messages.values import write_duration
 
 app = typer.Typer(no_args_is_help=True, help="Check and publish plans.")
@@ -108,16 +111,33 @@ def _limits(stage: Stage) -> str:
     """Shares and times with their units, so that one sees how the plan was understood."""
     match stage:
         case PreprodStage(budget=budget, requests=requests):
-            many = "1 request" if len(requests) == 1 else f"{len(requests)} requests"
-            return f"{many}, budget {write_duration(budget)}"
+            return f"{_many(requests)}, budget {write_duration(budget)}"
         case PilotStage(share=share, budget=budget, after=after):
             extend = after.on_inconclusive.extend
             more = f" (+{write_duration(extend)} if inconclusive)" if extend else ""
             verify = f"verify {write_duration(after.verify)}{more}"
             return f"share {100 * share:g}%, {verify}, budget {write_duration(budget)}"
-        case WaveStage(max_parallel=most, retry=retry, budget=budget, after=after):
+        case WaveStage(strategy=strategy, max_parallel=most, retry=retry, budget=budget, after=after):
             tries = f", retry {retry}" if retry else ""
             bake = f", bake {write_duration(after.bake)}" if after.bake else ""
-            return f"max-parallel {most}{tries}, budget {write_duration(budget)}{bake}"
+            return f"{_manner(strategy)}max-parallel {most}{tries}, budget {write_duration(budget)}{bake}"
         case WatchStage(for_=length):
             return f"for {write_duration(length)}"
+
+
+def _manner(strategy: Strategy) -> str:
+    match strategy:
+        case "rolling":
+            return ""
+        case Canary(canary=shares, wait=wait):
+            steps = ", ".join(f"{100 * share:g}%" for share in shares)
+            return f"canary {steps} (wait {write_duration(wait)}), "
+        case BlueGreen(blue_green=side):
+            asked = f", {_many(side.requests)}" if side.requests else ""
+            return f"blue-green (keep {write_duration(side.keep)}{asked}), "
+        case _:
+            assert_never(strategy)
+
+
+def _many(requests: Sequence[Request]) -> str:
+    return "1 request" if len(requests) == 1 else f"{len(requests)} requests"

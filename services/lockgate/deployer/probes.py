@@ -12,7 +12,7 @@ from lockgate.deployer.reports import Failed, Fenced, Probed
 from lockgate.deployer.strategies import production
 from lockgate.deployer.strategies.given import Target
 from lockgate.messages.deployments import ProbeResult
-from lockgate.messages.plan import Request
+from lockgate.messages.plan_parts import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,13 @@ from lockgate.intake.shape import EXAMPLES, Json, Kind, at, fields, kind_of, phr
 from lockgate.intake.words import clip, listed, shown
 from lockgate.messages.plan import Plan
 from lockgate.messages.stage_rules import STAGE_KINDS, Outline, Path, breaches
-from lockgate.messages.values import AS_WRITTEN, write_duration
+from lockgate.messages.values import AS_WRITTEN, parse_share, write_duration
 
 VERSION: Final = "0.1"
-_NEAREST: Final = {"canary": "pilot", "blue-green": "wave", "approval": "wave"}
-"""A kind or a strategy of later versions -> the kind of stage that comes nearest to it."""
+_NEAREST: Final = {"canary": "wave", "blue-green": "wave", "approval": "wave"}
+"""A kind that is none -> the kind of stage that comes nearest to it."""
+_STRATEGIES: Final = {"canary": "{canary: [25%, 50%, 100%]}", "blue-green": "{blue-green: {keep: 10m}}"}
+"""Strategies that are more than a word -> how one is written."""
 _LATER: Final = ("approval", "approvals", "approve", "before", "flags", "pauses", "windows")
 """Fields of later versions."""
 
@@ -93,7 +95,9 @@ def _with_known_kinds(raw: Any) -> tuple[Any, tuple[Problem, ...]]:
 def _between_stages(raw: Any) -> Iterator[Problem]:
     stages = raw.get("stages") if isinstance(raw, dict) else None
     outlines = [_outline(stage) for stage in stages] if isinstance(stages, list) else []
-    for path, told in breaches(outlines):
+    workload = raw.get("workload") if isinstance(raw, dict) else None
+    routed = not isinstance(workload, dict) or "route" in workload
+    for path, told in breaches(outlines, routed=routed):
         yield Problem(path, told)
 
 
@@ -106,7 +110,19 @@ def _outline(stage: Any) -> Outline:
         [region if isinstance(region, str) else None for region in regions]
         if isinstance(regions, list)
         else (),
+        list(_shares(fields_.get("strategy"))),
     )
+
+
+def _shares(strategy: Any) -> Iterator[float | None]:
+    """The shares of a canary as it is written; None for what is none."""
+    steps = strategy.get("canary") if isinstance(strategy, dict) else None
+    for step in steps if isinstance(steps, list) else ():
+        try:
+            share = parse_share(step)
+        except ValueError:
+            share = None
+        yield share if isinstance(share, int | float) else None
 
 
 def _is_between_stages(detail: ErrorDetails) -> bool:
@@ -142,8 +158,10 @@ def _problem(detail: ErrorDetails) -> Problem:
 
 
 def _without_kind(loc: Path) -> Path:
-    """Drops what pydantic puts in: it names the kind of a stage in the path, the file has no such level."""
-    return (*loc[:2], *loc[3:]) if loc[:1] == ("stages",) and loc[2:3] and loc[2] in STAGE_KINDS else loc
+    """Drops what pydantic puts in: the kind of a stage and the name of its strategy, which the file has no level for."""
+    if loc[:1] != ("stages",) or not loc[2:3] or loc[2] not in STAGE_KINDS:
+        return loc
+    return (*loc[:2], *loc[3:4], *loc[5 if loc[3:4] == ("strategy",) else 4 :])
 
 
 def _sentence(detail: ErrorDetails) -> str:
@@ -157,14 +175,14 @@ def _sentence(detail: ErrorDetails) -> str:
             return f"the stage has no kind: write one of {listed(STAGE_KINDS)}, such as `kind: wave`"
         case "union_tag_invalid":
             return _unknown_kind(str(context["tag"]))
+        case "strategy":
+            return _unknown_strategy(detail["input"], detail["msg"])
         case type_:
             return _about_value(type_, at(loc), detail["input"], context)
 
 
 def _about_value(type_: str, here: Json, value: Any, context: dict[str, Any]) -> str:
     match type_:
-        case "literal_error" if isinstance(value, str) and value in _NEAREST:
-            text = f"{value} is not in {VERSION} yet: write {context['expected']}; a pilot stage before the waves tries a version on a share of the traffic"
         case "literal_error":
             text = f"{shown(value)} is not possible here: write {context['expected']}"
         case "string_pattern_mismatch":
@@ -195,8 +213,16 @@ def _unknown_field(name: str, known: tuple[str, ...]) -> str:
     return f"there is no field {shown(name)} here: {instead}; the fields here are {listed(known)}"
 
 
+def _unknown_strategy(value: Any, instead: str) -> str:
+    if isinstance(value, str) and value in _STRATEGIES:
+        return f"{value} needs to be told more: write {_STRATEGIES[value]}"
+    return f"{shown(value)} is no strategy: {instead}"
+
+
 def _unknown_kind(kind: str) -> str:
     near = _nearest(kind)
+    if kind in _STRATEGIES:
+        return f"{kind} is a strategy and no kind of stage: write `kind: {near}` with `strategy: {_STRATEGIES[kind]}`"
     if kind in _NEAREST:
         return f"{kind} is not in {VERSION} yet: use {near}; the kinds are {listed(STAGE_KINDS)}"
     instead = f"write {near} if you meant that; " if near else ""

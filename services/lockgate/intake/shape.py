@@ -27,6 +27,7 @@ EXAMPLES: Final = {
     "requests": "requests: [{get: /healthz}]",
     "verify": "verify: 60m",
     "for": "for: 2h",
+    "keep": "keep: 10m",
 }
 """How each field that a plan must have is written."""
 
@@ -118,6 +119,9 @@ def at(loc: tuple[str | int, ...]) -> Json:
 
 def _below(schema: dict[str, Any], part: str | int) -> dict[str, Any]:
     found = schema.get("items", {}) if isinstance(part, int) else schema.get("properties", {}).get(part, {})
+    for option in [] if found else map(_resolved, schema.get("oneOf", ())):
+        if part in option.get("properties", {}):
+            found = option  # the name of a strategy, which pydantic puts in
     if not found and isinstance(part, str):
         reference = schema.get("discriminator", {}).get("mapping", {}).get(part)
         found = (
@@ -151,4 +155,7 @@ def kind_of(place: Json) -> Kind:
 
 def phrase(place: Json) -> str:
     """How to write what belongs at a place."""
-    return _PHRASES[kind_of(place)]
+    kind = kind_of(place)
+    if kind is Kind.LIST and kind_of(Json(_resolved(place.schema.get("items", {})))) is Kind.SHARE:
+        return "a list of shares, such as [25%, 50%, 100%]"
+    return _PHRASES[kind]

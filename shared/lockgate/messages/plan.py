@@ -3,11 +3,13 @@
 Only what this version carries out can be written; anything else is refused as an unknown field.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from lockgate.messages.plan_parts import PlanPart, Request
 from lockgate.messages.stage_rules import Outline, breaches
+from lockgate.messages.strategies import Canary, Strategy
 from lockgate.messages.values import (
     BucketName,
     Duration,
@@ -18,57 +20,6 @@ from lockgate.messages.values import (
     Share,
     Workload,
 )
-
-
-def _kebab(name: str) -> str:
-    return name.replace("_", "-")
-
-
-class PlanPart(BaseModel):
-    """A part of a plan. Unknown fields are refused, so that a misspelt safeguard is no silent one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=_kebab, populate_by_name=True)
-
-
-class Expectation(PlanPart):
-    status: int = Field(default=200, ge=100, le=599)
-
-
-class Request(PlanPart):
-    """A dummy request sent in pre-production: exactly one of get, post, put and delete names its path."""
-
-    get: str | None = None
-    post: str | None = None
-    put: str | None = None
-    delete: str | None = None
-    body: Any = Field(default=None, alias="json", description="sent as JSON")
-    expect: Expectation = Expectation()
-    within: Duration = Field(default=5.0, gt=0, le=60, description="longest time for an answer")
-
-    @model_validator(mode="after")
-    def _one_method(self) -> Self:
-        paths = [path for path in (self.get, self.post, self.put, self.delete) if path is not None]
-        if len(paths) != 1:
-            raise ValueError("a request names exactly one of get, post, put, delete, such as {get: /healthz}")
-        if (
-            not paths[0].startswith("/")
-            or any(ord(c) < 33 or ord(c) > 126 for c in paths[0])
-            or len(paths[0]) > 1024
-        ):
-            raise ValueError(
-                f"{paths[0]!r} is no path: it starts with / and has printable ASCII without blanks"
-            )
-        if ".." in paths[0].split("?")[0].split("/"):
-            raise ValueError(f"{paths[0]!r} may not contain '..'")
-        return self
-
-    @property
-    def method(self) -> str:
-        return next(m for m in ("get", "post", "put", "delete") if getattr(self, m) is not None).upper()
-
-    @property
-    def path(self) -> str:
-        return str(self.get or self.post or self.put or self.delete)
 
 
 class Inconclusive(PlanPart):
@@ -119,10 +70,12 @@ class PilotStage(StagePart):
 class WaveStage(StagePart):
     kind: Literal["wave"]
     regions: list[Name] = Field(min_length=1, max_length=2000)
-    strategy: Literal["rolling"] = "rolling"
+    strategy: Strategy = "rolling"
     max_parallel: int = Field(default=1, ge=1, le=1000)
     retry: int = Field(default=0, ge=0, le=10, description="further attempts in a region that failed")
-    budget: Duration = Field(default=900.0, gt=0, description="for one attempt in one region")
+    budget: Duration = Field(
+        default=900.0, gt=0, description="for one attempt in one region; each step of a strategy has it anew"
+    )
     after: AfterWave = AfterWave()
 
 
@@ -196,7 +149,9 @@ class Queue(PlanPart):
 
 
 def _outline(stage: Stage) -> Outline:
-    return Outline(stage.name, stage.kind, () if isinstance(stage, WatchStage) else stage.regions)
+    regions = () if isinstance(stage, WatchStage) else stage.regions
+    canary = stage.strategy if isinstance(stage, WaveStage) and isinstance(stage.strategy, Canary) else None
+    return Outline(stage.name, stage.kind, regions, canary.canary if canary is not None else ())
 
 
 class Plan(PlanPart):
@@ -217,7 +172,8 @@ class Plan(PlanPart):
 
     @model_validator(mode="after")
     def _stages_together(self) -> Self:
-        for _path, told in breaches([_outline(stage) for stage in self.stages]):
+        outlines = [_outline(stage) for stage in self.stages]
+        for _path, told in breaches(outlines, routed=self.workload.route is not None):
             raise ValueError(told)
         return self
 

@@ -23,14 +23,22 @@ class Outline:
     name: str | None
     kind: str | None
     regions: Sequence[str | None] = ()
+    canary: Sequence[float | None] = ()
+    """The shares of its canary."""
 
 
-def breaches(stages: Sequence[Outline]) -> Iterator[Breach]:
-    """Every rule that is broken, with its place."""
+MOST_WITHOUT_ROUTE: Final = 0.5
+"""Of the traffic, where a clone's share is that of its pods: it has at most as many as production."""
+
+
+def breaches(stages: Sequence[Outline], *, routed: bool) -> Iterator[Breach]:
+    """Every rule that is broken, with its place. `routed`: the workload has a route, or that is not known."""
     yield from _names(stages)
     yield from _order(stages)
     yield from _missing(stages)
     yield from _regions(stages)
+    if not routed:
+        yield from _shares(stages)
 
 
 def _names(stages: Sequence[Outline]) -> Iterator[Breach]:
@@ -100,3 +108,16 @@ def _named(stages: Sequence[Outline], kind: str) -> Iterator[tuple[Path, str]]:
         for j, region in enumerate(stage.regions if stage.kind == kind else ()):
             if region is not None:
                 yield ("stages", i, "regions", j), region
+
+
+def _shares(stages: Sequence[Outline]) -> Iterator[Breach]:
+    for i, stage in enumerate(stages):
+        for j, share in enumerate(stage.canary):
+            if share is not None and MOST_WITHOUT_ROUTE < share <= 1:
+                yield (
+                    ("stages", i, "strategy", "canary", j),
+                    (
+                        f"without a route the clone's share is that of its pods, at most {MOST_WITHOUT_ROUTE:.0%}: name "
+                        f"the workload's route, or end the canary with {MOST_WITHOUT_ROUTE:.0%}"
+                    ),
+                )

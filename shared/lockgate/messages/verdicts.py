@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from lockgate.messages.payload import Payload
-from lockgate.messages.plan import Request
+from lockgate.messages.plan_parts import Request
 from lockgate.messages.values import Artifact, Duration, Fence, Name, Sentence, Share, Workload
 
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from lockgate.deployer.chart import TEMPLATE, template
 from lockgate.deployer.cluster import ClusterError
 from lockgate.deployer.rights import IDENTITY, IN_ITS_REGION, Right, manifests
-from lockgate.messages.plan import Request
+from lockgate.messages.plan_parts import Request
 from lockgate.messages.values import Workload
 from lockgate.messages.verdicts import Action, Granted
 from lockgate.sandbox.sample import objects
@@ -64,7 +64,8 @@ def rendered(name: str, namespace: str) -> list[dict[str, Any]]:
 def without(right: Right, verb: str) -> tuple[Right, ...]:
     """All rights but this one."""
     left = replace(right, verbs=tuple(each for each in right.verbs if each != verb))
-    return tuple(left if each is right else each for each in IN_ITS_REGION)
+    rights = [left if each is right else each for each in IN_ITS_REGION]
+    return tuple(each for each in rights if each.verbs)
 
 
 EACH = [

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lockgate.messages.plan import Expectation, Request
+from lockgate.messages.plan_parts import Expectation, Request
 from lockgate.messages.verdicts import Action
 from lockgate.sandbox import Behaviour, Sandbox
 from tests.support.deployer import NEW, OLD, OTHER, ROUTELESS, artifact, grant, order

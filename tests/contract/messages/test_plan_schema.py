@@ -32,6 +32,23 @@ def plan(**changes: Any) -> dict[str, Any]:
     return copy.deepcopy(minimal) | changes
 
 
+def wave(strategy: Any) -> dict[str, Any]:
+    return {"name": "all", "kind": "wave", "regions": ["eu-west"], "strategy": strategy}
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "rolling",
+        {"canary": ["25%", "100%"]},
+        {"canary": [0.5], "wait": "2m"},
+        {"blue-green": {"keep": "10m", "requests": [{"get": "/healthz"}]}},
+    ],
+)
+def test_each_strategy_can_be_written(strategy: Any) -> None:
+    assert problems_with(SCHEMA, plan(stages=[wave(strategy)])) == []
+
+
 def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
@@ -57,6 +74,10 @@ def test_names_have_hyphens_and_values_are_as_people_write_them() -> None:
         ({"metrics": {"interval": 15}}, "$.metrics.interval"),
         ({"remediation": {"to": "yesterday"}}, "$.remediation.to"),
         ({"stages": [{"name": "all", "kind": "wave", "regions": ["eu-west"], "paralel": 2}]}, "$.stages[0]"),
+        ({"stages": [wave({"canary": []})]}, "$.stages[0]"),
+        ({"stages": [wave({"canary": ["25"]})]}, "$.stages[0]"),
+        ({"stages": [wave({"blue-green": {}})]}, "$.stages[0]"),
+        ({"stages": [wave("canary")]}, "$.stages[0]"),
     ],
 )
 def test_what_cannot_be_written_is_marked_where_it_stands(changes: dict[str, Any], place: str) -> None:

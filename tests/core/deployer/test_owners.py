@@ -35,7 +35,7 @@ def owned(**metadata: Any) -> dict[str, Any]:
 
 def written(manager: str, container: str = "app", field: str = "f:image") -> dict[str, Any]:
     """What managedFields says of a manager that writes a field of a container."""
-    containers = {f'k:{{"name":"{container}"}}': {".": {}, field: {}, "f:name": {}}}
+    containers: dict[str, Any] = {f'k:{{"name":"{container}"}}': {".": {}, field: {}, "f:name": {}}}
     return {
         "manager": manager,
         "operation": "Apply",

@@ -7,7 +7,8 @@ import pytest
 
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
 from lockgate.intake.yamltext import MAX_BYTES, MAX_DEPTH
-from lockgate.messages.plan import Plan
+from lockgate.messages.plan import Plan, WaveStage
+from lockgate.messages.strategies import BlueGreen, Canary
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "plans" / "payments.yaml"
 GOOD = """\
@@ -41,6 +42,27 @@ def test_the_example_plan_of_the_documentation_is_good() -> None:
     assert [stage.kind for stage in plan.stages] == ["preprod", "pilot", "wave", "wave", "watch"]
     assert plan.regions == ("eu-preprod", "eu-west", "eu-north", "us-east", "us-west", "ap-south")
     assert plan.false_alarms == 0.01
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLE.parent.glob("*.yaml")), ids=lambda file: file.stem)
+def test_each_plan_of_the_documentation_can_be_published(file: Path) -> None:
+    assert isinstance(check_plan(file.read_text()), GoodPlan)
+
+
+def test_strategies_are_read_as_they_are_written() -> None:
+    checked = check_plan((EXAMPLE.parent / "canary.yaml").read_text())
+    assert isinstance(checked, GoodPlan)
+    waves = [stage for stage in checked.plan.stages if isinstance(stage, WaveStage)]
+    assert [wave.strategy for wave in waves] == [
+        Canary(canary=[0.25, 0.5, 1.0], wait=300.0),
+        Canary(canary=[0.1, 0.5], wait=60.0),
+    ]
+    checked = check_plan((EXAMPLE.parent / "blue-green.yaml").read_text())
+    assert isinstance(checked, GoodPlan)
+    waves = [stage for stage in checked.plan.stages if isinstance(stage, WaveStage)]
+    assert [type(wave.strategy) for wave in waves] == [BlueGreen, BlueGreen]
+    sides = [wave.strategy.blue_green for wave in waves if isinstance(wave.strategy, BlueGreen)]
+    assert [(side.keep, len(side.requests)) for side in sides] == [(600.0, 2), (300.0, 0)]
 
 
 def test_what_was_written_can_be_published_as_json() -> None:
@@ -154,9 +176,77 @@ def test_a_problem_in_json_has_its_line_too() -> None:
         (
             "kind: wave",
             "kind: wave\n    strategy: canary",
+            "line 8: stages[0].strategy: canary needs to be told more: write {canary: [25%, 50%, 100%]}",
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy: blue-green",
+            "line 8: stages[0].strategy: blue-green needs to be told more: write {blue-green: {keep: 10m}}",
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy: {steps: [25%]}",
             (
-                "line 8: stages[0].strategy: canary is not in 0.1 yet: write 'rolling'; a pilot stage before the "
-                "waves tries a version on a share of the traffic"
+                'line 8: stages[0].strategy: {"steps": ["25%"]} is no strategy: write rolling, '
+                "{canary: [25%, 50%, 100%]} or {blue-green: {keep: 10m}}"
+            ),
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy:\n      canary:\n        - 25%\n        - 200%",
+            "line 11: stages[0].strategy.canary[1]: 200% is out of range: write at most 100%",
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy: {canary: [50%, 25%]}",
+            (
+                "line 8: stages[0].strategy.canary: the shares of a canary grow from step to step: write them so, such as "
+                "[25%, 50%, 100%]"
+            ),
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy: {canary: 25%}",
+            (
+                "line 8: stages[0].strategy.canary: '25%' has the wrong type: write a list of shares, such as "
+                "[25%, 50%, 100%]"
+            ),
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy:\n      canary:\n        - 25%\n        - 100%",
+            (
+                "line 11: stages[0].strategy.canary[1]: without a route the clone's share is that of its pods, at most "
+                "50%: name the workload's route, or end the canary with 50%"
+            ),
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy: {canary: [25%], pause: 2m}",
+            (
+                "line 8: stages[0].strategy.pause: there is no field 'pause' here: remove it; the fields here are "
+                "canary, wait"
+            ),
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy: {blue-green: {}}",
+            "line 8: stages[0].strategy.blue-green.keep: this field is missing: add it, such as `keep: 10m`",
+        ),
+        (
+            "kind: wave",
+            "kind: wave\n    strategy:\n      blue-green:\n        keep: 10m\n        requests: [{get: healthz}]",
+            (
+                "line 11: stages[0].strategy.blue-green.requests[0]: 'healthz' is no path: it starts with / and has "
+                "printable ASCII without blanks"
+            ),
+        ),
+        (
+            "kind: wave",
+            "kind: blue-green",
+            (
+                "line 7: stages[0].kind: blue-green is a strategy and no kind of stage: write `kind: wave` with "
+                "`strategy: {blue-green: {keep: 10m}}`"
             ),
         ),
         (
@@ -236,10 +326,14 @@ def test_problems_behind_an_unknown_kind_and_between_stages_are_told_at_once_eac
 """
     assert _problems(GOOD[: GOOD.index("  - name: all")] + stages) == [
         "line 5: stages: a plan ends with one watch: write {name: watch, kind: watch, for: 2h} as its last stage",
-        "line 6: stages[0].share: 200% is out of range: write at most 100%",
-        "line 6: stages[0].after: this field is missing: add it, such as `after: {verify: 60m}`",
-        "line 6: stages[0].kind: canary is not in 0.1 yet: use pilot; the kinds are preprod, pilot, wave, watch",
-        "line 6: stages[0].regions[0]: the region eu-north has a pilot but is in no wave: add it to a wave",
+        (
+            "line 6: stages[0].share: there is no field 'share' here: remove it; the fields here are name, kind, regions, "
+            "strategy, max-parallel, retry, budget, after"
+        ),
+        (
+            "line 6: stages[0].kind: canary is a strategy and no kind of stage: write `kind: wave` with "
+            "`strategy: {canary: [25%, 50%, 100%]}`"
+        ),
         (
             "line 7: stages[1].approvals: approvals is not in 0.1 yet: remove it; the fields here are name, kind, regions, "
             "strategy, max-parallel, retry, budget, after"

@@ -59,6 +59,10 @@ def _overdue(scene: Scene, due: TimerDue) -> Scene:
     return overdue(scene, due.body["region"], due.body["grant"])
 
 
+def _rested(scene: Scene, due: TimerDue) -> Scene:
+    return waves.rested(scene, due.body["region"], due.body["grant"])
+
+
 def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
     """A timer that belongs to a stage, and to no other."""
     if scene.stage.name != due.body["stage"]:
@@ -152,6 +156,7 @@ TABLE = Table(
     shared={IncidentDetected: _ROUTE, IncidentResolved: _ROUTE},
     timers={
         "deadline": _on_own(_overdue),
+        "step": _on_own(_rested),
         "bake": _on_own(_stage_timer),
         "watch": _on_own(_stage_timer),
         "verify": _on_own(_stage_timer),

@@ -13,6 +13,7 @@ from lockgate.messages.deployments import (
 )
 from lockgate.messages.plan import PilotStage, PreprodStage, WaveStage
 from lockgate.messages.values import Fence
+from lockgate.messages.verdicts import Action
 from lockgate.verifier.core import pilot, preprod, waves
 from lockgate.verifier.core.grants import Answer, answered, attempt_failed, refused
 from lockgate.verifier.core.rows import RegionRow
@@ -33,7 +34,7 @@ def given(scene: Scene, answer: Answer) -> Scene:
         case RegionDeployed() | PilotDeployed():
             return _deployed(*_counted_as_exposed(scene, region), answer)
         case RegionProbed():
-            return preprod.probed(scene, answer, region)
+            return _probed(scene, region, answer)
         case DeploymentFailed(reason=reason):
             return attempt_failed(scene, answer.region, region, reason)
         case GrantRefused():
@@ -48,8 +49,20 @@ def _deployed(scene: Scene, region: RegionRow, answer: RegionDeployed | PilotDep
             return preprod.deployed(scene, answer, region)
         case (PilotStage() as stage, PilotDeployed()):
             return pilot.deployed(scene, answer, region, stage)
-        case (WaveStage() as stage, RegionDeployed()):
+        case (WaveStage() as stage, RegionDeployed()) if region.action is Action.DEPLOY:
             return waves.deployed(scene, answer, region, stage)
+        case (WaveStage() as stage, PilotDeployed()) if region.action in {Action.CANARY, Action.SWITCH}:
+            return waves.stepped(scene, answer.region, region, stage)
+        case _:  # an answer of another kind than the grant asked for
+            return scene
+
+
+def _probed(scene: Scene, region: RegionRow, answer: RegionProbed) -> Scene:
+    match scene.stage:
+        case PreprodStage() as stage:
+            return preprod.probed(scene, answer, region, stage)
+        case WaveStage() as stage if region.action is Action.GREEN:
+            return waves.probed(scene, answer, region, stage)
         case _:  # an answer of another kind than the grant asked for
             return scene
 

@@ -12,10 +12,12 @@ from lockgate.messages.deployments import (
     RegionProbed,
 )
 from lockgate.messages.plan import PilotStage, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.plan_parts import Request
 from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Action, Granted, RegionFailed, WaitingFor
 from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds, sentence
+from lockgate.verifier.core.steps import again_from, parts_of
 
 Answer = RegionDeployed | PilotDeployed | RegionProbed | DeploymentFailed | GrantRefused
 
@@ -52,7 +54,8 @@ def _waited_for(scene: Scene, name: str, region: RegionRow, deadline: float) -> 
 
 
 def _granted(scene: Scene, name: str, region: RegionRow) -> Granted:
-    stage, place, deadline = scene.stage, scene.place(name), _deadline(scene)
+    place, deadline = scene.place(name), _deadline(scene)
+    share, requests = _share_and_requests(scene.stage, region)
     return Granted(
         **scene.about,
         region=name,
@@ -63,14 +66,26 @@ def _granted(scene: Scene, name: str, region: RegionRow) -> Granted:
         fence=Fence(number=region.number, turn=0, grant=region.grant),
         artifact=scene.plan.artifact,
         workload=scene.plan.plan.workload,
-        share=stage.share if isinstance(stage, PilotStage) else None,
-        requests=tuple(stage.requests)
-        if isinstance(stage, PreprodStage) and region.action is Action.PROBE
-        else (),
+        share=share,
+        requests=requests,
         attempt=region.attempt,
         valid_for=deadline / 2,
         deadline=deadline,
     )
+
+
+def _share_and_requests(stage: Stage, region: RegionRow) -> tuple[float | None, tuple[Request, ...]]:
+    """What a grant says beside its action."""
+    match stage:
+        case PilotStage(share=share):
+            return share, ()
+        case PreprodStage(requests=requests) if region.action is Action.PROBE:
+            return None, tuple(requests)
+        case WaveStage(strategy=strategy):
+            part = parts_of(strategy)[region.step]
+            return part.share, part.requests
+        case _:
+            return None, ()
 
 
 def fence_number(scene: Scene) -> int:
@@ -141,7 +156,7 @@ def _fenced(scene: Scene, refusal: GrantRefused, region: RegionRow) -> Scene:
     """
     name, deadline = refusal.region, _deadline(scene)
     waited = _waited_for(scene, name, region, deadline)
-    scene = scene.then(_left_alone(name, region), waited, fenced=scene.release.fenced + 1)
+    scene = scene.then(left_alone(name, region), waited, fenced=scene.release.fenced + 1)
     return scene.waits(
         WaitingFor.COORDINATOR,
         f"The region {name} refused the grant {refusal.fence}, having seen a newer fence; nothing more is granted "
@@ -150,7 +165,7 @@ def _fenced(scene: Scene, refusal: GrantRefused, region: RegionRow) -> Scene:
     )
 
 
-def _left_alone(name: str, region: RegionRow) -> Step:
+def left_alone(name: str, region: RegionRow) -> Step:
     """The region is granted nothing more, and nothing is expected of it."""
     fenced = region.model_copy(update={"state": RegionState.FENCED})
     return put(fenced, name) + Step(timers=(CancelTimer(f"deadline {name}"),))
@@ -176,8 +191,16 @@ def attempt_failed(
         last = told.then(put(region.model_copy(update={"state": RegionState.FAILED}), name))
         return last.failed(_last_attempt(name, stage, attempts, reason), guilty=(name,))
     if scene.release.fenced:
-        return told.then(_left_alone(name, region))
-    return grant(told, name, region, region.action, region.attempt + 1)
+        return told.then(left_alone(name, region))
+    return _granted_again(told, name, region)
+
+
+def _granted_again(scene: Scene, name: str, region: RegionRow) -> Scene:
+    stage, action = scene.stage, region.action
+    if isinstance(stage, WaveStage):
+        step = again_from(stage.strategy, region.step)
+        region, action = region.model_copy(update={"step": step}), parts_of(stage.strategy)[step].action
+    return grant(scene, name, region, action, region.attempt + 1)
 
 
 def _last_attempt(name: str, stage: Stage, attempts: int, reason: str) -> str:
@@ -196,7 +219,7 @@ def overdue(scene: Scene, name: str, grant_number: int) -> Scene:
             return _unanswered(scene, name, region)
         case RegionState.FENCED:
             return _outranked(scene, name, region)
-        case RegionState.DONE | RegionState.FAILED:
+        case RegionState.PAUSED | RegionState.DONE | RegionState.FAILED:
             return scene
 
 

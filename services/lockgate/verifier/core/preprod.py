@@ -1,11 +1,13 @@
 """The stage `preprod`: deploy to each region, send the plan's requests there, judge every answer."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
 from lockgate.messages.decision import emit
 from lockgate.messages.deployments import ProbeResult, RegionDeployed, RegionProbed
-from lockgate.messages.plan import PreprodStage, Request
+from lockgate.messages.plan import PreprodStage
+from lockgate.messages.plan_parts import Request
 from lockgate.messages.verdicts import Action, Outcome, VerdictReached, WaitingFor
 from lockgate.verifier.core.grants import done, grant
 from lockgate.verifier.core.rows import RegionRow
@@ -32,11 +34,8 @@ def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow) -> Scene:
     return grant(scene, answer.region, region, Action.PROBE, region.attempt)
 
 
-def probed(scene: Scene, answer: RegionProbed, region: RegionRow) -> Scene:
+def probed(scene: Scene, answer: RegionProbed, region: RegionRow, stage: PreprodStage) -> Scene:
     """One request that failed fails the release at once; all that passed in all regions pass the stage."""
-    stage = scene.stage
-    if not isinstance(stage, PreprodStage):
-        return scene
     evidence = evidence_of(answer.results, EVIDENCE_CHARACTERS // len(stage.regions))
     if problem := first_problem(stage.requests, answer.results):
         return scene.failed(
@@ -65,7 +64,7 @@ def _passed(scene: Scene, stage: PreprodStage, newest: dict[str, dict[str, Any]]
     return scene.then(emit(verdict)).passed(reason)
 
 
-def first_problem(requests: list[Request], results: tuple[ProbeResult, ...]) -> str | None:
+def first_problem(requests: Sequence[Request], results: tuple[ProbeResult, ...]) -> str | None:
     """What is wrong with the first request that was not answered as the plan expects; None if none is."""
     for place, (request, result) in enumerate(zip_longest(requests, results), start=1):
         if request is None:

@@ -29,6 +29,7 @@ class Phase(StrEnum):
 
 class RegionState(StrEnum):
     GRANTED = "granted"  # its newest grant is not answered yet
+    PAUSED = "paused"  # a step of its strategy is done, and the next one is not due yet
     DONE = "done"  # it did what the stage asks of it
     FENCED = "fenced"  # it refused, having seen a newer fence
     FAILED = "failed"  # no attempt is left
@@ -87,6 +88,8 @@ class RegionRow(Row):
     grant: int = 0
     """The newest grant of this release in this region, over all stages and attempts."""
     attempt: int = 0
+    step: int = 0
+    """Which step of the wave's strategy was granted last."""
     expired: int = 0
     """How many grants of this attempt were refused as too old."""
     exposed: bool = False

@@ -134,7 +134,8 @@ class Scene:
     def stopped(self, phase: Phase, reason: str) -> Self:
         """Timers and work go. All regions granted to are addressed: once, at the end."""
         names = [] if self.stage.kind == "watch" else self.stage.regions[: self.release.cursor]
-        timers = [*(f"deadline {name}" for name in names if self.release.outstanding), *STAGE_TIMERS]
+        kinds = REGION_TIMERS if self.release.outstanding else ()
+        timers = [*(f"{kind} {name}" for kind in kinds for name in names), *STAGE_TIMERS]
         quiet = Step(
             timers=tuple(CancelTimer(name) for name in timers),
             work=(CancelWork(f"measure {self.stage.name}"),),
@@ -151,6 +152,9 @@ class Scene:
         gone = remove(PlanRow, self.release.release) if self.release.phase is Phase.OVER else NOTHING
         return self.done + put(self.release) + gone
 
+
+REGION_TIMERS = ("deadline", "step")
+"""Timers of which a region has at most one."""
 
 STAGE_TIMERS = ("bake", "watch", "verify")
 """Timers of which a stage has at most one."""

@@ -1,21 +1,27 @@
 """The stage `wave`: region after region, at most `max-parallel` at once, then a time in which it is left alone.
 
-An answer costs the same in a wave of two regions and of two thousand: a cursor walks through the plan's list.
+Within a region the strategy's steps follow each other, a grant each; `steps` is their table. An answer costs the same in a
+wave of two regions and of two thousand: a cursor walks through the plan's list.
 """
 
-from lockgate.messages.decision import SetTimer, Step
-from lockgate.messages.deployments import RegionDeployed
+from typing import assert_never
+
+from lockgate.messages.decision import CancelTimer, SetTimer, Step, put
+from lockgate.messages.deployments import RegionDeployed, RegionProbed
 from lockgate.messages.plan import WaveStage
-from lockgate.messages.verdicts import Action, WaitingFor
-from lockgate.verifier.core.grants import done, grant
-from lockgate.verifier.core.rows import Phase, RegionRow
+from lockgate.messages.strategies import BlueGreen, Canary, Strategy
+from lockgate.messages.verdicts import WaitingFor
+from lockgate.verifier.core.grants import done, grant, left_alone
+from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS, evidence_of, first_problem
+from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds
+from lockgate.verifier.core.steps import parts_of
 
 
 def begin(scene: Scene, stage: WaveStage) -> Scene:
     return _fill(scene, stage).waits(
         WaitingFor.REGIONS,
-        f"Deploying to {_regions(stage)}, at most {stage.max_parallel} at once.",
+        f"Deploying to {_regions(stage)}{_manner(stage.strategy)}, at most {stage.max_parallel} at once.",
     )
 
 
@@ -27,8 +33,58 @@ def _fill(scene: Scene, stage: WaveStage) -> Scene:
     room = stage.max_parallel - release.outstanding
     names = tuple(stage.regions[release.cursor : release.cursor + room])
     for name, region in scene.regions(names).items():
-        scene = grant(scene, name, region, Action.DEPLOY, attempt=1)
+        scene = _granted(scene, stage, name, region.model_copy(update={"step": 0, "attempt": 1}))
     return scene.then(cursor=release.cursor + len(names), outstanding=release.outstanding + len(names))
+
+
+def _granted(scene: Scene, stage: WaveStage, name: str, region: RegionRow) -> Scene:
+    """The step of the strategy that the row names."""
+    return grant(scene, name, region, parts_of(stage.strategy)[region.step].action, region.attempt)
+
+
+def stepped(scene: Scene, name: str, region: RegionRow, stage: WaveStage) -> Scene:
+    """A step that is not the last one is done: the next follows at once, or when the region was left alone for a while.
+
+    Whatever must hold before the next step is granted is asked in `_next`.
+    """
+    wait = parts_of(stage.strategy)[region.step].wait
+    if wait <= 0 or scene.release.fenced:
+        return _next(scene, stage, name, region)
+    until, paused = after(scene.now, wait), region.model_copy(update={"state": RegionState.PAUSED})
+    body = {"release": region.release, "region": name, "grant": region.grant}
+    timers = (CancelTimer(f"deadline {name}"), SetTimer(f"step {name}", until, body))
+    return scene.then(put(paused, name), Step(timers=timers)).waits(
+        WaitingFor.STEP, f"{_so_far(stage, name, region)} It is left alone for {seconds(wait)}.", until=until
+    )
+
+
+def rested(scene: Scene, name: str, grant_number: int) -> Scene:
+    """The time after a step is over."""
+    region, stage = scene.region(name), scene.stage
+    expected = (Phase.REGIONS, RegionState.PAUSED, stage.name, grant_number)
+    if (scene.release.phase, region.state, region.stage, region.grant) != expected:
+        return scene
+    return _next(scene, stage, name, region) if isinstance(stage, WaveStage) else scene
+
+
+def _next(scene: Scene, stage: WaveStage, name: str, region: RegionRow) -> Scene:
+    """The next step, unless a fence was met meanwhile: then nothing is granted any more."""
+    if scene.release.fenced:
+        return scene.then(left_alone(name, region))
+    return _granted(scene, stage, name, region.model_copy(update={"step": region.step + 1}))
+
+
+def probed(scene: Scene, answer: RegionProbed, region: RegionRow, stage: WaveStage) -> Scene:
+    """The green side was sent the plan's requests. One that failed fails the release, before anybody else was served."""
+    requests = parts_of(stage.strategy)[region.step].requests
+    if problem := first_problem(requests, answer.results):
+        evidence = evidence_of(answer.results, EVIDENCE_CHARACTERS)
+        return scene.failed(
+            f"In the region {answer.region}, before its green side got any traffic, {problem}",
+            guilty=(answer.region,),
+            evidence={"regions": {answer.region: evidence}},
+        )
+    return stepped(scene, answer.region, region, stage)
 
 
 def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow, stage: WaveStage) -> Scene:
@@ -59,3 +115,26 @@ def _regions(stage: WaveStage) -> str:
     """The names of a few, the number of many."""
     names, count = stage.regions, len(stage.regions)
     return ", ".join(names) if count <= 4 else f"all {count} regions of the wave"
+
+
+def _manner(strategy: Strategy) -> str:
+    """How each region changes version, where it is in several steps."""
+    match strategy:
+        case "rolling":
+            return ""
+        case Canary(canary=shares, wait=wait):
+            steps = ", ".join(_percent(share) for share in shares)
+            return f" by a canary of {steps} with {seconds(wait)} after each step"
+        case BlueGreen(blue_green=side):
+            return f" blue-green, the old side kept for {seconds(side.keep)}"
+        case _:
+            assert_never(strategy)
+
+
+def _so_far(stage: WaveStage, name: str, region: RegionRow) -> str:
+    part = parts_of(stage.strategy)[region.step]
+    return f"The release has {_percent(part.share or 0.0)} of the traffic of {name}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g} %"

@@ -1,0 +1,42 @@
+"""The steps of a wave's strategy in one region, as a table: what each grant permits, and how long nothing follows it.
+
+The last step is always that the region's Deployment rolls: before it the release runs in a clone only.
+"""
+
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from lockgate.messages.plan_parts import Request
+from lockgate.messages.strategies import BlueGreen, Canary, Strategy
+from lockgate.messages.verdicts import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One step, which one grant permits. `wait`: seconds from its answer to the next grant."""
+
+    action: Action
+    share: float | None = None
+    requests: tuple[Request, ...] = ()
+    wait: float = 0.0
+
+
+_LAST: Final = Part(Action.DEPLOY)
+
+
+def parts_of(strategy: Strategy) -> tuple[Part, ...]:
+    match strategy:
+        case "rolling":
+            return (_LAST,)
+        case Canary(canary=shares, wait=wait):
+            return (*(Part(Action.CANARY, share=share, wait=wait) for share in shares), _LAST)
+        case BlueGreen(blue_green=side):
+            prepared = Part(Action.GREEN, requests=tuple(side.requests))
+            return (prepared, Part(Action.SWITCH, share=1.0, wait=side.keep), _LAST)
+        case _:
+            assert_never(strategy)
+
+
+def again_from(strategy: Strategy, step: int) -> int:
+    """Where another attempt begins: a failed clone has lost its share, so its way begins anew; a roll-out goes on."""
+    return step if parts_of(strategy)[step].action is Action.DEPLOY else 0
