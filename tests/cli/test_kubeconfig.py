@@ -109,6 +109,40 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "a way through a proxy": ({"proxy-url": "http://p"}, {"token": "t"}, "says proxy-url, which"),
     "no TLS": ({"server": "http://10.1.2.3:8080"}, {"token": "t"}, "a token goes over https:// only"),
+    "a port that is none": (
+        {"server": "https://h:99999"},
+        {"token": "t"},
+        "'https://h:99999', which names no server",
+    ),
+    "half an address": (
+        {"server": "https://[::1"},
+        {"token": "t"},
+        "names no server: write https://HOST:PORT",
+    ),
+    "no host": ({"server": "https://:6443"}, {"token": "t"}, "names no server"),
+    "a name in the server": (
+        {"server": "https://me@h"},
+        {"token": "t"},
+        "a server that is 'https://me@h': write",
+    ),
+    "no scheme": (
+        {"server": "h:6443"},
+        {"token": "t"},
+        "has a server that is 'h:6443', which names no server",
+    ),
+    "a token of two lines": (
+        {},
+        {"token": "one\ntwo"},
+        "the token of .* has a line break, a blank or another",
+    ),
+    "a token with a line's end": ({}, {"token": "one\n"}, "has a line break"),
+    "a token file that is not there": ({}, {"tokenFile": "gone"}, "has a tokenFile, and .*No such file"),
+    "a token file that is no text": (
+        {},
+        {"tokenFile": "bytes"},
+        "bytes is no text in UTF-8: write a token into it",
+    ),
+    "a token file that is empty": ({}, {"tokenFile": "empty"}, "empty is empty: make one"),
     "no base64": ({"certificate-authority-data": "%%"}, {"token": "t"}, "is no base64"),
 }
 
@@ -116,6 +150,8 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_a_deployer_cannot_come_in_with_is_refused(tmp_path: Path, case: str) -> None:
     cluster, user, sentence = REFUSED[case]
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    (tmp_path / "empty").touch()
     with pytest.raises(KubeconfigError, match=sentence):
         read(written(tmp_path, cluster, user))
 

@@ -14,6 +14,7 @@ import pytest
 from lockgate.cli.demo.play import until_first_ends
 from lockgate.cli.local.child import Child, ChildError
 from lockgate.cli.local.claim import InUseError, claimed
+from lockgate.cli.local.running import not_accepted
 from lockgate.cli.local.system import LocalSystem, Servers, Shape
 from tests.support.servers import KafkaUnderTest, PostgresUnderTest
 
@@ -33,6 +34,15 @@ def test_a_service_that_does_not_start_is_named_and_its_log_is_kept() -> None:
         assert all(not child.running for child in system.children.values())
     finally:
         shutil.rmtree(system.home)
+
+
+def test_where_it_is_said_why_a_region_did_not_come_is_told() -> None:
+    shape = Shape({"west": ("eu-west", "us-west"), "east": ("us-east",), "south": ("ap-south",)})
+    logs = {name: Path(f"/logs/{name}.log") for name in ("intake", "west", "east", "south")}
+    assert not_accepted({"us-east", "eu-west"}, shape, logs) == (
+        "intake did not accept eu-west, us-east within 30 s. Why a cluster cannot be read is in the log of its "
+        "deployer: /logs/west.log, /logs/east.log. What intake decided is in its own: /logs/intake.log"
+    )
 
 
 def test_an_interrupted_system_leaves_no_folder() -> None:

@@ -17,7 +17,7 @@ from yarl import URL
 
 from lockgate.deployer.kubernetes_client import ApiClient, Configuration
 from lockgate.deployer.objects import Json
-from lockgate.deployer.settings import RegionSettings
+from lockgate.deployer.settings import RegionSettings, TokenError
 
 _AGENT = "lockgate-deployer"
 _PAGE = 250
@@ -185,9 +185,17 @@ class Cluster:
         headers = {"User-Agent": _AGENT, "Accept": _JSON}
         if content_type is not None:
             headers["Content-Type"] = content_type
-        if (token := self.settings.bearer) is not None:
+        if (token := self._token()) is not None:
             headers["Authorization"] = f"Bearer {token}"
         return headers
+
+    def _token(self) -> str | None:
+        """UNAVAILABLE if there is none in its file: whoever rotates it may be at it just now."""
+        try:
+            return self.settings.bearer
+        except (OSError, TokenError) as error:
+            message = f"The cluster of {self.settings.region} was not asked: {error}."
+            raise ClusterError(Trouble.UNAVAILABLE, message) from None
 
     def _refused(self, status: int, raw: bytes, what: str) -> ClusterError:
         """The error that a Status object speaks of."""

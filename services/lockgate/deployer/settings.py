@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,7 +16,7 @@ class RegionSettings(BaseModel):
     `token_file` is read anew for each request, because the tokens that Kubernetes mounts are rotated.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     region: Name
     namespace: Name
     url: str = Field(
@@ -26,17 +27,55 @@ class RegionSettings(BaseModel):
     ca_file: Path | None = None
 
     @model_validator(mode="after")
-    def _one_token(self) -> Self:
+    def _can_be_asked(self) -> Self:
         if self.token is not None and self.token_file is not None:
             raise ValueError(f"the region {self.region} has a token and a token_file: keep one of them")
+        if self.token is not None and (problem := token_problem(self.token.get_secret_value())) is not None:
+            raise ValueError(f"the token of the region {self.region} {problem}")
+        if (problem := server_problem(self.url)) is not None:
+            raise ValueError(f"the url of the region {self.region} {problem}")
         return self
 
     @property
     def bearer(self) -> str | None:
-        """The token as it is now. OSError if its file cannot be read."""
+        """The token as it is now. OSError if its file cannot be read, TokenError if what is in it is none."""
         if self.token is not None:
             return self.token.get_secret_value()
-        return self.token_file.read_text().strip() if self.token_file is not None else None
+        return read_token(self.token_file) if self.token_file is not None else None
+
+
+class TokenError(ValueError):
+    """What a file has is no token. The message names the file, and never quotes it."""
+
+
+def read_token(file: Path) -> str:
+    """The token that a file has. OSError if it cannot be read, TokenError if what is in it is none."""
+    try:
+        token = file.read_text("utf-8").strip()
+    except UnicodeDecodeError:
+        raise TokenError(f"the token file {file} is no text in UTF-8: write a token into it") from None
+    if (problem := token_problem(token)) is not None:
+        raise TokenError(f"the token in the file {file} {problem}")
+    return token
+
+
+def token_problem(token: str) -> str | None:
+    """What is wrong with a token, and what to do, without quoting it; None if nothing is."""
+    if not token:
+        return "is empty: make one (kubectl create token)"
+    if not all("!" <= character <= "~" for character in token):
+        return "has a line break, a blank or another character that no token has: write it on one line"
+    return None
+
+
+def server_problem(url: str) -> str | None:
+    """What is wrong with the address of an API server; None if nothing is."""
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, half an IPv6 address
+        whole = False
+    return None if whole else f"is {url!r}, which names no server: write https://HOST:PORT"
 
 
 class Pace(BaseModel):
@@ -52,7 +91,9 @@ class Pace(BaseModel):
 class DeployerSettings(BaseSettings):
     """From the environment: LOCKGATE_DEPLOYER_NAME, and as JSON LOCKGATE_DEPLOYER_REGIONS and _PACE."""
 
-    model_config = SettingsConfigDict(env_prefix="LOCKGATE_DEPLOYER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LOCKGATE_DEPLOYER_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
     name: Name
     regions: tuple[RegionSettings, ...] = Field(min_length=1)
     pace: Pace = Pace()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,6 +207,18 @@ async def test_a_token_that_is_not_valid_any_more_is_said(region: Region) -> Non
         "token)."
     )
     assert await region.wanted() == before
+
+
+async def test_a_token_file_that_has_none_is_said(region: Region, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(b"\xff\xfe")
+    lost = region.place.region("eu-west").model_copy(update={"token": None, "token_file": file})
+    async with working(hurried(lost)) as west:
+        answer = await west.step(grant(artifact=artifact(GOOD)), seconds=1.0)
+    assert answer["outcome"] == "failed"
+    assert answer["reason"].endswith(
+        f"Last: The cluster of eu-west was not asked: the token file {file} is no text in UTF-8: write a token into it."
+    )
 
 
 async def _asked(settings: RegionSettings, asked: Callable[[AtWork], Awaitable[Json]]) -> Json:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from lockgate.deployer.settings import DeployerSettings, RegionSettings
+from lockgate.deployer.settings import DeployerSettings, RegionSettings, TokenError
 
 WEST = {"region": "eu-west", "namespace": "shop", "url": "https://10.0.0.1:6443", "token": "s3cret"}
 
@@ -41,11 +41,32 @@ def test_a_token_file_is_read_when_the_token_is_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\xff\xfe", "is no text in UTF-8: write a token into it"),
+        (b" \n", "is empty: make one"),
+        (b"s3cret\nX-Other: 1\n", "has a line break, a blank or another character that no token has"),
+    ],
+)
+def test_what_is_no_token_in_its_file_is_said_and_not_told(tmp_path: Path, content: bytes, why: str) -> None:
+    place = tmp_path / "token"
+    place.write_bytes(content)
+    region = RegionSettings(region="eu-west", namespace="shop", url="https://10.0.0.1", token_file=place)
+    with pytest.raises(TokenError, match=why) as refused:
+        _ = region.bearer
+    assert str(place) in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("regions", "why"),
     [
         ([], "at least 1 item"),
         ([WEST, WEST], "the region eu-west is listed twice"),
         ([{**WEST, "token_file": "/run/token"}], "has a token and a token_file"),
+        ([{**WEST, "token": "one\ntwo"}], "the token of the region eu-west has a line break"),
+        ([{**WEST, "token": ""}], "the token of the region eu-west is empty"),
+        ([{**WEST, "url": "https://10.0.0.1:99999"}], "which names no server: write https://HOST:PORT"),
         ([{**WEST, "url": "https://10.0.0.1/api?x=1"}], "url"),
         ([{**WEST, "namespace": "../kube-system"}], "namespace"),
         ([{**WEST, "tokn": "x"}], "tokn"),
@@ -55,5 +76,6 @@ def test_what_cannot_be_meant_is_refused_at_the_start(
     regions: list[dict[str, str]], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given(monkeypatch, *regions)
-    with pytest.raises(ValidationError, match=why):
+    with pytest.raises(ValidationError, match=why) as refused:
         DeployerSettings()
+    assert "s3cret" not in str(refused.value)

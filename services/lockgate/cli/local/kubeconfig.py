@@ -16,12 +16,14 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from lockgate.deployer.settings import TokenError, read_token, server_problem, token_problem
 from lockgate.messages.values import Name
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _NAMES_ARE = "names are lower-case letters, digits and hyphens, 63 at most"
 _REGION = re.compile(r"(?P<name>[^=]+)=(?P<context>.+)/(?P<namespace>[^/]+)")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?")
+_SERVER = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
 _OF_A_CLUSTER = frozenset(
     {
         "server",
@@ -133,6 +135,10 @@ def _server(cluster: Json, where: str) -> str:
         raise KubeconfigError(
             f"{where} has its server below a path, {server}: name the API server itself, as https://HOST:PORT."
         )
+    if (problem := server_problem(server)) is not None or _SERVER.fullmatch(server) is None:
+        raise KubeconfigError(
+            f"{where} has a server that {problem or f'is {server!r}: write https://HOST:PORT'}."
+        )
     if not server.startswith("https://") and _LOOPBACK.fullmatch(server) is None:
         raise KubeconfigError(f"{where} has the server {server}: a token goes over https:// only.")
     return server
@@ -154,8 +160,15 @@ def _authority(cluster: Json, context: str, file: Path, target: Path) -> Mapping
 
 def _token(user: Json, where: str, file: Path) -> Mapping[str, str]:
     if path := user.get("tokenFile"):  # it wins over `token`, as for kubectl
-        return {"token_file": str(_beside(file, path))}
+        found = _beside(file, path)
+        try:
+            read_token(found)  # it is read for each request; what can be said now is said now
+        except (OSError, TokenError) as error:
+            raise KubeconfigError(f"{where} has a tokenFile, and {error}.") from None
+        return {"token_file": str(found)}
     if token := user.get("token"):
+        if (problem := token_problem(str(token))) is not None:
+            raise KubeconfigError(f"the token of {where} {problem}.")
         return {"token": str(token)}
     raise KubeconfigError(
         f"{where} has no token, which is all that a deployer comes in with: make a ServiceAccount for it, and "

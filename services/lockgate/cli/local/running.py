@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from lockgate.cli.following import follow
 from lockgate.cli.local.child import ChildError
-from lockgate.cli.local.system import LocalSystem, Say
+from lockgate.cli.local.system import LocalSystem, Say, Shape
 from lockgate.messages.releases import RegionAccepted
 
 REGISTERED_SECONDS = 30.0
@@ -26,10 +27,18 @@ async def until_registered(system: LocalSystem) -> None:
                 if not missing:
                     return
     except TimeoutError:
-        log = system.children["intake"].log
-        raise ChildError(
-            f"intake did not accept {', '.join(sorted(missing))} within {REGISTERED_SECONDS:.0f} s. Its log: {log}"
-        ) from None
+        logs = {name: child.log for name, child in system.children.items()}
+        raise ChildError(not_accepted(missing, system.shape, logs)) from None
+
+
+def not_accepted(missing: set[str], shape: Shape, logs: Mapping[str, Path]) -> str:
+    """Which regions have not come, and where it is said why: mostly by their deployers, whose clusters do not answer."""
+    serving = [name for name, served in shape.deployers.items() if missing & set(served)]
+    return (
+        f"intake did not accept {', '.join(sorted(missing))} within {REGISTERED_SECONDS:.0f} s. Why a cluster cannot "
+        f"be read is in the log of its deployer: {', '.join(str(logs[name]) for name in serving)}. What intake "
+        f"decided is in its own: {logs['intake']}"
+    )
 
 
 def keep_up(system: LocalSystem, say: Say) -> None:
