@@ -87,6 +87,23 @@ def model_of_difference(d: Array, windows: Indices, policy: Policy) -> Model | N
     return Model(phi, sigma, _rounded(apart), _rounded(tol))
 
 
+def model_of_windows(y: Array) -> tuple[float, float] | None:
+    """AR(1)'s coefficient and the standard deviation of an innovation, from windows [L, J] around their own means, NaN
+    where there is nothing; None if there are too few values.
+    """
+    there = ~np.isnan(y)
+    count = np.add.reduce(there, axis=0, dtype=float)
+    if float(count.sum()) < ENOUGH_SCRAPES:
+        return None
+    h = np.where(there, y - total(np.where(there, y, 0.0)) / np.maximum(count, 1.0), 0.0)
+    paired = there[1:] & there[:-1]
+    if not paired.any():
+        return None
+    phi = _phi(h[1:] * paired, h[:-1] * paired, float(paired.sum()) / float(paired.any(axis=0).sum()))
+    steps = (h[1:] - phi * h[:-1]) * paired
+    return phi, _sigma(steps.reshape(-1, 1), paired.reshape(-1, 1), 1.0)
+
+
 def _phi(now: Array, before: Array, n: float) -> float:
     """AR(1)'s coefficient, with the bias of a series of n values around their own mean taken out."""
     below = float(total(total(before * before)))

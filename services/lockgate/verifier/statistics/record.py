@@ -15,7 +15,7 @@ from lockgate.verifier.statistics.gauges import Model
 from lockgate.verifier.statistics.judging import Judged
 from lockgate.verifier.statistics.measured import Block, Setup
 from lockgate.verifier.statistics.numerics import Array, text
-from lockgate.verifier.statistics.policy import parse_policy
+from lockgate.verifier.statistics.policy import Policy, parse_policy
 
 METHOD = "e-process/1"
 _MODEL = tuple(f.name for f in fields(Model))
@@ -54,7 +54,18 @@ def dump(setup: Setup, block: Block, judged: Judged, names: tuple[str, ...], dig
 
 def settled(setup: Setup) -> dict[str, Any]:
     """What is settled at the start: the policy in full, and what the history says."""
-    return {"policy": _texts(setup.policy.dump()), "setup": _setup(setup)}
+    return {"policy": policy_texts(setup.policy), "setup": _setup(setup)}
+
+
+def policy_texts(policy: Policy) -> dict[str, Any]:
+    """In full. `load_policy` is the inverse."""
+    found: dict[str, Any] = _texts(policy.dump())
+    return found
+
+
+def load_policy(given: Mapping[str, Any], gauges: tuple[str, ...]) -> Policy:
+    """`gauges`: names that it may require."""
+    return parse_policy(_numbers(given), gauges, histogram=True)
 
 
 def _setup(setup: Setup) -> dict[str, Any]:
@@ -99,7 +110,7 @@ def load_setup(record: Mapping[str, Any]) -> Setup:
     given = record["setup"]
     gauges = tuple(given["gauges"])
     return Setup(
-        parse_policy(_numbers(record["policy"]), gauges, histogram=True),
+        load_policy(record["policy"], gauges),
         tuple(float(bound) for bound in given["bounds"]),
         gauges,
         tuple(

@@ -1,0 +1,200 @@
+"""A region with nothing to compare it with: its time series before and after the rollout, and moments at which nothing was
+deployed, as placebos. What is measured; `alone` judges it.
+
+Whatever happens to all alike is not cancelled here, so it is only judged by how much the same series moved at the placebos.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lockgate.verifier.statistics.comparing import FIRST_BOUND
+from lockgate.verifier.statistics.evidence import Evidence
+from lockgate.verifier.statistics.gauges import Model, model_of_windows
+from lockgate.verifier.statistics.numerics import Array, exp, exp_of, ln, log, logit, rounded, total
+from lockgate.verifier.statistics.offsets import median
+from lockgate.verifier.statistics.policy import Policy
+from lockgate.verifier.statistics.series import Counting, Counts
+from lockgate.verifier.statistics.slowness import Reference, choose
+
+BEFORE = 60
+"""So many scrapes before a moment are what is after it compared with."""
+_AS_SIGMA = 1.4826
+"""A median of absolute deviations as a standard deviation."""
+_PASSES = 0.5
+"""At least so much slowness is what a pass without control tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """W metrics: errors, slower than each chosen bound, gauges; N scrapes since the rollout was over. All rounded."""
+
+    policy: Policy
+    names: tuple[str, ...]
+    models: tuple[Model | None, ...]
+    """How each moves, with what is tolerated; None where nothing is known of it."""
+    placebos: Array
+    """[J, W]: by how much it was higher after each placebo than before."""
+    ratio: Array
+    """[W]: the least excess that matters, as a logarithm of odds, or of values of gauges."""
+    absolute: Array
+    """[W]: the same in its own units."""
+    margin: Array
+    """[W]: what a pass allows, as a logarithm."""
+    usual: float
+    """Requests a scrape before the rollout."""
+    requests: Array
+    """[N]; NaN for a failed scrape."""
+    d: Array
+    """[N, W]: by how much it is higher than before the rollout; NaN where it is not known."""
+    above: Array
+    """[N, W]: the same in its own units."""
+
+
+def moments(began: int, length: int, avoided: Sequence[tuple[int, int]] = ()) -> tuple[int, ...]:
+    """Scrapes that can be placebos: as far apart as a watch is long, the last one watch before the rollout, and at least
+    as far from `avoided`, the spans (first, end) of deployments and known incidents.
+    """
+    found = range(began - length, BEFORE - 1, -length)
+    return tuple(
+        moment
+        for moment in reversed(found)
+        if all(end <= moment - length or moment + length <= first for first, end in avoided)
+    )
+
+
+def measure(evidence: Evidence, began: int, placebos: Sequence[int]) -> Interrupted:
+    """`began`: the scrape in which the rollout did; the evidence's start is where it was over. All pods are one region's."""
+    policy, end = evidence.policy, min(evidence.scrapes, evidence.start + evidence.policy.deadline)
+    counting = Counting.of(len(evidence.names), FIRST_BOUND + len(evidence.bounds))
+    counts = counting.fold(evidence.counters[:end], evidence.seen[:end])
+    n, events = _counts(counts)
+    ours = total(np.where(np.isnan(n[:began, None]), 0.0, events[:began]))
+    requests = float(total(np.where(np.isnan(n[:began]), 0.0, n[:began])))
+    chosen = choose(requests, ours[1:])
+    columns = [0, *(1 + bound for bound in chosen)]
+    names = ("errors", *(f"latency>{evidence.bounds[k]!r}" for k in chosen), *evidence.gauges)
+    gauges = [_geometric(values[:end]) for values in evidence.gauges.values()]
+    rates = (events[:, columns] + 0.5) / (n[:, None] + 1.0)
+    levels = np.concatenate((rates, np.array(gauges).reshape(len(gauges), end).T), axis=1)
+    y = np.concatenate((_known(logit, rates), _known(log, levels[:, len(columns) :])), axis=1)
+    level = _mean(y[max(began - BEFORE, 0) : began])
+    moved = np.array([_moved(y, moment, policy.deadline) for moment in placebos]).reshape(
+        len(placebos), len(names)
+    )
+    tolerated, ratio, margin = _sizes(evidence, chosen, requests, ours)
+    usual = np.concatenate((_rate(level[: len(columns)]), exp(level[len(columns) :])))
+    return Interrupted(
+        policy=policy,
+        names=names,
+        models=tuple(
+            _model(y[:, w], placebos, moved[:, w], float(tolerated[w]), policy) for w in range(len(names))
+        ),
+        placebos=rounded(moved),
+        ratio=rounded(ratio),
+        absolute=np.array([2.0 * policy.err_abs, *[0.0] * len(chosen), *_gates(policy, evidence)]),
+        margin=rounded(margin),
+        usual=float(rounded(_mean(n[max(began - BEFORE, 0) : began, None]))[0]),
+        requests=n[evidence.start :],
+        d=rounded(y[evidence.start :] - level),
+        above=rounded(levels[evidence.start :] - usual),
+    )
+
+
+def _gates(policy: Policy, evidence: Evidence) -> list[float]:
+    return [2.0 * policy.of("g_abs", name) for name in evidence.gauges]
+
+
+def _counts(counts: Counts) -> tuple[Array, Array]:
+    """Requests [A], NaN where no pod was scraped twice in a row, and events [A, 1 + bounds]."""
+    new = total(counts.new * counts.adjacent[..., None], axis=1)
+    return np.where(counts.adjacent.any(axis=1), new[:, 0], np.nan), new[:, 1:]
+
+
+def _geometric(values: Array) -> Array:
+    """[A, P] to [A]: the geometric mean of what there is; NaN where there is nothing."""
+    there = ~np.isnan(values)
+    count = np.add.reduce(there, axis=1, dtype=float)
+    means = exp(total(log(np.where(there, values, 1.0)) * there, axis=1) / np.maximum(count, 1.0))
+    return np.where(count > 0, means, np.nan)
+
+
+def _known(function: object, values: Array) -> Array:
+    """Of numbers and NaN."""
+    there = ~np.isnan(values)
+    return np.where(there, function(np.where(there, values, 0.5)), np.nan)  # type: ignore[operator]  # log or logit
+
+
+def _rate(logits: Array) -> Array:
+    odds = exp(logits)
+    return np.asarray(odds / (1.0 + odds))
+
+
+def _mean(y: Array) -> Array:
+    """[A, W] to [W]; NaN of nothing."""
+    there = ~np.isnan(y)
+    count = np.add.reduce(there, axis=0, dtype=float)
+    return np.where(count > 0, total(np.where(there, y, 0.0)) / np.maximum(count, 1.0), np.nan)
+
+
+def _moved(y: Array, moment: int, length: int) -> Array:
+    return np.asarray(_mean(y[moment : moment + length]) - _mean(y[max(moment - BEFORE, 0) : moment]))
+
+
+def _sizes(
+    evidence: Evidence, chosen: tuple[int, ...], requests: float, ours: Array
+) -> tuple[Array, Array, Array]:
+    """What is tolerated anyway, the least excess that matters (twice that of a comparison), and what a pass allows."""
+    policy, gauges = evidence.policy, evidence.gauges
+    doubled = replace(
+        policy,
+        lat_ratio=2.0 * policy.lat_ratio,
+        lat_abs=2.0 * policy.lat_abs,
+        lat_margin=max(2.0 * policy.lat_margin, _PASSES),
+    )
+    reference = Reference(evidence.bounds, chosen, np.zeros(len(chosen)), doubled)
+    slow = reference.slowness(np.array([math.inf]), np.array([requests]), ours[None, 1:])
+    ratios = [ln(1.0 + 2.0 * policy.of("g_ratio", name)) for name in gauges]
+    return (
+        np.array([ln(policy.rho0), *slow.tolerated[0].tolist(), *[ln(1.0 + policy.g_tol)] * len(gauges)]),
+        np.array(
+            [ln(2.0 * policy.err_ratio - 1.0), *np.maximum(slow.ratio, slow.absolute)[0].tolist(), *ratios]
+        ),
+        np.array(
+            [
+                ln(2.0 * policy.err_margin - 1.0),
+                *slow.margin[0].tolist(),
+                *[ln(1.0 + 2.0 * policy.g_margin)] * len(gauges),
+            ]
+        ),
+    )
+
+
+def _model(y: Array, placebos: Sequence[int], moved: Array, tolerated: float, policy: Policy) -> Model | None:
+    windows = [y[moment : moment + policy.deadline] for moment in placebos]
+    known = moved[~np.isnan(moved)]
+    found = model_of_windows(np.array(windows).reshape(len(windows), policy.deadline).T)
+    if found is None or len(known) < 2:
+        return None
+    phi, sigma = found
+    middle, apart = scatter(known)
+    tol = max(tolerated, middle + t99(len(known) - 1) * apart * float(np.sqrt(1.0 + 1.0 / len(known))))
+    return Model(phi, sigma, float(rounded(np.array(apart))), float(rounded(np.array(tol))))
+
+
+def scatter(values: Array) -> tuple[float, float]:
+    """The median, and the median of what is apart from it as a standard deviation."""
+    middle = median(values)
+    return middle, _AS_SIGMA * median(np.abs(values - middle))
+
+
+def t99(df: int) -> float:
+    """The 99 % quantile of Student's distribution, for twenty degrees of freedom and more to 1 %."""
+    return 2.326348 + 3.7291 / df + 5.72 / (df * df)
+
+
+def share_of(excess: float) -> float:
+    """What a logarithm is as a share: .5 of ln 1.5."""
+    return exp_of(excess) - 1.0

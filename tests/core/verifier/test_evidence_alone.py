@@ -1,0 +1,113 @@
+"""A region that nothing can be compared with: judged by how much its own series moved when nothing was deployed."""
+
+import json
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lockgate.verifier.statistics.alone import PLACEBOS, judge
+from lockgate.verifier.statistics.alone_record import recompute, result
+from lockgate.verifier.statistics.evidence import parse
+from lockgate.verifier.statistics.interrupted import BEFORE, Interrupted, measure, moments, scatter, t99
+from lockgate.verifier.statistics.verification import encode
+from tests.support.verification import cut
+from tests.support.verification_regions import LONE_BEGAN, LONE_START, WATCH, lonely
+
+WHEN = moments(LONE_BEGAN, WATCH)
+
+
+def measured(seed: int, scrapes: int = WATCH, placebos: tuple[int, ...] = WHEN, **worse: Any) -> Interrupted:
+    return measure(parse(cut(lonely(seed, **worse), scrapes)), LONE_BEGAN, placebos)
+
+
+def test_placebos_are_a_watch_apart_and_away_from_deployments_and_incidents() -> None:
+    assert len(WHEN) == 23
+    assert WHEN[0] >= BEFORE
+    assert {later - earlier for earlier, later in pairwise(WHEN)} == {WATCH}
+    assert WHEN[-1] + WATCH == LONE_BEGAN
+    some = moments(200, 20, avoided=[(125, 127)])
+    assert some == (60, 80, 100, 160, 180)
+
+
+def test_a_good_release_is_no_fail_and_mostly_a_pass() -> None:
+    verdicts = [judge(measured(seed)).verdict for seed in range(60)]
+    assert verdicts.count("fail") <= 1
+    assert verdicts.count("pass") >= 50
+
+
+@pytest.mark.parametrize(
+    ("worse", "why"), [({"errors": 4.0}, "errors"), ({"slower": 2.0}, "latency"), ({"cpu": 2.0}, "cpu")]
+)
+def test_a_release_that_is_much_worse_fails(worse: dict[str, Any], why: str) -> None:
+    for seed in range(80, 85):
+        found = judge(measured(seed, **worse))
+        assert (found.verdict, found.why) == ("fail", why)
+        assert found.at <= 8
+
+
+def test_without_twenty_placebos_nothing_is_proven() -> None:
+    few = measured(80, placebos=WHEN[: PLACEBOS - 1], errors=4.0)
+    assert (judge(few).verdict, judge(few).why) == ("inconclusive", "placebos")
+    assert judge(measured(80, placebos=WHEN[:PLACEBOS], errors=4.0)).verdict == "fail"
+
+
+def test_what_was_as_high_after_one_placebo_is_no_fail() -> None:
+    found = measured(80, errors=4.0)
+    found.placebos[3, 0] = 9.0
+    assert judge(found).verdict == "inconclusive"
+
+
+def test_a_region_without_requests_is_silent_even_if_nothing_else_can_be_told() -> None:
+    given = lonely(1)
+    for pod in given["pods"]:
+        for key in ("requests", "errors", "buckets"):
+            last = pod[key][LONE_START + 2]
+            pod[key][LONE_START + 3 :] = [last] * (WATCH - 3)
+    found = judge(measure(parse(given), LONE_BEGAN, ()))
+    assert (found.verdict, found.why, found.at) == ("fail", "silence", 8)
+
+
+def test_a_watch_of_which_most_is_missing_is_no_pass() -> None:
+    given = lonely(2)
+    for pod in given["pods"]:
+        for key in ("requests", "errors", "buckets"):
+            pod[key][LONE_START + 8 : LONE_START + 16] = [None] * 8
+    assert judge(measure(parse(given), LONE_BEGAN, WHEN)).verdict == "inconclusive"
+    for pod in given["pods"]:
+        for key in ("requests", "errors", "buckets"):
+            pod[key][LONE_START:] = [None] * WATCH
+    assert judge(measure(parse(given), LONE_BEGAN, WHEN)).verdict == "unmeasurable"
+
+
+def test_a_verdict_is_the_same_with_later_scrapes_cut_off_and_from_its_record_alone() -> None:
+    cases: list[dict[str, Any]] = [{}, {"errors": 2.5}]
+    for worse in cases:
+        whole = result(measured(80, **worse), "0")
+        assert whole["control"] == "none"
+        if whole["verdict"] == "fail":
+            assert encode(result(measured(80, whole["at"], **worse), "0")) == encode(whole)
+            assert judge(measured(80, whole["at"] - 1, **worse)).verdict == "running"
+        assert encode(recompute(json.loads(encode(whole))["evidence"])) == encode(whole)
+
+
+def test_the_order_of_pods_means_nothing() -> None:
+    given = lonely(80, errors=3.0)
+    given["pods"].reverse()
+    mixed = measure(parse(given), LONE_BEGAN, WHEN)
+    assert encode(result(mixed, "0")) == encode(result(measured(80, errors=3.0), "0"))
+
+
+def test_the_scatter_is_that_of_medians() -> None:
+    assert list(scatter(np.array([1.0, 2.0, 3.0, 4.0, 100.0]))) == pytest.approx([3.0, 1.4826])
+    assert t99(22) == pytest.approx(2.508, rel=0.01)
+
+
+def test_what_matters_is_twice_what_matters_beside_a_control() -> None:
+    found = measured(3)
+    assert found.ratio[0] == pytest.approx(math.log(1.5), abs=1e-6)
+    assert found.absolute[0] == pytest.approx(0.002)
+    assert found.margin[0] == pytest.approx(math.log(2.0), abs=1e-6)
+    assert found.ratio[-1] == pytest.approx(math.log(1.4), abs=1e-6)
