@@ -4,7 +4,6 @@ What was measured is kept as its record has it, and is judged again on loading; 
 is kept as it is in memory, to the bit, and does not grow with the number of scrapes.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,7 +98,7 @@ def _packed(value: Any) -> Any:
     match value:
         case np.ndarray():
             kind = value.dtype.kind
-            found = base64.b64encode(value.astype(_ARRAYS[kind]).tobytes()).decode()
+            found = value.astype(_ARRAYS[kind]).tobytes().hex()
             return {"kind": kind, "shape": list(value.shape), "bytes": found}
         case float():
             return value.hex()
@@ -114,7 +113,7 @@ def _packed(value: Any) -> Any:
 def _unpacked(value: Any) -> Any:
     match value:
         case {"kind": kind, "shape": shape, "bytes": text}:
-            array = np.frombuffer(base64.b64decode(text), _ARRAYS[kind]).reshape(shape)
+            array = np.frombuffer(bytes.fromhex(text), _ARRAYS[kind]).reshape(shape)
             return array.astype({"f": np.float64, "i": np.intp, "b": np.bool_}[kind])
         case str():
             return float.fromhex(value)
