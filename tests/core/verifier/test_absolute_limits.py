@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lockgate.verifier.statistics.absolute import binomial, judge
+from lockgate.verifier.statistics.absolute import Counted, binomial, enough, judge, judged
 from lockgate.verifier.statistics.numerics import total
 
 
@@ -48,3 +48,65 @@ def test_a_request_that_had_to_pass_and_did_not_is_a_fail_however_few_there_were
 def test_numbers_that_cannot_be_are_refused(requests: int, failed: int, limit: float) -> None:
     with pytest.raises(ValueError, match=r"^expected 0 <= failed <= requests"):
         judge(requests, failed, limit)
+
+
+def test_the_tails_are_exact_and_told_with_the_verdict() -> None:
+    """P(X >= 2) of 20 at 10 % is .6083, P(X <= 2) .6769."""
+    found = judged(Counted(20, 2, 0.1))
+    assert [found.at_least, found.at_most] == pytest.approx([0.608253, 0.676927], abs=1e-6)
+    assert found.evidence == {
+        "method": "binomial/1",
+        "requests": "20",
+        "failed": "2",
+        "limit": "0.1",
+        "alpha": "0.01",
+        "beta": "0.05",
+        "mustPassFailed": "0",
+        "minRequests": "20",
+        "atLeast": "0.608253",
+        "atMost": "0.676927",
+    }
+
+
+@pytest.mark.parametrize("limit", [0.001, 0.01, 0.1, 0.5])
+@pytest.mark.parametrize("n", [20, 77, 400])
+def test_at_the_limit_a_fail_is_at_most_as_likely_as_alpha_and_a_pass_as_beta(n: int, limit: float) -> None:
+    """Over all outcomes, each with its chance."""
+    law, verdicts = binomial(n, limit), [judge(n, x, limit) for x in range(n + 1)]
+    chance = {
+        one: sum(p for p, said in zip(law, verdicts, strict=True) if said == one) for one in set(verdicts)
+    }
+    assert chance.get("fail", 0.0) <= 0.01
+    assert chance.get("pass", 0.0) <= 0.05
+    order = ["pass", "inconclusive", "fail"]
+    assert verdicts == sorted(verdicts, key=order.index)  # more failures are never better
+
+
+@pytest.mark.parametrize(("limit", "needed"), [(0.01, 299), (0.05, 59), (0.5, 20)])
+def test_how_many_requests_without_a_failure_are_enough(limit: float, needed: int) -> None:
+    assert enough(Counted(0, 0, limit)) == needed
+    assert judge(needed, 0, limit) == "pass"
+    assert needed == 20 or judge(needed - 1, 0, limit) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (
+            Counted(100, 5, 0.01),
+            "5 of 100 requests failed, and 1 % of them may: that is too many to be chance.",
+        ),
+        (
+            Counted(300, 0, 0.01),
+            "0 of 300 requests failed, and 1 % of them may: that is few enough to be sure.",
+        ),
+        (Counted(7, 0, 0.01), "Only 7 requests were sent, and at least 20 are needed."),
+        (Counted(30, 1, 0.01, must_pass_failed=1), "1 of the requests that have to pass did not."),
+    ],
+)
+def test_the_reason_says_what_was_counted(given: Counted, reason: str) -> None:
+    assert judged(given).reason == reason
+
+
+def test_what_is_undecided_says_what_would_be_enough() -> None:
+    assert judged(Counted(100, 0, 0.01)).reason.endswith("few enough; 299 without a failure would be.")
