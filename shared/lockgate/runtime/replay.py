@@ -8,6 +8,7 @@ difference does not hide the next.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from lockgate.messages.values import EVERY
@@ -56,10 +57,12 @@ def replay(
     chains = [(name, chain, each) for each in replays for name, chain in each.journal.chains.items()]
     chains.sort(key=lambda found: (found[0][1] != EVERY, found[0][1]))
     done, total = 0, sum(len(chain.offsets) for _, chain, _ in chains)
-    for (writer, key), chain, each in chains:
-        for count in each.replay(writer, key, chain):
-            done += count
-            progress(done, total)
+    for key, of_key in groupby(chains, key=lambda found: found[0][1]):
+        inputs.forget()
+        for (writer, _), chain, each in of_key:
+            for count in each.replay(writer, key, chain):
+                done += count
+                progress(done, total)
     writers = [report for each in replays for report in each.finish()]
     repeats = sum(each.journal.repeats + each.events.repeats for each in replays)
     return Report(sorted(writers, key=lambda report: report.writer), findings, repeats)
