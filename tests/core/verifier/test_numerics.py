@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.verifier.statistics.numerics import exp, lgamma, ln, log, logit, rounded, running, text, total
+from lockgate.verifier.statistics.numerics import (
+    exp,
+    exp_of,
+    lgamma,
+    ln,
+    log,
+    logit,
+    rounded,
+    running,
+    text,
+    total,
+)
 from tests.support.cdevents import ROOT
 
 PROGRAM = """
@@ -73,6 +84,26 @@ def test_texts_have_no_zeros_at_their_end() -> None:
 def test_sums_are_taken_from_the_first_to_the_last() -> None:
     assert total(np.array([1.0, 1e16, -1e16])) == 0.0  # from the last it would be 1
     assert total(np.zeros((0, 3))).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (5, 300), (60, 9, 7), (3, 4, 5, 60), (9, 2000)])
+def test_sums_are_the_same_whichever_way_is_the_fastest(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape) * 10.0 ** rng.integers(-9, 9, size=shape)
+    for axis in range(-len(shape), len(shape)):
+        one_by_one = np.add.accumulate(x, axis=axis).take(-1, axis=axis)
+        assert total(x, axis).tolist() == one_by_one.tolist()
+
+
+@given(st.lists(st.floats(-740, 700), min_size=1, max_size=60))
+def test_few_numbers_and_many_come_to_the_same_bits(values: list[float]) -> None:
+    many = np.array(values * (100 // len(values)))
+    assert (
+        exp(many[: len(values)]).tolist() == exp(many)[: len(values)].tolist() == [exp_of(v) for v in values]
+    )
+    above = np.abs(many) + 1e-300
+    assert log(above[: len(values)]).tolist() == log(above)[: len(values)].tolist()
+    assert log(above[: len(values)]).tolist() == [ln(one) for one in above[: len(values)].tolist()]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30), st.data())

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lockgate.verifier.statistics.numerics import Array, running, total
+from lockgate.verifier.statistics.numerics import Array, total
 from lockgate.verifier.statistics.series import Flags, Latest
 
 PLACEBO_CAP, ONLINE_CAP = 36.0, 16.0
 PRIOR_TERMS = 12.0
 ENOUGH_TERMS = 30
 _STEPS = 16.0 ** np.arange(1.0, 5.0)
-"""By which a cap rises: a mean chi-square of a million is that of ten million events that come in bursts."""
+"""By which a cap rises: up to that of bursts of a million events."""
 _EXCEPTIONS = 8.0
 """One of so many may be cut off, and one more."""
 MANY_PODS = 5
@@ -51,15 +51,17 @@ class Terms:
         good = usable & known & (r > 0)
         spread = np.where(good, r * (variance / e + v0 / e0), 1.0)
         step = x / e - x0 / e0
-        chi, caps = (step * step / spread)[..., None], self.cap * _STEPS
-        values = np.empty((*e.shape, 3 + 2 * len(caps)))
-        np.minimum(self.cap, chi[..., 0], out=values[..., 0])
-        np.divide(2.0, 1.0 / e + 1.0 / e0, out=values[..., 1])
-        values[..., 2] = 1.0
-        np.minimum(caps, chi, out=values[..., 3 : 3 + len(caps)])
-        np.greater(chi, caps / _STEPS[0], out=values[..., 3 + len(caps) :])
-        values *= good[..., None]
-        found = running(self.sums, values)
+        chi, caps = step * step / spread, (self.cap * _STEPS).reshape(-1, *[1] * (e.ndim - 1))
+        sums = np.empty((len(e) + 1, 3 + 2 * len(caps), *e.shape[1:]))
+        sums[0], new = self.sums.transpose(-1, *range(e.ndim - 1)), sums[1:]
+        np.minimum(self.cap, chi, out=new[:, 0])
+        np.divide(2.0, 1.0 / e + 1.0 / e0, out=new[:, 1])
+        new[:, 2] = 1.0
+        np.minimum(caps, chi[:, None], out=new[:, 3 : 3 + len(caps)])
+        np.greater(chi[:, None], caps / _STEPS[0], out=new[:, 3 + len(caps) :])
+        new *= good[:, None]
+        np.add.accumulate(sums, axis=0, out=sums)
+        found = sums.transpose(0, *range(2, sums.ndim), 1)
         self.sums = found[-1].copy()
         return found
 
@@ -83,6 +85,10 @@ class Placebo:
 
     def fold(self, new: Array, adjacent: Flags) -> Array:
         """New counts [N, B, 1 + J], requests first; the sums over the included pods, [N + 1, J + 1, *]."""
+        return self.over_pods(self.learn(new, adjacent))
+
+    def learn(self, new: Array, adjacent: Flags) -> Array:
+        """The same for each pod, [N + 1, J + 1, B, *]."""
         counts = np.where(adjacent[..., None], new, 0.0).swapaxes(1, 2)
         n, x = counts[:, :1], counts[:, 1:]
         sums = total(counts, axis=2)[..., None]
@@ -95,7 +101,7 @@ class Placebo:
         variance[:, :-1], variance[:, -1:] = binomial_variance(e[:, :-1], s, n), 1.0 - 1.0 / pods
         usable[:, :-1] = (n > 0) & (n < requests) & (s > 0) & (s < requests)
         usable[:, -1:] = adjacent[:, None, :] & (requests > 0) & (pods > 1)
-        return self.over_pods(self.terms.fold(every, e, variance, usable))
+        return self.terms.fold(every, e, variance, usable)
 
     def over_pods(self, sums: Array) -> Array:
         return total(sums * self.included[..., None], axis=-2)

@@ -202,7 +202,7 @@ def _beside_each_other(counts: Counts, seen: Flags, columns: Indices) -> tuple[P
     """Production's pods over the history, and how many it had at most. `seen`: of its pods."""
     split = seen.shape[1]
     placebo = Placebo.of(len(columns) - 1, split)
-    placebo.fold(counts.new[:, :split].take(columns, axis=2), counts.adjacent[:, :split])
+    placebo.learn(counts.new[:, :split].take(columns, axis=2), counts.adjacent[:, :split])
     history = int(np.add.reduce(seen, axis=1, dtype=int).max(initial=0))
     placebo.leave_out(history)
     return placebo, history
