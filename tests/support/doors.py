@@ -106,6 +106,11 @@ async def opened_door(
         await runner.cleanup()
 
 
+async def accepted(ask: Callable[[], Awaitable[Answer]]) -> bool:
+    """Whether a delivery is published at this try, as for a sender that tries again."""
+    return (await ask()).status == 202
+
+
 async def records_of(bootstrap: str, prefix: str, topic: str) -> list[Record]:
     """All records of a topic, from its beginning to its end now."""
     consumer = AIOKafkaConsumer(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from lockgate.intake.door.routes import TOPICS
 from lockgate.runtime.kafka_topics import ensure_topics
 from lockgate.runtime.settings import ProcessSettings
 from tests.support.deliveries import bearer, body_of, payload, signed
-from tests.support.doors import Answer, Client, events_of, opened_door, records_of
+from tests.support.doors import Answer, Client, accepted, events_of, opened_door, records_of
 from tests.support.eventually import eventually
 from tests.support.servers import KafkaUnderTest, unavailable
 
@@ -133,7 +133,3 @@ async def test_before_the_topics_were_seen_nothing_is_published(kafka: KafkaUnde
 
 async def monitored(house: House, number: int) -> Answer:
     return await house.client.post("/v1/alertmanager", alerts(number), bearer(Role.MONITORING))
-
-
-async def accepted(ask: Callable[[], Awaitable[Answer]]) -> bool:
-    return (await ask()).status == 202
