@@ -11,6 +11,7 @@ from itertools import count
 from lockgate.sandbox import deployments, kubelet, managed, replicasets, writes
 from lockgate.sandbox.behaviour import Behaviour, digest_of, image_of
 from lockgate.sandbox.kinds import DEPLOYMENTS, HTTPROUTES, PODS, REPLICASETS, Kind
+from lockgate.sandbox.leaving import leave
 from lockgate.sandbox.objects import Json, is_deleting, name_of, stamp, uid_of, with_metadata
 from lockgate.sandbox.routestatus import route_status
 from lockgate.sandbox.store import Change, Store
@@ -231,7 +232,7 @@ class Controllers:
     def _gone(self, namespace: str, name: str, uid: str) -> None:
         pod = self._store.get(PODS, namespace, name)
         if pod is not None and uid_of(pod) == uid and not self._stopped:
-            self._store.remove(PODS, namespace, name)
+            leave(self._store, PODS, namespace, pod, self._clock())
 
     def _route(self, route: Json, now: float) -> float | None:
         new = {**route, "status": route_status(route, now)}

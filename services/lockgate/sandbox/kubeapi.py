@@ -18,6 +18,7 @@ from lockgate.sandbox.discovery import discover
 from lockgate.sandbox.faults import suffer
 from lockgate.sandbox.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
 from lockgate.sandbox.kubepath import Target, denied, parse, verb_of
+from lockgate.sandbox.leaving import finalizers_of
 from lockgate.sandbox.objects import Json, name_of, uid_of
 from lockgate.sandbox.paging import Wanted, list_of, page
 from lockgate.sandbox.proxy import answer, reference_name, service_named
@@ -204,7 +205,7 @@ def _delete(request: web.Request, region: Region, kind: Kind, live: Json, option
     if policy == "Orphan" and not dry:
         region.controllers.orphan(live)
     gone = writes.delete(region.store, call, options or {}, region.controllers.grace)
-    if kind in (PODS, SERVICES):
+    if kind in (PODS, SERVICES) or finalizers_of(gone):
         return gone
     details = {"name": name_of(live), "kind": kind.plural, "uid": uid_of(live)}
     details |= {"group": kind.group} if kind.group else {}

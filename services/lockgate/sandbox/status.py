@@ -69,8 +69,10 @@ def not_allowed() -> ApiError:
     )
 
 
-def already_exists(kind: Kind, name: str) -> ApiError:
-    return ApiError(409, "AlreadyExists", f'{kind.resource} "{name}" already exists', _details(kind, name))
+def already_exists(kind: Kind, name: str, *, leaving: bool = False) -> ApiError:
+    """`leaving`: its deletion was asked for, and finalizers hold it."""
+    message = f'{"object is being deleted: " if leaving else ""}{kind.resource} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", message, _details(kind, name))
 
 
 def conflict(kind: Kind, name: str, why: str) -> ApiError:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lockgate.sandbox.kinds import DEPLOYMENTS, HTTPROUTES, SERVICES, Kind
+from lockgate.sandbox.leaving import finalizer_causes
 from lockgate.sandbox.names import (
     Cause,
     annotations_causes,
@@ -62,6 +63,7 @@ def _metadata(kind: Kind, old: Json | None, new: Json) -> Iterator[Cause]:
     yield from labels_causes("metadata.labels", metadata.get("labels") or {})
     yield from annotations_causes("metadata.annotations", metadata.get("annotations") or {})
     if old is not None:
+        yield from finalizer_causes(old, new)
         for field in ("uid", "name", "namespace"):
             if metadata.get(field) != old["metadata"].get(field):
                 yield f"metadata.{field}", f'Invalid value: "{metadata.get(field)}": {_IMMUTABLE}'

@@ -13,6 +13,7 @@ from lockgate.sandbox import managed
 from lockgate.sandbox.decoding import check_types, decoded, decoded_patch
 from lockgate.sandbox.defaults import with_defaults
 from lockgate.sandbox.kinds import DEPLOYMENTS, HTTPROUTES, PODS, SERVICES, Kind
+from lockgate.sandbox.leaving import finalizers_of, is_over, leave, marked
 from lockgate.sandbox.objects import Json, annotations_of, is_deleting, name_of, stamp, uid_of, with_metadata
 from lockgate.sandbox.patches import json_patch, merge_patch, strategic_patch
 from lockgate.sandbox.status import (
@@ -31,7 +32,14 @@ from lockgate.sandbox.store import Store
 from lockgate.sandbox.validation import check, check_shape
 
 # Metadata that only the server sets: what a client sends in these is ignored.
-_SERVER_OWNED = ("generation", "creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion")
+_SERVER_OWNED = (
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "resourceVersion",
+)
 _APPLY = "application/apply-patch+yaml"
 _FIRST_STATUS: Mapping[Kind, Json] = {DEPLOYMENTS: {}, SERVICES: {"loadBalancer": {}}}
 
@@ -95,8 +103,8 @@ def _create(store: Store, request: Request, body: Json) -> Json:
         )
     if metadata.get("resourceVersion"):
         raise internal("resourceVersion should not be set on objects to be created")
-    if store.get(request.kind, request.namespace, metadata["name"]) is not None:
-        raise already_exists(request.kind, metadata["name"])
+    if (there := store.get(request.kind, request.namespace, metadata["name"])) is not None:
+        raise already_exists(request.kind, metadata["name"], leaving=is_deleting(there))
     new = _new(store, request, {**body, "metadata": metadata})
     return _commit(store, request, None, managed.update(None, new, request.manager, stamp(request.now)))
 
@@ -137,23 +145,21 @@ def _patch(store: Store, request: Request, content_type: str, body: Any) -> tupl
 
 
 def delete(store: Store, request: Request, options: Json, grace: float) -> Json:
-    """DELETE; the object as it was. A pod first lingers for `grace` seconds with a deletionTimestamp."""
+    """DELETE; the object as it is then. A pod first lingers for `grace` seconds, and finalizers hold any object."""
     live = existing(store, request)
     wanted = options.get("preconditions") or {}
     found = {"uid": uid_of(live), "resourceVersion": live["metadata"]["resourceVersion"]}
     for field, printed in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         if wanted.get(field) not in (None, found[field]):
             raise precondition(request.kind, request.name, printed, wanted[field], found[field])
+    lingers = request.kind is PODS and grace > 0 and options.get("gracePeriodSeconds") != 0
     if request.dry_run:
+        return marked(live, request.now) if finalizers_of(live) else live
+    if lingers and is_deleting(live):
         return live
-    if request.kind is PODS and grace > 0 and options.get("gracePeriodSeconds") != 0:
-        if is_deleting(live):
-            return live
-        marked = with_metadata(
-            live, deletionTimestamp=stamp(request.now + grace), deletionGracePeriodSeconds=int(grace)
-        )
-        return store.put(request.kind, request.namespace, marked)
-    return store.remove(request.kind, request.namespace, request.name)
+    if lingers:
+        return store.put(request.kind, request.namespace, marked(live, request.now, int(grace)))
+    return leave(store, request.kind, request.namespace, live, request.now)
 
 
 def existing(store: Store, request: Request) -> Json:
@@ -258,6 +264,9 @@ def _commit(store: Store, request: Request, live: Json | None, new: Json) -> Jso
     elif request.kind in _FIRST_STATUS:
         new = {**new, "status": _FIRST_STATUS[request.kind]}
     if request.dry_run:
+        return new
+    if is_over(new):  # its last finalizer was taken away
+        store.remove(request.kind, request.namespace, name_of(new))
         return new
     return store.put(request.kind, request.namespace, new)
 
