@@ -104,7 +104,12 @@ class Placebo:
         return self.terms.fold(every, e, variance, usable)
 
     def over_pods(self, sums: Array) -> Array:
-        return total(sums * self.included[..., None], axis=-2)
+        """The sums [..., J + 1, B, *] over the pods that are included, in their order."""
+        included = self.included.astype(np.float64)[..., None]
+        found = np.zeros((*sums.shape[:-2], sums.shape[-1]))
+        for pod in range(sums.shape[-2]):
+            found += sums[..., pod, :] * included[:, pod]
+        return found
 
     def leave_out(self, pods: int) -> None:
         """At the start, once for all: the pod with the largest mean chi-square of each metric, of `pods` pods."""

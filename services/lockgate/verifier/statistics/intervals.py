@@ -26,7 +26,9 @@ class Interval:
 
 def bits(seen: Flags) -> list[int]:
     """Each row of flags [N, P] as a whole number, to count what two rows share."""
-    return [int.from_bytes(np.packbits(row).tobytes(), "big") for row in seen]
+    packed = np.packbits(seen, axis=1)
+    every, width = packed.tobytes(), packed.shape[1]
+    return [int.from_bytes(every[row * width : (row + 1) * width], "big") for row in range(len(packed))]
 
 
 def close(

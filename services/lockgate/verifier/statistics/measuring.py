@@ -34,7 +34,7 @@ from lockgate.verifier.statistics.gauges import difference, model
 from lockgate.verifier.statistics.intervals import bits, close
 from lockgate.verifier.statistics.measured import Block, Setup
 from lockgate.verifier.statistics.numerics import Array, exp, ln, rounded, total
-from lockgate.verifier.statistics.offsets import offset
+from lockgate.verifier.statistics.offsets import offsets
 from lockgate.verifier.statistics.series import Counting, Counts, Flags, Indices, Latest
 from lockgate.verifier.statistics.silence import Rule, Silence, restarted, told
 from lockgate.verifier.statistics.slowness import Reference, Warmup, choose
@@ -90,12 +90,12 @@ class Measuring:
         restarted(evidence, slice(0, start), restarts)
         pilots = _pilots_at_first(evidence)
         q = 1.0 / pilots + 1.0 / max(history, 1)
-        offsets = _offsets(placebo, counting.counted[:split], columns, q, policy.kappa_default)
+        tolerated = _offsets(placebo, counting.counted[:split], columns, q, policy.kappa_default)
         setup = _setup(evidence, chosen, pilots, [baseline for _, baseline in now])
         online, usual = Terms.of(ONLINE_CAP, len(columns) - 1), None
         if began is not None:
             usual, models, online = before(evidence, counts.sums, now, columns, began)
-            offsets = usual.noise
+            tolerated = usual.noise
             setup = replace(setup, models=models, warnings=(), usual=tuple(usual.odds.tolist()))
         return cls(
             names=evidence.names,
@@ -104,8 +104,8 @@ class Measuring:
             pilots=pilots,
             setup=setup,
             columns=columns,
-            error_null=float(rounded(np.array(max(ln(policy.rho0), float(offsets[0]))))),
-            reference=Reference(evidence.bounds, chosen, offsets[1:], policy),
+            error_null=float(rounded(np.array(max(ln(policy.rho0), float(tolerated[0]))))),
+            reference=Reference(evidence.bounds, chosen, tolerated[1:], policy),
             warmup=Warmup(policy, np.full(len(chosen), np.inf)),
             counting=counting,
             placebo=placebo,
@@ -230,13 +230,11 @@ def _present(seen: Flags, split: int) -> list[tuple[int, int]]:
 
 def _offsets(placebo: Placebo, counted: Array, columns: Indices, q: float, default: float) -> Array:
     """The tolerated offset of pods for each binary metric. `counted`: of production's pods."""
-    sums, found = placebo.over_pods(placebo.terms.sums), []
-    chi_squares = chi_square(sums)
-    for metric, column in enumerate(columns[1:]):
-        chi, e, n = float(chi_squares[metric]), float(sums[metric, 1]), float(sums[metric, 2])
-        excess = max(chi / n - 1.0, 0.0) if n >= ENOUGH_TERMS else default * e / max(n, 1.0)
-        found.append(offset(counted[:, 0], counted[:, column], excess, q))
-    return np.array(found)
+    sums = placebo.over_pods(placebo.terms.sums)[:-1]
+    e, n = sums[:, 1], sums[:, 2]
+    many = np.maximum(chi_square(sums) / np.maximum(n, 1.0) - 1.0, 0.0)
+    excess = np.where(n >= ENOUGH_TERMS, many, default * e / np.maximum(n, 1.0))
+    return offsets(counted[:, 0], counted[:, columns[1:]].T, excess, q)
 
 
 def _reached(failing: list[tuple[int, Rule | None]]) -> tuple[tuple[int, Rule], ...]:

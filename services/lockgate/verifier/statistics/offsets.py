@@ -30,27 +30,33 @@ def median(values: Array) -> float:
 
 
 def offset(n: Array, x: Array, excess: float, q: float) -> float:
-    """The tolerated log odds ratio for offsets of pods that are evident in the history, rounded; 0 if none are.
+    """`offsets` of one metric."""
+    return float(offsets(n, x[None], np.array([excess]), q)[0])
 
-    n, x: requests and events of each baseline pod. `excess`: kappa times the mean expectation. `q`: 1/m_c + 1/m_b.
+
+def offsets(n: Array, x: Array, excess: Array, q: float) -> Array:
+    """The tolerated log odds ratios [J] for offsets of pods that are evident in the history, rounded; 0 if none are.
+
+    n [P], x [J, P]: requests and events of each baseline pod. `excess` [J]: kappa times the mean expectation. `q`:
+    1/m_c + 1/m_b.
     """
-    n, x = n[n > 0], x[n > 0]
+    n, x = n[n > 0], x[:, n > 0]
     m = len(n)
     if m < 2:
-        return 0.0
-    requests, events = total(n), total(x)
-    cells = np.stack((x, n - x, events - x, (requests - n) - (events - x))) + 0.5
+        return np.zeros(len(x))
+    requests, events = total(n), total(x, axis=1)[:, None]
+    cells = np.array((x, n - x, events - x, (requests - n) - (events - x))) + 0.5
     logs = log(cells)
     delta = (logs[0] - logs[1]) - (logs[2] - logs[3])
-    delta = delta - median(delta)
-    variance = (1.0 + excess) * total(1.0 / cells)
-    z = delta * delta / variance * ((m - 1) / m)
-    df = m - 1
+    ordered = np.sort(delta, axis=1)
+    middle = ordered[:, m // 2] if m % 2 else (ordered[:, m // 2 - 1] + ordered[:, m // 2]) / 2.0
+    delta = delta - middle[:, None]
+    variance = (1.0 + excess)[:, None] * total(1.0 / cells)
+    z, kept, df = delta * delta / variance * ((m - 1) / m), np.ones(x.shape, bool), m - 1
     if m >= MANY_PODS:
-        kept = np.arange(m) != np.argmax(z)
-        z, variance, df = z[kept] * TRIMMED, variance[kept], m - 2
-    q_total = float(total(z))
-    if q_total <= chi2_999(df):
-        return 0.0
-    sigma = float(np.sqrt((q_total - df) / float(total(1.0 / variance))))
-    return float(rounded(np.array(min(t95(m - 1) * sigma * float(np.sqrt(q)), _LN3))))
+        kept, df = np.arange(m) != z.argmax(axis=1)[:, None], m - 2
+        z = z * TRIMMED
+    q_total = total(z * kept, axis=1)
+    sigma = np.sqrt(np.maximum(q_total - df, 0.0) / total(1.0 / variance * kept, axis=1))
+    found = np.minimum(t95(m - 1) * sigma * float(np.sqrt(q)), _LN3)
+    return np.where(q_total <= chi2_999(df), 0.0, rounded(found))

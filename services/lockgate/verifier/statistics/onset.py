@@ -54,27 +54,29 @@ class Mixture:
         enters = prior.take(self.which, axis=1)
         enters[:, :same] *= factors[:, :same]
         enters[:, same:] *= factors[:, grown:]
-        m, v, onset = (np.empty(enters.shape), np.empty(enters.shape), np.empty(enters.shape, np.intp))
-        for s in range(len(t)):
-            self._step(factors[s, :grown], enters[s], logs[s, :grown], entry[s], (m[s], v[s], onset[s]))
+        m, v = self._grow(factors[:, :grown], enters, logs[:, :grown], entry)
+        numbers = np.arange(self.strata, self.strata + len(t))[:, None]
+        before = np.concatenate((self.v[None], v[:-1])) if len(t) else v
+        later = np.where(entry > before + logs[:, :grown], numbers, self.onset)
+        onset = np.maximum.accumulate(later, axis=0)
         if len(t):
             self.t, self.m, self.v, self.onset = float(t[-1]), m[-1], v[-1], onset[-1]
+            self.strata += len(t)
         return Mixed(m, v, onset, np.maximum(1.0 - begun[1:], 0.0).take(self.which, axis=1))
 
-    def _step(
-        self, grown: Array, enters: Array, gains: Array, entry: Array, into: tuple[Array, Array, Indices]
-    ) -> None:
-        """One stratum, written `into` M, V and their beginnings."""
-        m, v, onset = into
-        np.multiply(self.m, grown, out=m)
-        m += enters
-        np.minimum(m, _CAP, out=m)
-        kept = np.maximum(self.v + gains, _NEVER)
-        np.maximum(kept, entry, out=v)
-        onset[:] = self.onset
-        onset[entry > kept] = self.strata
-        self.m, self.v, self.onset = m, v, onset
-        self.strata += 1
+    def _grow(self, grown: Array, enters: Array, gains: Array, entry: Array) -> tuple[Array, Array]:
+        """M and V after each stratum, [S, F]: what was there grows, and what begins comes in."""
+        m, v = np.empty(enters.shape), np.empty(enters.shape)
+        last, likeliest = self.m, self.v
+        for s in range(len(m)):
+            np.multiply(last, grown[s], out=m[s])
+            last = m[s]
+            last += enters[s]
+            np.minimum(last, _CAP, out=last)
+            np.add(likeliest, gains[s], out=v[s])
+            likeliest = v[s]
+            np.maximum(likeliest, entry[s], out=likeliest)
+        return m, v
 
     def _begun(self, t: Array) -> Array:
         """[*, groups]: the prior chance that it has begun by scrape t."""

@@ -34,6 +34,10 @@ class Latest:
             self.values = np.where(usable[0, ..., None], values[0], before)
             self.known = known | usable[0]
             return before[None], known[None]
+        if n and usable.all():
+            before, known = np.concatenate((self.values[None], values[:-1])), np.ones(usable.shape, bool)
+            known[0], self.values, self.known = self.known, values[-1].copy(), known[-1].copy()
+            return before, known
         rows = np.arange(1, n + 1).reshape(n, *[1] * (usable.ndim - 1))
         at = np.zeros((n + 1, *usable.shape[1:]), np.intp)
         np.multiply(rows, usable, out=at[1:])
