@@ -115,8 +115,7 @@ Input = Message[Payload] | TimerDue | WorkReported | ServiceStarted
 # --- what is decided ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """A row of the decision's key gets this body; None removes it."""
 
     kind: str
@@ -156,8 +155,7 @@ class CancelWork:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """The whole outcome of one decision. Steps add up: `a + b` does both."""
 
     rows: tuple[Put, ...] = ()
@@ -167,7 +165,7 @@ class Step:
     forward: tuple[str, ...] = ()
     """Applications that get the same input next (only of a decision under `*`)."""
 
-    def __add__(self, other: "Step") -> "Step":
+    def __add__(self, other: "Step") -> "Step":  # type: ignore[override]  # no longer tuple is meant
         return Step(
             self.rows + other.rows,
             self.events + other.events,

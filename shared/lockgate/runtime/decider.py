@@ -132,7 +132,7 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
 def sealed(record: Mapping[str, Any]) -> bytes:
     """A journal record's bytes, with the hash of all the rest in `sha256`, so that no changed byte is overlooked."""
     whole = canonical.dumps(record)
-    after = canonical.dumps({name: part for name, part in record.items() if name > "sha256"})
+    after = canonical.dumps({name: record[name] for name in record if name > "sha256"})
     at = len(whole) - len(after) + 1
     seal = b'"sha256":"%b"' % canonical.sha256(whole).encode()
     return b"{%b}" % b",".join(filter(None, (whole[1:at].rstrip(b","), seal, whole[at:-1])))
@@ -149,17 +149,17 @@ def _check(core: Core, case: Case, step: Step) -> None:
 
 
 def _message(case: Case, body: Payload, number: int, at: str) -> Message[Payload]:
-    causes = tuple(cause for cause in case.causes if cause.writer != case.writer)
+    writer, key = case.writer, case.key
     return Message(
-        body=body,
-        id=event_id(case.writer, case.key, number),
-        source=f"/lockgate/{case.writer}",
-        key=case.key,
-        at=at,
-        writer=case.writer,
-        number=number,
-        after=causes,
-        links=case.links or cause_ids(case.causes[-1:]),
+        body,
+        event_id(writer, key, number),
+        f"/lockgate/{writer}",
+        key,
+        at,
+        writer,
+        number,
+        tuple([cause for cause in case.causes if cause.writer != writer]),
+        case.links or cause_ids(case.causes[-1:]),
     )
 
 
