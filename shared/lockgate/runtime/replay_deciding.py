@@ -4,7 +4,7 @@
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -57,30 +57,32 @@ class Writer:
     _times: list[str] = field(default_factory=list)
     _starts: list[bytes] = field(default_factory=list)
     _cores: dict[bytes, Core | None] = field(default_factory=dict)
+    _orders: dict[int, Sequence[Core]] = field(default_factory=dict)
 
     def started(self, now: str, settings: Mapping[str, Any]) -> None:
         """The writer was started with these settings; starts are told in the order of their numbers."""
         self._times.append(max(now, *self._times[-1:]))
         self._starts.append(self._made(settings))
+        self._orders.clear()
 
-    def cores_for(self, body: Body) -> Iterator[Core]:
+    def cores_for(self, body: Body) -> Sequence[Core]:
         """The core with the settings of the newest start by then; then those of other starts, newest first.
 
         Other replicas of a writer may have been started with other settings already, or still.
         """
-        match body["input"]:
-            case {"kind": "started", "settings": dict(settings)}:
-                names: Iterable[bytes] = (self._made(settings),)
-            case _:
-                by_then = bisect_right(self._times, body["now"])
-                order = chain(range(by_then - 1, -1, -1), range(by_then, len(self._starts)))
-                names = (self._starts[at] for at in order) if self._starts else (self._made(None),)
-        tried: set[bytes] = set()
-        for name in names:
-            core = self._cores[name]
-            if core is not None and name not in tried:
-                tried.add(name)
-                yield core
+        given = body["input"]
+        if given["kind"] == "started" and isinstance(given["settings"], dict):
+            return self._known((self._made(given["settings"]),))
+        by_then = bisect_right(self._times, body["now"])
+        if by_then not in self._orders:
+            order = chain(range(by_then - 1, -1, -1), range(by_then, len(self._starts)))
+            starts = [self._starts[at] for at in order] if self._starts else [self._made(None)]
+            self._orders[by_then] = self._known(starts)
+        return self._orders[by_then]
+
+    def _known(self, names: Iterable[bytes]) -> Sequence[Core]:
+        cores = [self._cores[name] for name in dict.fromkeys(names)]
+        return [core for core in cores if core is not None]
 
     def _made(self, settings: Mapping[str, Any] | None) -> bytes:
         name = canonical.dumps(settings)
@@ -124,27 +126,28 @@ class Key:
 
 def decided(core: Core, this: Key, body: Body, given: Given) -> Decision:
     """The decision made again. Unavailable, or whatever the core raises."""
+    state, where = this.state, this.where
     case = Case(
-        writer=this.where.writer,
-        key=this.where.key,
-        given=given.input,
-        place=given.place,
-        causes=given.causes,
-        links=given.links,
-        now=this.now,
-        decisions=this.state.decisions,
-        events=this.state.events or 0,
+        where.writer,
+        where.key,
+        given.input,
+        given.place,
+        given.causes,
+        given.links,
+        this.now,
+        state.decisions,
+        state.events or 0,
     )
     rows: dict[RowKey, Loaded] = {}
     for key, kind, id_, version in body["read"]:
         name = RowKey(key, kind, id_)
-        rows[name] = this.state.named(name, version, core.rows[kind])
+        rows[name] = state.named(name, version, core.rows[kind])
     while True:
         try:
             return decide(core, body["core"], case, rows)
         except NotLoaded as more:
             for name in more.keys:
-                rows[name] = this.state.current(name, body["now"], core.rows[name.kind])
+                rows[name] = state.current(name, body["now"], core.rows[name.kind])
 
 
 def tried(this: Key, body: Body, value: bytes, given: Given) -> tuple[Decision | None, str | None]:
