@@ -131,7 +131,9 @@ class Events:
     def expect(self, where: Where, journal: tuple[int, int], sent: Sent) -> None:
         """A decision emitted this event. `journal` is the partition and offset of its record."""
         partition, offset = journal
-        lane = self._lanes.setdefault((where.writer, partition), _Lane())
+        lane = self._lanes.get((where.writer, partition))
+        if lane is None:
+            lane = self._lanes[where.writer, partition] = _Lane()
         record = self._find(where, sent.number)
         if record is None:
             lane.absent.append(((offset, sent.number), where, sent.number))
@@ -140,8 +142,7 @@ class Events:
                 self.findings.add(EventOtherwise(where, f"event {sent.number}: {would}"))
             return
         lane.published = max(lane.published, (offset, sent.number))
-        at = Where(where.writer, where.key, where.number, (record.topic, record.partition, record.offset))
-        if found := _compared(record, where.key.encode(), sent, at):
+        if found := _compared(record, where, sent):
             self.findings.add(found)
         elif sent.again is not None:
             self.equal[where.writer] = self.equal.get(where.writer, 0) + 1
@@ -206,14 +207,17 @@ class Events:
         return begins_late(self.records, self.topic, partition)
 
 
-def _compared(record: Record, key: bytes, sent: Sent, at: Where) -> EventChanged | EventOtherwise | None:
+def _compared(record: Record, where: Where, sent: Sent) -> EventChanged | EventOtherwise | None:
     """What lies on the topic against the journal, and against what is emitted when it is decided again."""
-    lies, name = (record.key, record.headers, record.value), f"event {sent.number}"
-    again = None if sent.again is None else (key, sent.again.headers, sent.again.value)
-    sha256 = sent.again.sha256 if sent.again and lies == again else record_hash(*lies)
-    if sha256 == sent.sha256:
-        if again is None or lies == again:
-            return None
+    key, headers, value = lies = record.key, record.headers, record.value
+    again = None if sent.again is None else (where.key.encode(), *sent.again[:2])
+    is_again = lies == again
+    sha256 = sent.again.sha256 if sent.again and is_again else record_hash(key, headers, value)
+    if sha256 == sent.sha256 and (again is None or is_again):
+        return None
+    at = where._replace(place=(record.topic, record.partition, record.offset))
+    name = f"event {sent.number}"
+    if again is not None and sent.again and sha256 == sent.sha256:
         return EventOtherwise(at, differing_records(record, *again, name))
     if again is not None and sent.again and sent.again.sha256 == sent.sha256:
         return EventChanged(at, differing_records(record, *again, name))
