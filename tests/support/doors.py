@@ -19,6 +19,7 @@ from lockgate.runtime.checks import Record
 from lockgate.runtime.inlet_id import inlet_id
 from lockgate.runtime.reading import Readable, read
 from tests.support.deliveries import CALLERS
+from tests.support.servers import KafkaUnderTest
 
 Publish = Callable[[Sequence[Outgoing]], Awaitable[None]]
 
@@ -138,3 +139,14 @@ def events_of(records: Sequence[Record]) -> set[tuple[str, str]]:
     items = [read(record) for record in records]
     assert [item for item in items if not isinstance(item, Readable)] == [], "no dead letters"
     return {inlet_id(item.message) for item in items if isinstance(item, Readable)}
+
+
+class House(NamedTuple):
+    """A door, and the broker behind it with topics of their own."""
+
+    client: Client
+    kafka: KafkaUnderTest
+    prefix: str
+
+    async def events(self, topic: str) -> set[tuple[str, str]]:
+        return events_of(await records_of(self.kafka.bootstrap, self.prefix, topic))

@@ -2,56 +2,18 @@
 
 import asyncio
 import json
-import secrets
-from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from lockgate.embedded import Kafka
-from lockgate.intake.door import publishing
 from lockgate.intake.door.callers import Role
 from lockgate.intake.door.publishing import Publisher
-from lockgate.intake.door.routes import TOPICS
-from lockgate.runtime.kafka_topics import ensure_topics
-from lockgate.runtime.settings import ProcessSettings
 from tests.support.deliveries import bearer, body_of, payload, signed
-from tests.support.doors import Answer, Client, accepted, events_of, opened_door, records_of
+from tests.support.doors import Answer, House, accepted, opened_door
 from tests.support.eventually import eventually
-from tests.support.servers import KafkaUnderTest, unavailable
-
-
-class House(NamedTuple):
-    """A door, and the broker behind it with topics of their own."""
-
-    client: Client
-    kafka: KafkaUnderTest
-    prefix: str
-
-    async def events(self, topic: str) -> set[tuple[str, str]]:
-        return events_of(await records_of(self.kafka.bootstrap, self.prefix, topic))
-
-
-@pytest.fixture
-async def house(kafka: KafkaUnderTest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr(publishing, "SEND_SECONDS", 2.0)
-    prefix = f"door-{secrets.token_hex(4)}."
-    await ensure_topics(ProcessSettings(kafka=kafka.bootstrap, topic_prefix=prefix), TOPICS)
-    publisher = Publisher(kafka.bootstrap, prefix)
-    publisher.open()
-    try:
-        async with opened_door(publisher.publish) as client:
-            yield House(client, kafka, prefix)
-    finally:
-        await publisher.close()
-
-
-@pytest.fixture
-def broker(house: House) -> Kafka:
-    if house.kafka.server is None:
-        unavailable("An outside broker cannot be stopped.", "leave out LOCKGATE_KAFKA and --containers.")
-    return house.kafka.server
+from tests.support.servers import KafkaUnderTest
 
 
 def alerts(number: int) -> bytes:
