@@ -81,7 +81,8 @@ class Watched:
         if self.routed:
             refs = objects["httproutes"]["payments"]["spec"]["rules"][0]["backendRefs"]
             weights = {ref["name"]: ref["weight"] for ref in refs}
-            share = 1 - weights["payments"] / sum(weights.values())
+            total = sum(weights.values())
+            share = (total - weights["payments"]) / total
             clones = [pod for pod in pods if CLONE_LABEL in labels_of(pod)]
             serving = (serving if weights["payments"] else []) + (clones if share else [])
         return Sample(len(pods), len(serving), share)

@@ -141,9 +141,18 @@ async def test_somebody_elses_image_is_said_and_not_fought(west: AtWork) -> None
     assert await west.image() == f"registry.example/payments@{OTHER}"
 
 
-@pytest.mark.parametrize("action", [Action.DEPLOY, Action.PILOT])
+LOST = [
+    (Action.DEPLOY, "deployed", 4),  # adopt and write the Deployment, adopt and claim the route
+    (Action.PILOT, "piloted", 7),  # the same, two clones and their share
+    (Action.CANARY, "piloted", 7),
+    (Action.GREEN, "probed", 6),
+    (Action.SWITCH, "piloted", 7),
+]
+
+
+@pytest.mark.parametrize(("action", "outcome", "writes"), LOST)
 async def test_a_write_whose_answer_is_lost_is_not_done_twice(
-    action: Action, west: AtWork, monkeypatch: pytest.MonkeyPatch
+    action: Action, outcome: str, writes: int, west: AtWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
 
@@ -157,10 +166,9 @@ async def test_a_write_whose_answer_is_lost_is_not_done_twice(
 
     for name in ("patch", "create", "delete"):
         monkeypatch.setattr(Cluster, name, losing(getattr(Cluster, name)))
-    answer = await west.step(grant("7.0.1", action))
-    assert answer["outcome"] == {Action.DEPLOY: "deployed", Action.PILOT: "piloted"}[action]
-    assert len(sent) == len(set(sent)) == {Action.DEPLOY: 4, Action.PILOT: 7}[action]
-    # deploy: adopt and write the Deployment, adopt and claim the route; a pilot also makes two clones and shares
+    answer = await west.step(grant("7.0.1", action, share=0.1))
+    assert answer["outcome"] == outcome
+    assert len(sent) == len(set(sent)) == writes
 
 
 async def test_an_outage_of_the_cluster_is_waited_for(sandbox: Sandbox, west: AtWork) -> None:

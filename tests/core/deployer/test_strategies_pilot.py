@@ -19,29 +19,19 @@ from tests.support.deployer import (
     NEW,
     OLD,
     ROUTELESS,
-    WORKLOAD,
     deployment,
-    fence,
     marks,
     patched,
     route,
     route_marks,
     service,
 )
+from tests.support.deployer import target as step_of
 from tests.support.deployer_cluster import Held
 
 
 def target(at: str = "7.0.1", **changes: Any) -> Target:
-    given_: dict[str, Any] = {
-        "application": "payments",
-        "release": "release-7",
-        "region": "eu-west",
-        "workload": WORKLOAD,
-        "fence": fence(at),
-        "digest": NEW,
-        "share": 0.1,
-    }
-    return Target(**{**given_, **changes})
+    return step_of(at, **{"share": 0.1, **changes})
 
 
 def claimed(at: str = "7.0.1") -> Region:

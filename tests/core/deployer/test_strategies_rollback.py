@@ -23,20 +23,12 @@ from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
 from lockgate.messages.values import Workload
 from tests.support.deployer import NEW, OLD, OTHER, ROUTELESS, WORKLOAD, deployment, fence, marks, service
+from tests.support.deployer import target as step_of
 from tests.support.deployer_cluster import Held, Strategy
 
 
 def target(at: str = "7.2.1", **changes: Any) -> Target:
-    given_: dict[str, Any] = {
-        "application": "payments",
-        "release": "release-7",
-        "region": "eu-west",
-        "workload": WORKLOAD,
-        "fence": fence(at),
-        "digest": OLD,
-        "bad": NEW,
-    }
-    return Target(**{**given_, **changes})
+    return step_of(at, **{"digest": OLD, "bad": NEW, **changes})
 
 
 def step(at: str, **changes: Any) -> Target:

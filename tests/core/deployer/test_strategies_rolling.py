@@ -14,7 +14,6 @@ from tests.support.deployer import (
     NEW,
     OLD,
     OTHER,
-    WORKLOAD,
     deployment,
     fence,
     marks,
@@ -22,21 +21,14 @@ from tests.support.deployer import (
     route_marks,
     service,
 )
+from tests.support.deployer import target as step_of
 from tests.support.deployer_cluster import Held
 
 IMAGE = f"registry.example/payments@{NEW}"
 
 
 def target(at: str = "7.0.2", **changes: Any) -> Target:
-    given: dict[str, Any] = {
-        "application": "payments",
-        "release": "release-7",
-        "region": "eu-west",
-        "workload": WORKLOAD,
-        "fence": fence(at),
-        "digest": NEW,
-    }
-    return Target(**{**given, **changes})
+    return step_of(at, **changes)
 
 
 def region(live: dict[str, Any] | None, **changes: Any) -> Region:
