@@ -1,8 +1,9 @@
 """Processes of services forked from one that has loaded all of them already: a start costs a tenth of what it costs else.
 
 `Forking` is the tests' side, `forking_parent` the other one. A forked service is a process of its own, with its own
-environment, log, signals and end; but for the loading it is started as `lockgate run` starts it. For runs that start
-services by the thousand; that a service starts from nothing as well is shown by all the others.
+environment, log, signals and end; but for the loading it is started as `lockgate run` starts it, and but for the hashes of
+strings, which all have from the one (a decision that hung on the order of a set would come out the same again: replay, which
+is a process of its own, would see it). For runs that start services by the thousand; the others start them from nothing.
 """
 
 import contextlib

@@ -70,8 +70,9 @@ class Parent:
             self.events.unregister(connection)
 
     def fork(self, connection: socket.socket, order: dict[str, Any]) -> None:
+        this = os.getpid()
         if (pid := os.fork()) == 0:
-            _become(order, os.getppid())
+            _become(order, this)
         self.children[pid] = connection
         connection.sendall(f"started {pid}\n".encode())
 

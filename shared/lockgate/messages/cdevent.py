@@ -61,6 +61,10 @@ Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
 """Of an event; a database's 64 bits hold it."""
 
 
+MOST_CAUSES = 64
+"""Of one event: it follows from at most one of each writer, under its own key and `*`. Each may have to be waited for."""
+
+
 class CauseRef(Value):
     """See `values.Cause`."""
 
@@ -75,7 +79,7 @@ class Origin(Value):
     writer: Text
     key: Text
     number: Number
-    after: tuple[CauseRef, ...] = ()
+    after: tuple[CauseRef, ...] = Field(default=(), max_length=MOST_CAUSES)
 
 
 class Custom(Value):

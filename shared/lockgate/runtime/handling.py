@@ -31,7 +31,7 @@ from lockgate.runtime.waiting import Name
 log = structlog.get_logger()
 
 LOOKED_UP = 64
-"""Of the marks that other replicas move, how many are looked up with each batch, in turn."""
+"""Of the keys whose marks other replicas move, how many are looked up with each batch, in turn."""
 
 
 class Handling:
@@ -171,9 +171,9 @@ class Handling:
         return released
 
     async def _look_elsewhere(self) -> None:
-        marks = self._state.parked.elsewhere(LOOKED_UP)
-        await self._state.need_marks({key for _, key in marks})
-        for mark in marks:
+        keys = self._state.parked.elsewhere(LOOKED_UP)
+        await self._state.need_marks(keys)
+        for mark in [mark for key in keys for mark in self._state.parked.awaited_of(key)]:
             self._state.parked.told(mark, self._state.marks.get(mark, 0))
 
     async def _release_head(self, batch: Batch, name: Name, item: Item, now: datetime) -> bool:

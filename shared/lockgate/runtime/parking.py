@@ -62,8 +62,10 @@ def awaited(
         return
     yield own, number  # it is handled elsewhere
     for cause in message.after:
-        if reads(cause.writer) and marks.get((cause.writer, cause.key), 0) < cause.number:
-            yield (cause.writer, cause.key), cause.number
+        mark = (cause.writer, cause.key)
+        if reads(cause.writer) and marks.get(mark, 0) < cause.number:
+            # To the greatest of this mark: an event that names thousands of its numbers is not looked at for each.
+            yield mark, max(other.number for other in message.after if (other.writer, other.key) == mark)
             return
 
 

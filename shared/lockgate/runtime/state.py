@@ -115,7 +115,10 @@ class State:
         self._note_foreign(missing)
 
     async def _load_marks(self, missing: list[str]) -> None:
-        self.marks.update(await self._store.load_marks(missing))
+        found = await self._store.load_marks(missing)
+        self.marks.update(found)
+        for mark, number in found.items():
+            self.parked.told(mark, number)
         self._marked.update(dict.fromkeys(missing))
         self._note_foreign(missing)
 

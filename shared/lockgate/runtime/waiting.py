@@ -8,6 +8,7 @@ import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
+from lockgate.messages.values import EVERY
 from lockgate.runtime.batch import ParkedRow
 
 Name = tuple[str, str]
@@ -22,13 +23,16 @@ class Waiting:
         self.queues: dict[Name, deque[ParkedRow]] = {}
         self._due: dict[Name, None] = {}
         self._until: dict[Name, list[tuple[int, Name]]] = {}
-        self._elsewhere: dict[Name, None] = {}
+        self._elsewhere: dict[str, set[Name]] = {}
+        self._awaited: set[tuple[Name, int, Name]] = set()
         self._reasons: Counter[str] = Counter()
         self._keys: Counter[str] = Counter()
 
     def clear(self) -> None:
-        for held in (self.queues, self._due, self._until, self._elsewhere, self._reasons, self._keys):
+        for held in (self.queues, self._due, self._until, self._elsewhere, self._awaited):
             held.clear()
+        self._reasons.clear()
+        self._keys.clear()
 
     def count(self, reason: str) -> int:
         return self._reasons[reason]
@@ -86,23 +90,39 @@ class Waiting:
 
     def until(self, name: Name, mark: Name, number: int) -> None:
         """The first one of this name is looked at again once this mark has come to the number."""
+        if (mark, number, name) in self._awaited:
+            return
+        self._awaited.add((mark, number, name))
         heapq.heappush(self._until.setdefault(mark, []), (number, name))
         if not self._owns(mark[1]):
-            self._elsewhere[mark] = None
+            self._elsewhere.setdefault(mark[1], set()).add(mark)
 
     def told(self, mark: Name, number: int) -> None:
         """A mark has come to this number."""
         waiting = self._until.get(mark)
         while waiting and waiting[0][0] <= number:
-            self.wake(heapq.heappop(waiting)[1])
+            reached, name = heapq.heappop(waiting)
+            self._awaited.discard((mark, reached, name))
+            self.wake(name)
         if waiting is not None and not waiting:
             del self._until[mark]
-            self._elsewhere.pop(mark, None)
+            self._forget_elsewhere(mark)
 
-    def elsewhere(self, most: int) -> Sequence[Name]:
-        """Marks that others move, and that something waits for: the next ones in turn."""
-        marks = [mark for mark, _ in zip(self._elsewhere, range(most), strict=False)]
-        for mark in marks:
-            del self._elsewhere[mark]
-            self._elsewhere[mark] = None
-        return marks
+    def elsewhere(self, most: int) -> Sequence[str]:
+        """Keys whose marks others move, and that something waits for: `*`, which all share, and the next others in turn."""
+        others = (key for key in self._elsewhere if key != EVERY)
+        keys = [key for key, _ in zip(others, range(most), strict=False)]
+        for key in keys:
+            self._elsewhere[key] = self._elsewhere.pop(key)
+        return [*(key for key in (EVERY,) if key in self._elsewhere), *keys]
+
+    def awaited_of(self, key: str) -> Sequence[Name]:
+        """The marks of such a key that something waits for."""
+        return tuple(self._elsewhere.get(key, ()))
+
+    def _forget_elsewhere(self, mark: Name) -> None:
+        marks = self._elsewhere.get(mark[1])
+        if marks is not None:
+            marks.discard(mark)
+            if not marks:
+                del self._elsewhere[mark[1]]

@@ -7,16 +7,17 @@ from typing import Any, cast
 
 import pytest
 
+from lockgate.messages.cdevent import MOST_CAUSES
 from lockgate.messages.message import encode
 from lockgate.messages.topics import ROLLBACKS, VERDICTS
-from lockgate.messages.values import Cause
+from lockgate.messages.values import EVERY, Cause
 from lockgate.runtime import handling
 from lockgate.runtime.batch import Batch, ParkedRow
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deciding import Deciding, Identity
 from lockgate.runtime.handling import LOOKED_UP, Handling
 from lockgate.runtime.parking import Hold, hold
-from lockgate.runtime.reading import Item, read
+from lockgate.runtime.reading import Item, Rejected, read
 from lockgate.runtime.state import State
 from lockgate.runtime.store import Store
 from lockgate.runtime.waiting import Waiting
@@ -113,6 +114,53 @@ def test_a_cause_that_another_replica_handles_is_found_although_very_many_are_wa
     released = [replica.batch() for _ in range(3)]
     assert replica.database.asked <= 3 * LOOKED_UP
     assert [key for keys in released for key in keys] == [f"k{count - 1}"]
+
+
+def test_an_event_that_names_many_numbers_of_one_mark_is_not_looked_at_for_each(replica: Replica) -> None:
+    replica.batch(replica.item(1, "forged", *(Cause("verifier", "shop", number) for number in range(1, 61))))
+    replica.looked = 0
+    for number in range(1, 60):
+        assert replica.batch(replica.item(number, "shop")) == []
+    assert replica.looked == 59  # the events of the batches themselves
+    assert replica.batch(replica.item(60, "shop")) == ["forged"]
+
+
+def test_an_event_that_names_more_causes_than_any_can_have_is_not_read() -> None:
+    causes = tuple(Cause("verifier", "shop", number) for number in range(1, MOST_CAUSES + 2))
+    headers, value = encode(said(1, key="forged", after=causes))
+    item = read(Record("verdicts", 0, 1, b"forged", headers, value))
+    assert isinstance(item, Rejected)
+    assert "after" in item.detail
+
+
+def test_what_all_applications_share_is_looked_up_with_every_batch(replica: Replica) -> None:
+    replica.state.parked = Waiting(lambda _key: False)
+    waiting = replica.state.parked
+    for number in range(3 * LOOKED_UP):
+        waiting.until(("verifier", f"k{number}"), ("verifier", f"far-{number}"), 1)
+    waiting.until(("verifier", "shop"), ("intake", EVERY), 7)
+    for _ in range(3):
+        assert EVERY in waiting.elsewhere(LOOKED_UP)
+
+
+def test_asking_for_the_same_again_and_again_is_remembered_once() -> None:
+    waiting, mark = Waiting(lambda _key: True), ("verifier", "cause")
+    waiting.add(parked(1))
+    waiting.take_due()
+    for _ in range(50):
+        waiting.until(("verifier", "shop"), mark, 3)
+    assert len(waiting._until[mark]) == 1
+    waiting.told(mark, 3)
+    assert waiting.take_due() == [("verifier", "shop")]
+
+
+def test_a_mark_that_is_read_from_the_database_wakes_what_waits_for_it(replica: Replica) -> None:
+    replica.batch(replica.item(1, "b", Cause("verifier", "a", 1)))
+    replica.state._forget_cached()
+    replica.database.marks["verifier", "a"] = (
+        1  # another replica was given the record, on a partition that is not its own
+    )
+    assert replica.batch(replica.item(2, "a")) == ["b"]
 
 
 def parked(number: int, reason: Hold = Hold.CAUSE, key: str = "shop") -> ParkedRow:
