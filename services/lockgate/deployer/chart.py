@@ -1,5 +1,5 @@
-"""`python -m lockgate.deployer.chart [FOLDER]`: writes what the Helm chart says of a region's deployer, from the table of
-its rights. Without an argument the chart is ./charts/lockgate.
+"""`python -m lockgate.deployer.chart [FOLDER]`: writes what the Helm chart says of a region's deployer: its rights, and the
+policy over its writes. Without an argument the chart is ./charts/lockgate.
 """
 
 import io
@@ -9,27 +9,36 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
+from lockgate.deployer.objects import Json
+from lockgate.deployer.policy import policy
 from lockgate.deployer.rights import manifests
 
-TEMPLATE: Final = "templates/deployer.yaml"
 NAME: Final = "{{ .Values.deployer.name }}"
 NAMESPACE: Final = "{{ .Release.Namespace }}"
 
-_HEAD = "# Written by `make chart` from services/lockgate/deployer/rights.py. One release of the chart is one region.\n"
+_HEAD = "# Written by `make chart` from services/lockgate/deployer/{}.py. One release of the chart is one region.\n"
 
 
-def template() -> str:
-    """The text of the template: YAML also before Helm fills it in."""
+def templates() -> dict[str, str]:
+    """Path in the chart -> text: YAML also before Helm fills it in."""
+    return {
+        "templates/rights.yaml": _HEAD.format("rights") + _text(manifests(NAME, NAMESPACE)),
+        "templates/policy.yaml": _HEAD.format("policy") + _text(policy(NAME, NAMESPACE)),
+    }
+
+
+def _text(objects: list[Json]) -> str:
     text, yaml = io.StringIO(), YAML()
     yaml.width = 4096
     yaml.representer.ignore_aliases = lambda _: True  # each document is read for itself
-    yaml.dump_all(manifests(NAME, NAMESPACE), text)
-    return _HEAD + text.getvalue()
+    yaml.dump_all(objects, text)
+    return text.getvalue()
 
 
 def main(arguments: list[str]) -> int:
     folder = Path(arguments[0]) if arguments else Path("charts/lockgate")
-    (folder / TEMPLATE).write_text(template())
+    for path, text in templates().items():
+        (folder / path).write_text(text)
     return 0
 
 

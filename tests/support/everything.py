@@ -1,0 +1,101 @@
+"""Everything that a deployer is ever asked, in a region of a real API server, and what that refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from lockgate.deployer.cluster import ClusterError
+from lockgate.deployer.policy import policy
+from lockgate.deployer.rights import IN_ITS_REGION, Right
+from lockgate.messages.plan_parts import Request
+from lockgate.messages.values import Workload
+from lockgate.messages.verdicts import Action, Granted
+from lockgate.sandbox.sample import objects
+from tests.support.controlplane import ControlPlane
+from tests.support.controlplane.behaviours import digest
+from tests.support.deployer import ROUTELESS, WORKLOAD, artifact, grant, order
+from tests.support.deployer_at_work import AtWork, hurried, working
+from tests.support.places import PATIENCE, Place, of_tenant, service
+from tests.support.sandboxes import until
+
+RUNS, GOOD, NEXT = (digest(number=number) for number in (1, 2, 3))
+REQUESTS = tuple(
+    Request.model_validate({method: "/pay", "json": {}}) for method in ("get", "post", "put", "delete")
+)
+TAGGED = "registry.example/billing:v1"
+"""Of which only pods know the digest."""
+
+LONE = WORKLOAD.model_copy(update={"service": "lone"})
+"""Asked through a Service of no pods, which the API server answers by itself."""
+
+
+@asynccontextmanager
+async def region_of(plane: ControlPlane, rights: tuple[Right, ...] = IN_ITS_REGION) -> AsyncIterator[Place]:
+    """A region whose deployer has these rights: it runs `payments`, and `billing` by its tag."""
+    tenant = await asyncio.to_thread(plane.tenant, "rights", rights)
+    async with of_tenant(plane, tenant) as place:
+        for name in ("payments", "billing"):
+            made = objects(name, RUNS, 2)
+            if name == "billing":
+                made[0]["spec"]["template"]["spec"]["containers"][0]["image"] = TAGGED
+            for plural, obj in zip(("deployments", "services", "httproutes"), made, strict=True):
+                (await place.create(plural, obj)).obj()
+        (await place.create("services", service("lone"))).obj()
+        yield place
+
+
+async def policed(plane: ControlPlane, place: Place) -> None:
+    """Puts the policy over what the region's deployer writes, and waits until it judges."""
+    for obj in policy("deployer", place.namespace):
+        await asyncio.to_thread(plane.admin.apply, obj)
+
+    async def judges() -> bool:
+        path = place.path("services")
+        asked = await place.ask("POST", path, service("none"), token=place.deployer, dryRun="All")
+        return asked.status == 403
+
+    await until(judges, PATIENCE)
+
+
+def steps() -> Iterator[Granted]:
+    """Everything that a deployer is ever asked: each strategy, and requests by every method."""
+
+    def one(at: str, action: Action, wanted: str, workload: Workload = WORKLOAD, **more: Any) -> Granted:
+        number, application = at.partition(".")[0], workload.deployment
+        given = {"release": f"release-{number}", "application": application, "workload": workload}
+        return grant(at, action, artifact=artifact(wanted), **given, **more)
+
+    billing = ROUTELESS.model_copy(update={"deployment": "billing", "service": "billing"})
+    yield one("7.0.1", Action.PROBE, RUNS, LONE, requests=REQUESTS)
+    yield one("7.0.2", Action.PILOT, GOOD, share=0.5)
+    yield one("7.0.3", Action.DEPLOY, GOOD)
+    yield one("8.0.1", Action.GREEN, NEXT, billing, requests=())
+    yield one("8.0.2", Action.SWITCH, NEXT, billing, share=1.0)
+    yield one("8.0.3", Action.DEPLOY, NEXT, billing)
+    yield one("9.0.1", Action.CANARY, NEXT, share=0.25)
+    yield one("9.0.2", Action.CANARY, NEXT, share=0.5)
+
+
+async def refusals(place: Place) -> list[str]:
+    """What the cluster refuses in all that a deployer does, as far as it comes; nothing else may go wrong."""
+    async with working(hurried(place.region("eu-west"))) as west:
+        try:
+            return await _refusals(west)
+        except ClusterError as error:
+            return [str(error)]
+
+
+async def _refusals(west: AtWork) -> list[str]:
+    await west.register()
+    for step in steps():
+        answer = await west.step(step)
+        if answer["outcome"] == "probed":
+            refused = [each["reason"] for each in answer["results"] if "forbidden" in each["reason"]]
+        else:
+            refused = [answer["reason"]] if answer["outcome"] in {"failed", "fenced"} else []
+        if refused:
+            return refused
+    back = order("9.2.1", release="release-9", digest=RUNS, bad=NEXT)
+    answer = await west.order(back, touched=True)
+    return [] if answer["outcome"] == "rolled-back" else [answer["reason"]]
