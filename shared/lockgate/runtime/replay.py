@@ -16,7 +16,7 @@ from lockgate.runtime.batch import Place
 from lockgate.runtime.decider import Decision
 from lockgate.runtime.replay_compare import differing
 from lockgate.runtime.replay_deciding import Key, Replayable, Writer, restored, tried
-from lockgate.runtime.replay_events import Again, Events, Sent
+from lockgate.runtime.replay_events import Events, Sent
 from lockgate.runtime.replay_findings import (
     CoreUnknown,
     DecidesOtherwise,
@@ -241,6 +241,5 @@ class _Service:
 
     def _expect(self, this: Key, body: Mapping[str, Any], decision: Decision | None) -> None:
         for i, (_, sha256) in enumerate(zip(body["events"], body["sent"], strict=True)):
-            again = Again(*decision.events[i], decision.sent[i]) if decision else None
-            sent = Sent(body["first"] + i, sha256, again)
-            self.events.expect(this.where, this.place, sent)
+            again = (decision.events[i], decision.sent[i]) if decision else (None, None)
+            self.events.expect(this.where, this.place, Sent(body["first"] + i, sha256, *again))

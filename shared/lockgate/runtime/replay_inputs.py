@@ -13,6 +13,7 @@ from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.topics import TOPICS
 from lockgate.messages.values import EVERY, Cause
+from lockgate.runtime.batch import Place
 from lockgate.runtime.checks import Record
 from lockgate.runtime.decider import causes_of
 from lockgate.runtime.inlet_id import inlet_id
@@ -58,7 +59,8 @@ class Handled:
             return before
         mark = (message.writer or "", message.key)
         before = message.number <= self.marks.get(mark, 0)
-        self.marks[mark] = max(message.number, self.marks.get(mark, 0))
+        if not before:
+            self.marks[mark] = message.number
         return before
 
 
@@ -78,7 +80,7 @@ class Inputs:
 
     def __init__(self, records: Places) -> None:
         self._records = records
-        self._items: dict[tuple[str, int, int], tuple[str, Item]] = {}
+        self._items: dict[Place, tuple[str, Item]] = {}
 
     def forget(self) -> None:
         """Another key is next."""
@@ -110,24 +112,23 @@ class Inputs:
                 return InputForeign(where, f"an input of the kind {other!r} under the key {state.key!r}")
 
     def _event(self, named: Mapping[str, Any], forwarded: bool, where: Where) -> Given | Finding:
-        place = (named["topic"], named["partition"], named["offset"])
-        at = Where(where.writer, where.key, where.number, place)
-        found = self._read(*place)
+        topic, partition, offset = place = (named["topic"], named["partition"], named["offset"])
+        found = self._read(place)
         if found is None:
-            return self._absent(at, *place)
+            return self._absent(where._replace(place=place), *place)
         sha256, item = found
         if sha256 != named["sha256"]:
-            return InputChanged(at, f"its sha256 is {sha256}, and the journal says {named['sha256']}")
+            detail = f"its sha256 is {sha256}, and the journal says {named['sha256']}"
+            return InputChanged(where._replace(place=place), detail)
         if not isinstance(item, Readable):
-            return InputUnreadable(at, f"{item.reason}: {item.detail}")
+            return InputUnreadable(where._replace(place=place), f"{item.reason}: {item.detail}")
         message = item.message
-        origin = {"topic": place[0], "partition": place[1], "offset": place[2], "sha256": sha256}
+        origin = {"topic": topic, "partition": partition, "offset": offset, "sha256": sha256}
         return Given(message, origin, causes_of(message), (message.id,), forwarded)
 
-    def _read(self, topic: str, partition: int, offset: int) -> tuple[str, Item] | None:
-        place = (topic, partition, offset)
+    def _read(self, place: Place) -> tuple[str, Item] | None:
         if place not in self._items:
-            record = self._records.get(topic, partition, offset) if topic in TOPICS else None
+            record = self._records.get(*place) if place[0] in TOPICS else None
             if record is None:
                 return None
             if len(self._items) >= CACHED:

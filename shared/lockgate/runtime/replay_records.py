@@ -52,6 +52,10 @@ def begins_late(records: Records, topic: str, partition: int) -> bool:
     return span is not None and span.begin > 0
 
 
+_Kept = tuple[bytes | None, tuple[tuple[str, bytes | None], ...], bytes | None]
+"""A record without its place: key, headers, value."""
+
+
 @dataclass(slots=True)
 class _Places:
     """Where the records of one partition lie in the file: three numbers a record."""
@@ -127,17 +131,17 @@ class Spool:
         if places is None:
             return None
         index = places.index(offset)
-        return None if index is None else self._read(topic, partition, places, index)
+        return None if index is None else Record(topic, partition, offset, *self._read(places, index))
 
     def scan(self, topic: str, partition: int) -> Iterator[Record]:
         if places := self._parts.get((topic, partition)):
-            for index in range(len(places.offsets)):
-                yield self._read(topic, partition, places, index)
+            for index, offset in enumerate(places.offsets):
+                yield Record(topic, partition, offset, *self._read(places, index))
 
-    def _read(self, topic: str, partition: int, places: _Places, index: int) -> Record:
+    def _read(self, places: _Places, index: int) -> _Kept:
         if self._map is None:
             self._file.flush()
             self._map = mmap.mmap(self._file.fileno(), self._end, access=mmap.ACCESS_READ)
         begin = places.positions[index]
-        data = self._map[begin : begin + places.sizes[index]]
-        return Record(topic, partition, places.offsets[index], *marshal.loads(data))  # noqa: S302  # written above
+        kept: _Kept = marshal.loads(self._map[begin : begin + places.sizes[index]])  # noqa: S302  # written above
+        return kept
