@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import chain, hop, ledger, replay, runtime, verdicts
+from tests.bench import chain, door, hop, ledger, replay, runtime, verdicts
 from tests.bench.figures import write
 
 BENCHES = {
@@ -12,6 +12,7 @@ BENCHES = {
     "hop": hop.measure,
     "chain": chain.measure,
     "verdicts": verdicts.measure,
+    "door": door.measure,
 }
 
 

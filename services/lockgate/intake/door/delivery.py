@@ -120,7 +120,10 @@ def moment(text: str) -> datetime:
 
 def plain(text: str, limit: int) -> str:
     """A text from outside without control characters, at most so long."""
-    return clip("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text[: limit + 1]), limit)
+    short = text[: limit + 1]
+    if not short.isprintable():
+        short = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in short)
+    return clip(short, limit)
 
 
 def is_name(text: str) -> bool:

@@ -30,8 +30,8 @@ log = structlog.get_logger()
 Who = TypeVar("Who", Caller, Caller | Signed)
 
 BODY_SECONDS: Final = 10.0
-MOST_AT_ONCE: Final = 100
-"""Deliveries that are read or published at the same moment: so memory has a bound, that of as many of the largest bodies."""
+MOST_HELD: Final = 64 << 20
+"""Bytes of the bodies that are read or published at the same moment, so that memory has a bound."""
 
 RETRY_SECONDS: Final = 5
 """When to try again what could not be published."""
@@ -52,7 +52,7 @@ class Door:
     def __init__(self, rules: Rules, publish: Callable[[Sequence[Outgoing]], Awaitable[None]]) -> None:
         self._rules = rules
         self._publish = publish
-        self._busy = 0
+        self._held = 0
         self._document = document()
 
     def runner(self) -> web.AppRunner:
@@ -99,13 +99,14 @@ class Door:
         if isinstance(who, Caller):
             permitted(who, route.roles)
         readable(route, headers)
-        if self._busy >= MOST_AT_ONCE:
-            raise _away(f"{MOST_AT_ONCE} deliveries are being handled at this moment")
-        self._busy += 1
+        size = route.most_bytes if request.content_length is None else request.content_length
+        if self._held + size > MOST_HELD:
+            raise _away("too much is being delivered at this moment")
+        self._held += size
         try:
             return await self._delivered(route, headers, who, await _body(request, route))
         finally:
-            self._busy -= 1
+            self._held -= size
 
     async def _delivered(
         self, route: Route, headers: Mapping[str, str], who: Caller | Signed, body: bytes

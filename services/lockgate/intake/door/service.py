@@ -1,6 +1,7 @@
 """The door as a process. It has no database, no core and no journal: what it publishes are the inlets' records."""
 
 import asyncio
+import gc
 import signal
 
 import structlog
@@ -27,6 +28,7 @@ def main() -> int:
     try:
         limiter = Limiter(Rate(settings.door_rate, settings.door_burst))
         rules = Rules(settings.callers(), limiter, settings.options)
+        gc.freeze()  # modules and models live as long as the process: looking at them again delays deliveries
         uvloop.run(serve(settings, rules))
     except (SecretError, TopicError, OSError) as error:
         log.error("the door ends", reason=str(error))  # noqa: TRY400  # a sentence for a person, no defect
