@@ -5,6 +5,7 @@ from itertools import combinations
 
 import pytest
 
+from lockgate.messages.message import USUAL_HEADERS
 from lockgate.runtime.batch import pack, unpack
 from lockgate.runtime.record_hash import printable, record_hash
 
@@ -42,6 +43,22 @@ def test_it_is_the_sha256_of_fields_that_begin_with_their_length() -> None:
     expected = field(4, b"shop") + field(len(headers), headers) + field(0, b"")
     found = record_hash(b"shop", (("a", b"1"), ("b", None)), b"")
     assert found == hashlib.sha256(expected).hexdigest()
+
+
+@pytest.mark.parametrize("raw", [b"", b"1", b"%b%", b"x" * 255, b"x" * 256, b"x" * 70_000, None])
+@pytest.mark.parametrize("at", range(7))
+def test_the_headers_of_our_own_events_are_hashed_like_all_others(at: int, raw: bytes | None) -> None:
+    values: list[bytes | None] = [b"1.0", b"id", b"/lockgate/x", b"a.type", b"10:00", b"shop", b"json"]
+    values[at] = raw
+    headers = tuple(zip(USUAL_HEADERS, values, strict=True))
+    joined = b"".join(framed(name.encode()) + framed(value) for name, value in headers)
+    expected = framed(b"shop") + framed(joined) + framed(b"value")
+    assert record_hash(b"shop", headers, b"value") == hashlib.sha256(expected).hexdigest()
+
+
+def framed(raw: bytes | None) -> bytes:
+    """What is hashed of a text or a null, written by the rule and not by the code."""
+    return b"\xff" * 8 if raw is None else len(raw).to_bytes(8, "big") + raw
 
 
 @pytest.mark.parametrize("other", OTHERS)
