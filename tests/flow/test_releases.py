@@ -3,7 +3,12 @@
 The stories are told at the same time, an application each; every test looks at one of them.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -29,6 +34,7 @@ from lockgate.messages.verdicts import (
     WatchOutcome,
     WatchStarted,
 )
+from lockgate.verifier.statistics.verification import encode
 from tests.support.plans import APART, PILOTED, PREPROD, REST, WHOLE, watch, wave
 from tests.support.story import Story
 from tests.support.together import Together
@@ -48,6 +54,14 @@ async def bad_pilot(story: Story) -> None:
     await story.is_taken_back(release)
     await story.says_published("v2")
     await story.hears(ArtifactRefused)
+
+
+async def slow_pilot(story: Story) -> None:
+    await story.begins(*WHOLE)
+    release = await story.announces("v2")
+    await story.hears(StagePassed, stage="preprod")
+    story.image("v2", latency_ms=50.0)  # and no request fails
+    await story.is_taken_back(release)
 
 
 async def bad_in_watch(story: Story) -> None:
@@ -89,7 +103,7 @@ async def queueing(story: Story) -> None:
 
 @pytest.fixture(scope="module")
 async def stories(started_whole: Whole) -> AsyncIterator[Together]:
-    tellers = (good, bad_pilot, bad_in_watch, bad_first, failing_once, queueing)
+    tellers = (good, bad_pilot, slow_pilot, bad_in_watch, bad_first, failing_once, queueing)
     async with Together(started_whole, *tellers) as together:
         yield together
 
@@ -135,6 +149,27 @@ async def test_a_release_that_fails_in_the_pilot_is_taken_back_before_production
     assert begun == {(PREPROD, Action.DEPLOY), (PILOTED, Action.PILOT)}
     assert story.changes() == {PREPROD: 2, PILOTED: 0, **dict.fromkeys(REST, 0)}
     assert story.digests() == story.everywhere("v1")
+
+
+async def test_a_release_that_only_answers_slower_is_taken_back_from_its_pilot(stories: Together) -> None:
+    story = await stories.story(slow_pilot)
+    verdict = await story.hears(VerdictReached, stage="pilot")
+    assert (verdict.outcome, verdict.guilty) == (Outcome.FAIL, (PILOTED,))
+    assert "takes longer than" in verdict.reason
+    assert story.changes() == {PREPROD: 2, PILOTED: 0, **dict.fromkeys(REST, 0)}
+    assert story.digests() == story.everywhere("v1")
+
+
+@pytest.mark.parametrize("teller", [good, bad_pilot, slow_pilot])
+async def test_a_verdict_is_recomputed_from_its_event_by_another_process_to_the_same_bytes(
+    stories: Together, teller: Callable[[Story], Awaitable[None]]
+) -> None:
+    verdict = await (await stories.story(teller)).hears(VerdictReached, stage="pilot")
+    again = await asyncio.to_thread(_recomputed, encode(verdict.evidence))
+    assert again["verdict"] == verdict.outcome
+    assert verdict.reason == f"In {PILOTED}: {again['reason']}"
+    assert encode(again["evidence"]) == encode(verdict.evidence)
+    assert len(encode(verdict.evidence)) <= 64 * 1024
 
 
 async def test_a_pilot_that_was_taken_back_has_no_share_and_no_clone(stories: Together) -> None:
@@ -202,6 +237,21 @@ async def test_the_newest_waiting_release_starts_when_the_one_under_way_ends(sto
     ends = [type(event) for event in _releases(story)]
     assert ends == [ReleaseEntered, ReleaseCompleted, ReleaseEntered, ReleaseCompleted]
     assert story.digests() == story.everywhere("v4")
+
+
+RECOMPUTE = """
+import json, sys
+from lockgate.verifier.statistics.verification import encode, recompute
+sys.stdout.buffer.write(encode(recompute(json.load(sys.stdin))))
+"""
+
+
+def _recomputed(record: bytes) -> dict[str, Any]:
+    """The verdict of a record, by a process that has nothing else."""
+    ran = subprocess.run([sys.executable, "-c", RECOMPUTE], input=record, capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    assert encode(found) == ran.stdout
+    return found
 
 
 def _releases(story: Story) -> list[ReleaseEntered | ReleaseCompleted]:

@@ -126,7 +126,7 @@ def _plan(random: Random, application: str, package: str) -> dict[str, Any]:
             "service": application,
             "route": application,
         },
-        "metrics": {"interval": "150s"},
+        "metrics": {"interval": "30s"},
         "stages": _stages(random),
         "remediation": {"to": random.choice(("previous", "good"))},
         "queue": {"supersede": random.random() < 0.5},

@@ -25,14 +25,18 @@ def preprod(**changes: Any) -> Stage:
     } | changes
 
 
-def pilot(verify: str = "4s", **changes: Any) -> Stage:
+SHORT = {"verify": "20s", "soak": "3s", "margins": {"errors": 2, "latency": "30%"}}
+"""So much traffic as a story has is enough for these margins within seconds."""
+
+
+def pilot(**changes: Any) -> Stage:
     return {
         "name": "pilot",
         "kind": "pilot",
         "regions": [PILOTED],
         "share": "50%",
         "budget": "90s",
-        "after": {"verify": verify},
+        "after": SHORT,
     } | changes
 
 

@@ -19,7 +19,7 @@ P = TypeVar("P", bound=Payload)
 Send = Callable[[str, str, str, Mapping[str, Any]], Awaitable[str]]
 
 PATIENCE = 75.0  # how long a busy machine may take; what is judged is what was said, not when
-PILOT_TRAFFIC = 300
+PILOT_TRAFFIC = 10_000
 """Requests a second where pilots are compared, so that a verdict takes seconds."""
 
 

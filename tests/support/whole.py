@@ -117,7 +117,7 @@ async def opened(
     """
     shape = Shape(
         DEPLOYERS,
-        sandbox={"scrape_seconds": 0.5, "rate": 0},
+        sandbox={"scrape_seconds": 0.5, "rate": 0, "usual_errors": 0.02},
         environment={
             "LOCKGATE_LEDGER_SIGN_EVERY": "1s",
             "LOCKGATE_LEDGER_LOOK_EVERY": "1s",

@@ -10,8 +10,8 @@ from lockgate.messages.plan import PilotStage, Plan
 from lockgate.messages.stage_rules import Breach
 from lockgate.messages.values import write_duration
 
-LEAST_SCRAPES: Final = 5
-"""Of a verification."""
+LEAST_SCRAPES: Final = 10
+"""Of a verification: with fewer nothing can pass."""
 BY_BACKEND: Final = ("envoy-gateway", "nginx")
 """Presets that count at the gateway, by backend."""
 
@@ -28,7 +28,7 @@ def unmeasurable(plan: Plan) -> Iterator[Breach]:
                 ("stages", i, "after", "verify"),
                 (
                     f"{write_duration(after.verify)} have fewer than {LEAST_SCRAPES} scrapes of "
-                    f"{write_duration(plan.metrics.interval)}, too few for any verdict: write at least "
+                    f"{write_duration(plan.metrics.interval)}, too few to pass: write at least "
                     f"{write_duration(least)}, or a shorter metrics.interval"
                 ),
             )

@@ -32,6 +32,7 @@ class Region:
     behaviour: Callable[[str], Behaviour]
     clock: Callable[[], float]
     seed: int
+    usual_errors: float = 0.0  # of the modelled requests, whatever the image
     fault: Fault | None = None
     closed: bool = False
     watchers: set[asyncio.Event] = field(default_factory=set)
@@ -100,7 +101,8 @@ def open_region(
     for name in dict.fromkeys(("kube-system", "default", region.namespace)):
         store.put(NAMESPACES, "", _namespace(settings.seed, region.name, name, clock()))
     secret = hashlib.sha256(f"token/{settings.seed}/{region.name}".encode()).hexdigest()[:40]
-    return Region(region, store, controllers, region.token or secret, behaviour, clock, settings.seed)
+    token = region.token or secret
+    return Region(region, store, controllers, token, behaviour, clock, settings.seed, settings.usual_errors)
 
 
 def _namespace(seed: int, region: str, name: str, now: float) -> Json:

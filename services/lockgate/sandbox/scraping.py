@@ -11,7 +11,7 @@ from lockgate.sandbox.traffic import Tick, advance
 def tick(region: Region, samples: Samples, index: int, now: float, seconds: float, *, scrapes: bool) -> None:
     """Requests of the interval that ends at `now`, then a scrape, unless Prometheus misses it."""
     routing = region.routing()
-    interval = Tick(region.name, region.seed, index, now, seconds, region.demand)
+    interval = Tick(region.name, region.seed, index, now, seconds, region.demand, region.usual_errors)
     region.traffic = advance(region.traffic, interval, routing, region.flag_is_on)
     if not scrapes:
         return

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     control_port: int = 0
     prometheus_port: int = 0
     rate: float = Field(default=50.0, ge=0)  # requests a second for each application in each region
+    usual_errors: float = Field(default=0.0, ge=0, le=1)  # of the modelled requests, whatever the image
     scrape_seconds: float = Field(default=1.0, gt=0)
     retention_seconds: float = Field(default=3600.0, gt=0)
     history: int = Field(default=512, ge=1)  # changes that a watch can resume over, for each region

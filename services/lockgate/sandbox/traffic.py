@@ -64,6 +64,7 @@ class Tick:
     now: float
     seconds: float
     demand: Mapping[str, float]  # application -> requests a second
+    usual_errors: float = 0.0  # that fail whatever the image: broken clients, flaky networks
 
 
 def advance(
@@ -87,7 +88,8 @@ def advance(
                 lost += count
                 continue
             for pod, part in zip(ready, draws.split(count, [1 / len(ready)] * len(ready)), strict=True):
-                rate_of_errors = pod.behaviour.errors_at(shares[pod.digest], pod.age(tick.now), flag_is_on)
+                own = pod.behaviour.errors_at(shares[pod.digest], pod.age(tick.now), flag_is_on)
+                rate_of_errors = own + (1 - own) * tick.usual_errors
                 pods[pod.name] = _served(
                     pods[pod.name], pod.behaviour, part, rate_of_errors, tick.seconds, draws=draws
                 )

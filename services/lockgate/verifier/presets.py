@@ -1,28 +1,136 @@
-"""What the metrics of a preset are called, and how its samples are read. Pure; used by the work."""
+"""What the metrics of a preset are called, and whose a series is. Pure; used by the work.
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+Names and labels are those that the projects document (looked up in November 2026):
+- OpenTelemetry: `http.server.request.duration` with `http.response.status_code`, as Prometheus names them
+  (opentelemetry.io, semantic conventions for HTTP metrics).
+- Istio: `istio_requests_total`, `istio_request_duration_milliseconds`, labels `reporter` and `response_code`
+  (istio.io, standard metrics). Only what the receiving side reports is counted.
+- Linkerd: `response_total` with `classification`, `response_latency_ms` up to the first byte, label `direction`
+  (linkerd.io, proxy metrics).
+- Envoy Gateway: Envoy's cluster statistics `upstream_rq_xx` and `upstream_rq_time`; a cluster is named
+  `httproute/NAMESPACE/ROUTE/rule/N/backend/M` where a rule has weighted backends (gateway.envoyproxy.io, proxy metrics).
+  The deployer writes the pilot's backend right behind production's, so they are the backends 0 and 1 of a rule.
+- nginx: `nginx_ingress_controller_requests` and `..._request_duration_seconds` by `service` and `status`
+  (kubernetes.github.io/ingress-nginx, monitoring).
+"""
 
-from lockgate.verifier.core.measure import Pods
-from lockgate.verifier.prometheus import Series, selector
-from lockgate.verifier.statistics.strata import Arm, Scrape, Value
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from lockgate.messages.plan import Metrics
+from lockgate.verifier.core.measure import Measure, Pods
+from lockgate.verifier.prometheus import selector
+from lockgate.verifier.statistics.evidence import BASELINE, PILOT
+
+NO_LABEL = "none"
+"""A plan's word for a label that this Prometheus does not have."""
+
+
+class By(StrEnum):
+    """What tells the arms apart."""
+
+    POD = "pod"  # the beginning of the name of the pod that served
+    SERVICE = "service"  # the service that a gateway sent it to
+    BACKEND = "backend"  # the place of the backend in its route, in a name of Envoy's
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A counter of requests, and the label whose value says whether they failed."""
+    """A counter of requests whose label `code` begins with one of `failed` for errors, and a histogram's buckets."""
 
-    metric: str
+    requests: str
     code: str
+    latency: str | None
+    failed: tuple[str, ...] = ("5",)
+    unit: float = 1.0
+    """So many of the histogram's units are a second."""
+    where: Mapping[str, str] = field(default_factory=dict)
+    by: By = By.POD
+    arm: str = "pod"
+    """The label that tells the arms apart."""
+    pod: str = "pod"
     region: str = "region"
     namespace: str = "namespace"
-    pod: str = "pod"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return (self.requests,) if self.latency is None else (self.requests, self.latency)
+
+    def is_error(self, labels: Mapping[str, str]) -> bool:
+        return labels.get(self.code, "").startswith(self.failed)
 
 
-PRESETS = {
-    "opentelemetry-http": Preset("http_server_request_duration_seconds_count", "http_response_status_code")
+_MS = 1000.0
+
+PRESETS: Mapping[str, Preset] = {
+    "opentelemetry-http": Preset(
+        "http_server_request_duration_seconds_count",
+        "http_response_status_code",
+        "http_server_request_duration_seconds_bucket",
+    ),
+    "istio": Preset(
+        "istio_requests_total",
+        "response_code",
+        "istio_request_duration_milliseconds_bucket",
+        unit=_MS,
+        where={"reporter": "destination"},
+    ),
+    "linkerd": Preset(
+        "response_total",
+        "classification",
+        "response_latency_ms_bucket",
+        failed=("failure",),
+        unit=_MS,
+        where={"direction": "inbound"},
+    ),
+    "envoy-gateway": Preset(
+        "envoy_cluster_upstream_rq_xx",
+        "envoy_response_code_class",
+        "envoy_cluster_upstream_rq_time_bucket",
+        unit=_MS,
+        by=By.BACKEND,
+        arm="envoy_cluster_name",
+        namespace=NO_LABEL,
+    ),
+    "nginx": Preset(
+        "nginx_ingress_controller_requests",
+        "status",
+        "nginx_ingress_controller_request_duration_seconds_bucket",
+        by=By.SERVICE,
+        arm="service",
+    ),
 }
+
+
+def preset_of(metrics: Metrics) -> Preset:
+    """The series that a plan names, with the labels that it calls otherwise."""
+    if metrics.custom is not None:
+        own = metrics.custom
+        unit = _MS if own.unit == "ms" else 1.0
+        found = Preset(own.requests, own.code, own.latency, tuple(own.failed), unit, own.where)
+    else:
+        found = PRESETS[metrics.preset]
+    labels = metrics.labels
+    arm = labels.pod if found.by is By.POD else found.arm
+    namespace = labels.namespace if found.namespace != NO_LABEL else NO_LABEL
+    return replace(found, arm=arm, pod=labels.pod, region=labels.region, namespace=namespace)
+
+
+def query(preset: Preset, metric: str, order: Measure) -> str:
+    """The selector of both arms of a region. ValueError names what may not be asked for."""
+    pods = order.pods
+    asked = {preset.region: order.region, preset.namespace: pods.namespace}
+    equal = {label: value for label, value in asked.items() if label != NO_LABEL} | dict(preset.where)
+    match preset.by:
+        case By.POD:
+            starts = tuple(sorted({prefix(pods.baseline), prefix(pods.pilot)}))
+            return selector(metric, equal, prefixes={preset.arm: starts})
+        case By.SERVICE:
+            services = tuple(sorted((pods.service, pods.pilot_service)))
+            return selector(metric, equal, among={preset.arm: services})
+        case By.BACKEND:
+            return selector(metric, equal, prefixes={preset.arm: (_rules(pods),)})
 
 
 def prefix(name: str) -> str:
@@ -30,34 +138,28 @@ def prefix(name: str) -> str:
     return name.rstrip("-") + "-"
 
 
-def query(preset: Preset, region: str, pods: Pods) -> str:
-    """The selector of both arms of a region. ValueError names what may not be asked for."""
-    starts = tuple(sorted({prefix(pods.baseline), prefix(pods.pilot)}))
-    return selector(
-        preset.metric,
-        {preset.region: region, preset.namespace: pods.namespace},
-        {preset.pod: starts},
-    )
+def _rules(pods: Pods) -> str:
+    if pods.route is None:
+        raise ValueError("the plan names no route, so nothing is known of what a gateway counts")
+    return f"httproute/{pods.namespace}/{pods.route}/rule/"
 
 
-def arm_of(pods: Pods, name: str) -> Arm | None:
-    """The arm whose prefix fits, the longer one if both do: `payments-` also begins `payments-pilot-8-`."""
-    fitting = [
-        (len(start), arm)
-        for arm, start in ((Arm.PILOT, prefix(pods.pilot)), (Arm.BASELINE, prefix(pods.baseline)))
-        if name.startswith(start)
-    ]
-    return max(fitting, key=lambda fit: fit[0])[1] if fitting else None
+def arm_of(preset: Preset, pods: Pods, labels: Mapping[str, str]) -> str | None:
+    """The arm that a series is of; None if of neither."""
+    name = labels.get(preset.arm, "")
+    match preset.by:
+        case By.POD:  # the longer prefix if both fit: `payments-` also begins `payments-pilot-8-`
+            arms = {prefix(pods.pilot): PILOT, prefix(pods.baseline): BASELINE}
+            fitting = [start for start in arms if name.startswith(start)]
+            return arms[max(fitting, key=len)] if fitting else None
+        case By.SERVICE:
+            return {pods.pilot_service: PILOT, pods.service: BASELINE}.get(name)
+        case By.BACKEND:
+            return {"0": BASELINE, "1": PILOT}.get(name.rpartition("/backend/")[2])
 
 
-def scrapes(preset: Preset, pods: Pods, found: Iterable[Series]) -> list[Scrape]:
-    """The series by pod and moment. A series of another pod than asked for is left out."""
-    together: dict[tuple[str, float], dict[str, Value]] = defaultdict(dict)
-    for series in found:
-        name = series.labels.get(preset.pod, "")
-        error = series.labels.get(preset.code, "").startswith("5")
-        own = "\0".join(f"{label}={value}" for label, value in sorted(series.labels.items()))
-        for at, count in series.points:
-            together[name, at][own] = Value(count, error)
-    arms = {name: arm_of(pods, name) for name, _ in together}
-    return [Scrape(at, name, arm, values) for (name, at), values in together.items() if (arm := arms[name])]
+def unit_of(preset: Preset, arm: str, labels: Mapping[str, str]) -> str:
+    """What counts by itself, and begins anew when it restarts: a scraped target, and at a gateway each arm of it."""
+    there = [labels.get(preset.pod, ""), labels.get("instance", "")]
+    beside = [] if preset.by is By.POD else [arm]
+    return "/".join(filter(None, (*there, *beside)))

@@ -6,9 +6,10 @@ It never raises for what the other side does: an answer that is late, refused, c
 
 import math
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -40,18 +41,24 @@ class Unavailable:
 Answer = Samples | Unavailable
 
 
-def selector(metric: str, equal: Mapping[str, str], prefixes: Mapping[str, tuple[str, ...]]) -> str:
-    """A plain selector: labels that equal a value, and labels that begin with one of some prefixes.
+def selector(
+    metric: str,
+    equal: Mapping[str, str],
+    prefixes: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    among: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> str:
+    """A plain selector: labels that equal a value, that begin with one of some prefixes, or are one of some values.
 
     ValueError names what is not on the allow-list: nothing else ever reaches a query.
     """
     if not _METRIC.fullmatch(metric):
         raise ValueError(f"{metric!r} is no metric's name")
     matchers = [f'{_name(label)}="{_allowed(value)}"' for label, value in sorted(equal.items())]
-    for label, starts in sorted(prefixes.items()):
-        # [.] and not \. so that no backslash is ever needed inside of the quotes
-        anyof = "|".join(_allowed(start).replace(".", "[.]") + ".*" for start in starts)
-        matchers.append(f'{_name(label)}=~"{anyof}"')
+    for asked, end in ((prefixes, ".*"), (among, "")):
+        for label, values in sorted(asked.items()):
+            # [.] and not \. so that no backslash is ever needed inside of the quotes
+            anyof = "|".join(_allowed(value).replace(".", "[.]") + end for value in values)
+            matchers.append(f'{_name(label)}=~"{anyof}"')
     return f"{metric}{{{','.join(matchers)}}}"
 
 
@@ -132,16 +139,16 @@ def _matrix(data: Any) -> tuple[Series, ...]:
     if data["resultType"] != "matrix":
         raise ValueError(f"expected a matrix, got {str(data['resultType'])[:40]!r}")
     return tuple(
-        Series(dict(series["metric"]), tuple(_point(*point) for point in series["values"]))
-        for series in data["result"]
+        Series(dict(series["metric"]), tuple(_points(series["values"]))) for series in data["result"]
     )
 
 
-def _point(at: Any, value: Any) -> tuple[float, float]:
-    moment, count = float(at), float(value)
-    if not (math.isfinite(moment) and math.isfinite(count) and count >= 0):
-        raise ValueError(f"{str(value)[:40]} is no count")
-    return moment, count
+def _points(values: Any) -> Iterator[tuple[float, float]]:
+    """A sample that is no count, such as NaN, is as if the scrape had failed."""
+    for at, value in values:
+        moment, count = float(at), float(value)
+        if math.isfinite(moment) and math.isfinite(count) and count >= 0:
+            yield moment, count
 
 
 @asynccontextmanager

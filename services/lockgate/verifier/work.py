@@ -1,28 +1,38 @@
-"""The verifier's slow work: measuring a pilot. Reads Prometheus, reports counts, decides nothing.
+"""The verifier's slow work: measuring a pilot in one region. Reads Prometheus, reports what was measured.
 
-A run begins at the start of the verification, whenever it is run: it asks for the slices that lie in the past at once,
-one after the other, and then for each slice as it ends. So a run that was killed loses nothing and doubles nothing.
+A run begins at the history before the start, whenever it is run: it asks for what lies in the past at once, some
+scrapes at a time, and then for each scrape when it is over. So a run that was killed loses nothing; that it doubles
+nothing is said in `core.measure`. Each metric is asked for once a scrape, unless there was no answer.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
-from lockgate.verifier.core.measure import PATIENCE, Counted, Measure, Unavailable
-from lockgate.verifier.presets import PRESETS, Preset, query, scrapes
-from lockgate.verifier.prometheus import Prometheus, Samples, open_prometheus
+from lockgate.verifier.core.measure import Counted, Measure, Unavailable
+from lockgate.verifier.gathering import HISTORY, START, Gathering
+from lockgate.verifier.presets import Preset, preset_of, query
+from lockgate.verifier.prometheus import Prometheus, Samples, Series, open_prometheus
 from lockgate.verifier.prometheus import Unavailable as NoAnswer
 from lockgate.verifier.settings import Settings
-from lockgate.verifier.statistics.strata import Strata
+from lockgate.verifier.statistics.evidence import canonical, parse
+from lockgate.verifier.statistics.record import settled, told
+from lockgate.verifier.statistics.refusal import EvidenceError
+from lockgate.verifier.statistics.verification import Verification
 
 Report = Callable[[dict[str, Any]], Awaitable[None]]
 WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
 
-ANCHOR = 4
-"""So many intervals before the start are asked for as well: a pod's last sample there is where it counts from."""
+AT_ONCE = 12
+"""So many scrapes of the past are asked for together, which bounds the answer."""
+LATEST = 5.0
+"""Seconds that a sample may take to be found, at most; a quarter of the scrape interval if that is less."""
 
 
 @asynccontextmanager
@@ -37,79 +47,123 @@ async def open_work(settings: Settings) -> AsyncIterator[Mapping[str, WorkFuncti
 
 @dataclass(slots=True)
 class Measuring:
-    """One run of one order. `patience`: seconds after the end for metrics that do not answer then."""
+    """One run of one order. Scrapes are numbered as in evidence: the first after the start is `START`."""
 
     order: Measure
     prometheus: Prometheus
-    patience: float = PATIENCE
-    strata: dict[str, Strata] = field(init=False)
-    done: dict[str, float] = field(init=False)
-    """Up to where each region was read, in seconds since the start."""
+    preset: Preset = field(init=False)
+    gathering: Gathering = field(init=False)
+    name: str = field(default_factory=partial(secrets.token_hex, 8))
+    at: int = 0
+    """The first scrape that was not read yet."""
+    verification: Verification | None = None
+    known: tuple[Any, ...] = ()
+    """The pods and bounds that the verification was made with."""
+    problem: str = ""
+    """Why nothing can be measured just now."""
+    dark: float = 0.0
+    """Since when, in seconds since the start."""
 
     def __post_init__(self) -> None:
-        self.strata = {region: Strata() for region in self.order.regions}
-        self.done = dict.fromkeys(self.order.regions, -ANCHOR * self.order.interval)
+        self.preset = preset_of(self.order.metrics)
+        self.gathering = Gathering(self.order, self.preset)
+
+    @property
+    def last(self) -> int:
+        return START + self.order.scrapes - 1
 
     async def run(self, report: Report) -> dict[str, Any]:
-        """Reports each slice; returns the last report. Metrics that do not answer are asked again and reported."""
-        preset = PRESETS.get(self.order.preset)
-        if preset is None:
-            return _dump(Unavailable(reason=f"there is no metric preset {self.order.preset!r}"))
-        edges, problem = self._edges(), ""
-        while edges:
-            await asyncio.sleep(max(edges[0] - self._now(), 0.0))
-            said = await self._read(preset, edges[0])
-            if isinstance(said, Counted):
-                edges, problem = edges[1:], ""
-                if not edges:
-                    return _dump(said)
-                if (
-                    said.until > 0 and self._now() < edges[0]
-                ):  # not for each slice of a past that is caught up
-                    await report(_dump(said))
-            elif self._now() > self.order.duration + self.patience:
-                return _dump(said)
-            else:
-                if said.reason != problem:
-                    await report(_dump(said))
-                problem = said.reason
-                await asyncio.sleep(self.order.interval)
-        return _dump(Unavailable(reason="the verification has no duration"))
+        """Reports each scrape; returns the last report: a verdict is reached, or the metrics are away for too long."""
+        while True:
+            await asyncio.sleep(self._over(self.at) - self._now())
+            said = await self._next()
+            if said is None:
+                continue
+            news = isinstance(said, Counted) or said.reason != self.problem
+            if self._is_last(said):
+                return said.model_dump(mode="json")
+            if news:
+                await report(said.model_dump(mode="json"))
+            if isinstance(said, Unavailable):
+                await asyncio.sleep(self.order.metrics.interval)
 
-    def _edges(self) -> list[float]:
-        """The ends of the slices, in seconds since the start: 0 first, for the anchors, and the end last."""
-        size, duration = self.order.slice, self.order.duration
-        whole = [size * number for number in range(int(duration / size) + 1)]
-        return [*(edge for edge in whole if edge < duration), duration]
-
-    async def _read(self, preset: Preset, edge: float) -> Counted | Unavailable:
-        for region in self.order.regions:
-            if (problem := await self._read_region(preset, region, edge)) is not None:
-                return Unavailable(reason=f"region {region}: {problem}")
-        closed = {region: tuple(strata.closed) for region, strata in self.strata.items()}
-        return Counted(until=edge, strata=closed)
-
-    async def _read_region(self, preset: Preset, region: str, edge: float) -> str | None:
-        """Reads a region up to the edge, unless it was read so far already; what is wrong if it cannot be."""
-        window, pods = edge - self.done[region], self.order.regions[region]
-        if window <= 0:
+    async def _next(self) -> Counted | Unavailable | None:
+        """Reads what lies in the past; None until all of it is read, and before there is a scrape to judge."""
+        past = min(max(self.at, self._past()), self.last)
+        end = min(self.at + AT_ONCE - 1, past)
+        if (problem := await self._read(self.at, end)) is not None:
+            return Unavailable(reason=problem)
+        self.at = end + 1
+        if end < past or end < START:
             return None
+        return await asyncio.to_thread(self._judged, end - START + 1)
+
+    def _is_last(self, said: Counted | Unavailable) -> bool:
+        match said:
+            case Counted(digest=digest):
+                self.problem = ""
+                return digest is not None
+            case Unavailable(reason=reason):
+                self.dark = self.dark if self.problem else self._now()
+                self.problem = reason
+                return self.at > self.last or self._now() - self.dark > self.order.metrics.outage
+
+    async def _read(self, first: int, last: int) -> str | None:
+        """Reads these scrapes; what is wrong if they cannot be read."""
+        found: list[Series] = []
+        until = self.order.since.timestamp() + self._edge(last)
+        for metric in self.preset.metrics:
+            try:
+                chosen = query(self.preset, metric, self.order)
+            except ValueError as error:
+                return str(error)
+            match await self.prometheus.raw(chosen, until, (last - first + 1) * self.order.step):
+                case Samples(series=series):
+                    found += series
+                case NoAnswer(reason=reason):
+                    return reason
+        self.gathering.take(first, last, found)
+        return None
+
+    def _judged(self, scrapes: int) -> Counted | Unavailable:
+        """What the scrapes come to that are not reported yet. Where other pods came, all of them."""
+        evidence = self.gathering.evidence(scrapes)
+        if isinstance(evidence, str):
+            return Unavailable(reason=evidence)
         try:
-            chosen = query(preset, region, pods)
-        except ValueError as error:
-            return str(error)
-        match await self.prometheus.raw(chosen, self.order.since.timestamp() + edge, window):
-            case Samples(series=series):
-                self.strata[region].slice(edge, scrapes(preset, pods, series))
-                self.done[region] = edge
-                return None
-            case NoAnswer(reason=reason):
-                return reason
+            parsed = parse(evidence)
+        except EvidenceError as error:
+            return Unavailable(reason=f"the metrics do not fit together: {error}")
+        known = (parsed.names, parsed.bounds)
+        if self.verification is None or known != self.known:
+            self.verification, self.known = Verification.of(parsed), known
+        run, first = self.verification, sum(block.end - block.first for block in self.verification.blocks)
+        outcome = run.fold(parsed)
+        digest = None
+        if outcome.verdict != "running":
+            digest = sha256(canonical(evidence, START + outcome.at)).hexdigest()
+        return Counted(
+            run=self.name,
+            first=first,
+            end=scrapes,
+            settled=settled(run.setup) if first == 0 else None,
+            told=told(run.setup, run.blocks[-1]),
+            digest=digest,
+        )
+
+    def _edge(self, index: int) -> float:
+        """The end of a scrape interval, in seconds since the start."""
+        return (index - HISTORY) * self.order.step
+
+    def _over(self, index: int) -> float:
+        """When its samples can be found."""
+        return self._edge(index) + min(self.order.metrics.interval / 4, LATEST)
+
+    def _past(self) -> int:
+        """The newest scrape whose samples can be found."""
+        late = self._now() - min(self.order.metrics.interval / 4, LATEST)
+        return HISTORY + int(late // self.order.step)
 
     def _now(self) -> float:
         """Seconds since the start of the verification."""
         return (datetime.now(UTC) - self.order.since).total_seconds()
-
-
-def _dump(said: Counted | Unavailable) -> dict[str, Any]:
-    return said.model_dump(mode="json")

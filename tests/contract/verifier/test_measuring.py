@@ -1,114 +1,190 @@
-"""The measuring of a pilot against the sandbox's Prometheus: counts, outages, a second run, pods that restart."""
+"""The measuring of a pilot against the sandbox's Prometheus: verdicts, outages, a second run, pods that come and go."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from lockgate.messages.plan import Metrics
 from lockgate.sandbox import Behaviour, Sandbox
 from lockgate.sandbox import Settings as SandboxSettings
 from lockgate.sandbox.faults import Fault
 from lockgate.verifier.core.measure import Measure, Pods
 from lockgate.verifier.prometheus import Answer, Prometheus, open_prometheus
 from lockgate.verifier.settings import Settings
-from lockgate.verifier.statistics.comparison import Evidence, Fail, Pass, judge
+from lockgate.verifier.statistics.record import load_block, load_setup
+from lockgate.verifier.statistics.verification import Verification, joined
 from lockgate.verifier.work import Measuring, open_work
 
 OLD = "sha256:" + "1" * 64
 NEW = "sha256:" + "2" * 64
 REGION = "eu-west"
-SECONDS = 2.0
+STEP = 0.2
+SCRAPES = 20
+HISTORY = 25
+POLICY = {
+    "deadline": SCRAPES,
+    "soak": 6,
+    "min_strata": 3,
+    "stale": 5,
+    "err_margin": 3.0,
+    "lat_margin": 0.4,
+    "required": ["errors", "latency"],
+}
+PODS = Pods(
+    namespace="shop", pilot="payments-pilot-8-", baseline="payments-", service="payments", route="payments"
+)
 
 
 @pytest_asyncio.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    """Production with 400 requests a second, and a pilot beside it with 200, both failing as their images do."""
-    settings = SandboxSettings(regions=(REGION,), scrape_seconds=0.1)
+    """Production with 15,000 requests a second and some history, and a pilot beside it with 5,000; 2 % fail in both."""
+    settings = SandboxSettings(regions=(REGION,), scrape_seconds=0.1, usual_errors=0.02)
     async with Sandbox(settings) as running:
-        running.set_image(OLD, Behaviour(error_rate=0.02))
-        running.install("payments", OLD, 3, rate=400)
-        running.install("payments-pilot-8", NEW, 1, rate=200)
+        running.install("payments", OLD, 3, rate=15_000)
+        running.install("payments-pilot-8", NEW, 1, rate=5_000)
         await running.settled()
         yield running
+
+
+@pytest_asyncio.fixture
+async def since(sandbox: Sandbox) -> datetime:
+    """A start that has some history before it."""
+    samples = sandbox.samples.targets
+    async with asyncio.timeout(20):
+        while max((len(one.times) for one in samples.get(REGION, {}).values()), default=0) < HISTORY:  # noqa: ASYNC110  # it scrapes by itself
+            await asyncio.sleep(0.05)
+    return datetime.now(UTC)
 
 
 def settings(sandbox: Sandbox) -> Settings:
     return Settings(prometheus=sandbox.directory()["prometheus"], prometheus_timeout=1.0)
 
 
-def order(sandbox: Sandbox, since: datetime, **changes: Any) -> Measure:
-    namespace = sandbox.directory()["regions"][REGION]["namespace"]
-    pods = Pods(namespace=namespace, pilot="payments-pilot-8-", baseline="payments-")
+def order(since: datetime, **changes: Any) -> Measure:
+    """`interval` is that between two scrapes of the grid."""
+    metrics = {"interval": 0.5, "outage": 5, **changes.pop("metrics", {})}
     about = Measure(
         release="r",
         stage="pilot",
+        region=REGION,
         since=since,
-        duration=SECONDS,
-        slice=0.25,
-        interval=0.25,
-        preset="opentelemetry-http",
-        regions={REGION: pods},
+        step=STEP,
+        scrapes=SCRAPES,
+        share=0.25,
+        metrics=Metrics.model_validate(metrics),
+        pods=PODS,
+        policy=POLICY,
     )
     return about.model_copy(update=changes)
 
 
-async def measured(sandbox: Sandbox, given: Measure) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The last report, and those before it."""
+async def measured(sandbox: Sandbox, given: Measure) -> list[dict[str, Any]]:
+    """All reports, the last one included."""
     reports: list[dict[str, Any]] = []
 
     async def report(said: dict[str, Any]) -> None:
         reports.append(said)
 
     async with open_work(settings(sandbox)) as work:
-        last = await work["measure"](given.model_dump(mode="json"), report)
-    return last, reports
+        reports.append(await work["measure"](given.model_dump(mode="json"), report))
+    return reports
 
 
-def evidence(last: dict[str, Any]) -> Evidence:
-    strata = {name: tuple(tuple(row) for row in rows) for name, rows in last["strata"].items()}
-    return Evidence(strata, last["until"], 6, 6, 0.01, closing=True)
+def judged(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """The verdict, as the core makes it of the reports."""
+    told = [said for said in reports if said["outcome"] == "counted"]
+    begins = max(place for place, said in enumerate(told) if said["first"] == 0)
+    parts = told[begins:]
+    setup = load_setup(parts[0]["settled"])
+    run = Verification(setup)
+    outcome = run.judge(joined([load_block(setup, part["told"], part["first"]) for part in parts]))
+    return run.result(outcome, parts[-1]["digest"])
 
 
-def totals(last: dict[str, Any]) -> list[int]:
-    return [sum(row[column] for row in last["strata"][REGION]) for column in range(1, 5)]
+def scrapes(reports: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    return [(said["first"], said["end"]) for said in reports if said["outcome"] == "counted"]
 
 
-async def test_a_bad_pilot_is_found_by_what_is_measured(sandbox: Sandbox) -> None:
-    sandbox.set_image(NEW, Behaviour(error_rate=0.4))
-    last, reports = await measured(sandbox, order(sandbox, datetime.now(UTC)))
-    pilot, pilot_errors, baseline, baseline_errors = totals(last)
-    assert 200 <= pilot <= 600
-    assert 400 <= baseline <= 1200
-    assert 0.3 * pilot <= pilot_errors <= 0.5 * pilot
-    assert 0 < baseline_errors <= 0.06 * baseline
-    assert isinstance(judge(evidence(last)), Fail)
-    assert last["until"] == SECONDS
-    untils = [said["until"] for said in reports]
-    assert untils == sorted(set(untils))
-    assert set(untils) <= {0.25 * number for number in range(1, 8)}
+async def test_a_good_pilot_passes_as_early_as_the_plan_allows_it(sandbox: Sandbox, since: datetime) -> None:
+    reports = await measured(sandbox, order(since))
+    verdict = judged(reports)
+    assert verdict["verdict"] == "pass"
+    assert 6 <= verdict["at"] < SCRAPES
+    requests = verdict["evidence"]["measured"]["n"]
+    assert 0.7 * 1000 <= sum(map(int, requests[0])) / verdict["at"] <= 1.3 * 1000
+    assert 0.7 * 3000 <= sum(map(int, requests[1])) / verdict["at"] <= 1.3 * 3000
+    assert verdict["evidence"]["sha256"] == reports[-1]["digest"]
 
 
-async def test_a_good_pilot_passes_by_what_is_measured(sandbox: Sandbox) -> None:
-    sandbox.set_image(NEW, Behaviour(error_rate=0.0))
-    last, _ = await measured(sandbox, order(sandbox, datetime.now(UTC)))
-    assert isinstance(judge(evidence(last)), Pass)
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [(Behaviour(error_rate=0.1), "errors"), (Behaviour(latency_ms=40.0), "latency")],
+    ids=["failing", "slow"],
+)
+async def test_a_bad_pilot_is_found_within_a_few_scrapes(
+    sandbox: Sandbox, behaviour: Behaviour, why: str, since: datetime
+) -> None:
+    sandbox.set_image(NEW, behaviour)
+    verdict = judged(await measured(sandbox, order(datetime.now(UTC))))
+    assert (verdict["verdict"], verdict["why"]) == ("fail", why)
+    assert verdict["at"] <= 6
 
 
-async def test_a_second_run_finds_the_same_and_reports_the_past_once(sandbox: Sandbox) -> None:
-    given = order(sandbox, datetime.now(UTC))
-    first, _ = await measured(sandbox, given)
-    second, reports = await measured(sandbox, given)
-    third, _ = await measured(sandbox, given)
-    assert reports == []
-    assert second == third
-    assert totals(second)[0] == pytest.approx(totals(first)[0], rel=0.15)
+async def test_each_scrape_is_reported_once_in_order_and_small(sandbox: Sandbox, since: datetime) -> None:
+    reports = await measured(sandbox, order(since, policy={**POLICY, "soak": SCRAPES}))
+    told = scrapes(reports)
+    assert told[0][0] == 0
+    assert all(before[1] == after[0] for before, after in pairwise(told))
+    assert told[-1][1] == SCRAPES
+    assert [said["settled"] is not None for said in reports] == [True] + [False] * (len(told) - 1)
+    assert all(len(json.dumps(said)) < 2000 * (said["end"] - said["first"]) for said in reports)
 
 
-async def test_an_outage_of_the_metrics_is_said_once_and_nothing_is_lost(sandbox: Sandbox) -> None:
-    since = datetime.now(UTC)
+async def test_a_run_that_begins_again_reports_everything_anew_and_the_same(
+    sandbox: Sandbox, since: datetime
+) -> None:
+    given = order(since, policy={**POLICY, "soak": SCRAPES})
+    first = await measured(sandbox, given)
+    second = await measured(sandbox, given)
+    assert scrapes(second) == [(0, SCRAPES)]
+    assert first[-1]["run"] != second[-1]["run"]
+    again, before = judged(second)["evidence"], judged(first)["evidence"]
+    assert again["measured"] == before["measured"]
+    assert again["sha256"] == before["sha256"]
+
+
+async def test_a_pod_that_comes_makes_the_run_tell_everything_again(
+    sandbox: Sandbox, since: datetime
+) -> None:
+    reports: list[dict[str, Any]] = []
+
+    async def report(said: dict[str, Any]) -> None:
+        reports.append(said)
+        if len(reports) == 3:
+            sandbox.install("payments-more", OLD, 1, rate=5_000)
+
+    async with open_prometheus(settings(sandbox)) as prometheus:
+        given = order(since, policy={**POLICY, "soak": SCRAPES})
+        reports.append(await Measuring(given, prometheus).run(report))
+    told = scrapes(reports)
+    anew = [place for place, (first, _) in enumerate(told) if first == 0]
+    assert len(anew) == 2
+    assert told[anew[1]][1] == told[anew[1] - 1][1] + 1
+    assert judged(reports)["evidence"]["measured"]["pods"][1][-1] == "4"
+
+
+# --- metrics that do not answer -------------------------------------------------------------------------------
+
+
+async def test_an_outage_of_the_metrics_is_said_once_and_nothing_is_lost(
+    sandbox: Sandbox, since: datetime
+) -> None:
     await sandbox.set_prometheus_fault(Fault(mode="down"))
     said: list[dict[str, Any]] = []
     dark = asyncio.Event()
@@ -118,78 +194,112 @@ async def test_an_outage_of_the_metrics_is_said_once_and_nothing_is_lost(sandbox
         dark.set()
 
     async with open_prometheus(settings(sandbox)) as prometheus:
-        running = asyncio.create_task(Measuring(order(sandbox, since), prometheus).run(report))
-        async with asyncio.timeout(10):
+        running = asyncio.create_task(Measuring(order(since), prometheus).run(report))
+        async with asyncio.timeout(20):
             await dark.wait()
             await sandbox.set_prometheus_fault(None)
-            last = await running
-    assert said[0]["outcome"] == "unavailable"
+            said.append(await running)
+    assert "cannot be reached" in said[0]["reason"]
     assert [report["outcome"] for report in said].count("unavailable") == 1
-    again, _ = await measured(sandbox, order(sandbox, since))
-    assert totals(last)[0] == pytest.approx(totals(again)[0], rel=0.15)
+    verdict = judged(said)
+    assert verdict["verdict"] == "pass"
+    assert verdict["evidence"]["measured"]["t"] == [str(t) for t in range(verdict["at"])]
 
 
-@pytest.mark.parametrize("fault", [Fault(mode="error", status=503), Fault(mode="nan")])
-async def test_metrics_that_never_answer_end_as_unavailable_after_patience(
-    sandbox: Sandbox, fault: Fault
+async def test_scrapes_that_were_missed_merge_intervals_and_lose_no_request(
+    sandbox: Sandbox, since: datetime
 ) -> None:
-    await sandbox.set_prometheus_fault(fault)
-    given = order(sandbox, datetime.now(UTC), duration=0.5)
+    given = order(since, policy={**POLICY, "soak": SCRAPES})
     reports: list[dict[str, Any]] = []
 
     async def report(said: dict[str, Any]) -> None:
         reports.append(said)
+        if len(reports) == 3:
+            await sandbox.set_prometheus_fault(Fault(mode="gap"))
+        elif len(reports) == 8:
+            await sandbox.set_prometheus_fault(None)
 
     async with open_prometheus(settings(sandbox)) as prometheus:
-        last = await Measuring(given, prometheus, patience=0.2).run(report)
-    assert last["outcome"] == "unavailable"
-    assert "region eu-west" in last["reason"]
-    assert reports == [last]
+        reports.append(await Measuring(given, prometheus).run(report))
+    evidence = judged(reports)["evidence"]["measured"]
+    assert len(evidence["t"]) <= SCRAPES - 3
+    assert sum(map(int, evidence["n"][0])) >= 0.8 * 1000 * SCRAPES
+    assert judged(reports)["verdict"] in {"pass", "inconclusive"}
 
 
-async def test_metrics_without_series_count_nothing(sandbox: Sandbox) -> None:
-    await sandbox.set_prometheus_fault(Fault(mode="empty"))
-    last, _ = await measured(sandbox, order(sandbox, datetime.now(UTC), duration=0.5))
-    assert last == {"outcome": "counted", "until": 0.5, "strata": {REGION: []}}
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault(mode="error", status=503), "Prometheus answered 503"),
+        (Fault(mode="nan"), "there are no samples of http_server_request_duration_seconds_count"),
+        (Fault(mode="empty"), "there are no samples of http_server_request_duration_seconds_count"),
+    ],
+)
+async def test_metrics_that_are_away_for_longer_than_the_plan_allows_end_the_measuring(
+    sandbox: Sandbox, fault: Fault, reason: str
+) -> None:
+    await sandbox.set_prometheus_fault(fault)
+    reports = await measured(sandbox, order(datetime.now(UTC), metrics={"outage": 0.6}))
+    assert {said["outcome"] for said in reports} == {"unavailable"}
+    assert len(reports) == 2  # when it began, and when it was too long
+    assert reports[-1]["reason"].startswith(reason)
+
+
+@pytest.mark.parametrize("mode", ["nan", "empty"])
+async def test_metrics_that_go_away_while_the_pilot_runs_are_no_evidence(
+    sandbox: Sandbox, mode: Any, since: datetime
+) -> None:
+    reports: list[dict[str, Any]] = []
+
+    async def report(said: dict[str, Any]) -> None:
+        reports.append(said)
+        await sandbox.set_prometheus_fault(Fault(mode=mode))
+
+    async with open_prometheus(settings(sandbox)) as prometheus:
+        reports.append(await Measuring(order(since), prometheus).run(report))
+    verdict = judged(reports)
+    assert (verdict["verdict"], verdict["why"]) == ("unmeasurable", "strata")
+    assert verdict["at"] == SCRAPES
+
+
+# --- what is asked --------------------------------------------------------------------------------------------
 
 
 async def test_each_sample_is_asked_for_once(sandbox: Sandbox) -> None:
-    asked: list[tuple[float, float]] = []
+    asked: list[tuple[str, float, float]] = []
 
     class Listening(Prometheus):
         async def raw(self, chosen: str, at: float, window: float) -> Answer:
-            asked.append((at - since.timestamp(), window))
+            asked.append((chosen.partition("{")[0], at - window - begun.timestamp(), at - begun.timestamp()))
             return await super().raw(chosen, at, window)
 
     async def report(_: dict[str, Any]) -> None:
         return
 
-    since = datetime.now(UTC)
+    begun = datetime.now(UTC)
     async with open_prometheus(settings(sandbox)) as plain:
         listening = Listening(plain.session, plain.url, plain.timeout, plain.most_bytes)
-        await Measuring(order(sandbox, since, duration=0.6), listening).run(report)
-    expected = [(0.0, 1.0), (0.25, 0.25), (0.5, 0.25), (0.6, 0.1)]  # the first for the anchors
-    assert [pytest.approx(each, abs=1e-3) for each in expected] == asked
+        given = order(begun, scrapes=5, policy={**POLICY, "deadline": 5, "soak": 5})
+        await Measuring(given, listening).run(report)
+    for metric in ("count", "bucket"):
+        windows = [(begin, end) for name, begin, end in asked if name.endswith(metric)]
+        assert windows[0][0] == pytest.approx(-61 * STEP, abs=1e-3)
+        assert windows[-1][1] == pytest.approx(5 * STEP, abs=1e-3)
+        assert [end for _, end in windows[:-1]] == pytest.approx(
+            [begin for begin, _ in windows[1:]], abs=1e-3
+        )
+        assert all(end - begin <= 12 * STEP + 1e-3 for begin, end in windows)
 
 
 async def test_pods_of_another_namespace_are_not_counted(sandbox: Sandbox) -> None:
-    pods = Pods(namespace="elsewhere", pilot="payments-pilot-8-", baseline="payments-")
-    last, _ = await measured(sandbox, order(sandbox, datetime.now(UTC), duration=0.5, regions={REGION: pods}))
-    assert last["strata"] == {REGION: []}
+    elsewhere = PODS.model_copy(update={"namespace": "elsewhere"})
+    [*_, last] = await measured(sandbox, order(datetime.now(UTC), pods=elsewhere, scrapes=5))
+    assert last["outcome"] == "unavailable"
+    assert last["reason"].startswith("there are no samples of")
 
 
 async def test_a_prefix_that_may_not_be_asked_for_is_reported_and_never_asked(sandbox: Sandbox) -> None:
-    pods = Pods(namespace="shop", pilot='x"} or up{a="', baseline="payments-")
-    given = order(sandbox, datetime.now(UTC), duration=0.25, regions={REGION: pods})
-
-    async def report(_: dict[str, Any]) -> None:
-        return
-
-    async with open_prometheus(settings(sandbox)) as prometheus:
-        last = await Measuring(given, prometheus, patience=0.0).run(report)
+    pods = PODS.model_copy(update={"pilot": 'x"} or up{a="'})
+    [*_, last] = await measured(sandbox, order(datetime.now(UTC), pods=pods, metrics={"outage": 0.1}))
+    assert last["outcome"] == "unavailable"
     assert "may not be asked for" in last["reason"]
-
-
-async def test_an_unknown_preset_is_reported(sandbox: Sandbox) -> None:
-    last, _ = await measured(sandbox, order(sandbox, datetime.now(UTC), preset="carrier-pigeon"))
-    assert last == {"outcome": "unavailable", "reason": "there is no metric preset 'carrier-pigeon'"}

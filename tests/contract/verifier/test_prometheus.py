@@ -76,9 +76,6 @@ async def test_the_query_is_one_plain_selector_with_a_range_at_a_time() -> None:
         ('{"status":"success"}', 200, "malformed"),
         ('{"status":"success","data":{"resultType":"vector","result":[]}}', 200, "expected a matrix"),
         ('{"status":"success","data":{"resultType":"matrix","result":[{"values":[]}]}}', 200, "malformed"),
-        (REAL.replace('"41"', '"NaN"'), 200, "NaN is no count"),
-        (REAL.replace('"41"', '"+Inf"'), 200, "+Inf is no count"),
-        (REAL.replace('"41"', '"-1"'), 200, "-1 is no count"),
         (REAL.replace('"41"', "{}"), 200, "malformed"),
         (REAL.replace("[1795521600.123", "[null"), 200, "malformed"),
         (REAL.replace('{"status"', '{"warnings":["store x is down"],"status"'), 200, "may be partial"),
@@ -91,6 +88,13 @@ async def test_an_answer_that_is_not_whole_and_well_formed_is_no_data(
     answer = await ask(fixed(body, status))
     assert isinstance(answer, Unavailable)
     assert reason in answer.reason
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "-1"])
+async def test_a_sample_that_is_no_count_is_as_if_its_scrape_had_failed(value: str) -> None:
+    answer = await ask(fixed(REAL.replace('"41"', f'"{value}"')))
+    assert isinstance(answer, Samples)
+    assert answer.series[0].points == ((1795521615.123, 42.0),)
 
 
 async def test_an_answer_that_is_too_large_is_no_data() -> None:
@@ -138,6 +142,7 @@ def test_a_selector_holds_only_allowed_text_in_quotes() -> None:
         "m_count", {"region": "eu-west", "namespace": "shop"}, {"pod": ("a.b-", "a.b-pilot-7-")}
     )
     assert chosen == 'm_count{namespace="shop",region="eu-west",pod=~"a[.]b-.*|a[.]b-pilot-7-.*"}'
+    assert selector("m", {}, among={"service": ("a.b", "c")}) == 'm{service=~"a[.]b|c"}'
 
 
 @pytest.mark.parametrize(
@@ -148,6 +153,8 @@ def test_what_is_not_on_the_allow_list_never_reaches_a_query(value: str) -> None
         selector("m", {"region": value}, {})
     with pytest.raises(ValueError, match="may not be asked for"):
         selector("m", {}, {"pod": (value,)})
+    with pytest.raises(ValueError, match="may not be asked for"):
+        selector("m", {}, among={"service": (value,)})
 
 
 def test_the_names_of_metrics_and_labels_are_checked_as_well() -> None:

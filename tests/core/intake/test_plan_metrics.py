@@ -117,8 +117,8 @@ def test_series_that_may_not_be_asked_for_are_told_with_what_to_write(metrics: s
         (
             "{verify: 1m}",
             (
-                "line 11: stages[0].after.verify: 1m have fewer than 5 scrapes of 15s, too few for any verdict: "
-                "write at least 75s, or a shorter metrics.interval"
+                "line 11: stages[0].after.verify: 1m have fewer than 10 scrapes of 15s, too few to pass: "
+                "write at least 150s, or a shorter metrics.interval"
             ),
         ),
         (

@@ -1,6 +1,7 @@
 """Whatever is said to the verifier, in whatever order: what always holds of what it says."""
 
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
 from lockgate.messages.verdicts import Granted, Outcome, StagePassed, StageWaiting, VerdictReached
+from tests.support.measured import DARK, report
 from tests.support.verifier import (
     APPLICATION,
     ARTIFACT,
@@ -66,12 +68,7 @@ ENDS = {
         application=APPLICATION, release=RELEASE, artifact=ARTIFACT, answers={}, debts=(), reason="over"
     ),
 }
-GOOD = {
-    "outcome": "counted",
-    "until": 1920.0,
-    "strata": {"eu-west": [[1900.0, 1000, 5, 9000, 45], [2800.0, 1000, 5, 9000, 45]]},
-}
-DARK = {"outcome": "unavailable", "reason": "no route to host"}
+WORK = (APPLICATION, "measure pilot eu-west")
 
 # What helps the release on is drawn more often than what stops it, so that runs get far.
 HELPFUL = ["deployed", "piloted", "probed", "measured", "timer", "enter"]
@@ -87,10 +84,8 @@ def say(release: Journey, word: str, pick: int) -> None:
         if timers := sorted(release.timers()):
             release.fire(timers[pick % len(timers)])
     elif word in ("measured", "dark"):
-        if (APPLICATION, "measure pilot") in release.desk.work:
-            release.desk.report(
-                APPLICATION, "measure pilot", GOOD if word == "measured" else DARK, final=pick > 3
-            )
+        if WORK in release.desk.work:
+            release.desk.report(*WORK, good(release) if word == "measured" else DARK, final=pick > 3)
     elif word == "enter":
         release.enter()
     elif word in ENDS:
@@ -99,6 +94,11 @@ def say(release: Journey, word: str, pick: int) -> None:
         release.incident(f"alert-{pick % 2}", ["", *REGIONS][pick % 4])
     else:
         release.give(answer(release, word, pick))
+
+
+def good(release: Journey) -> dict[str, Any]:
+    """Everything of a good pilot at once. The same for every order but for its policy, which is the plan's."""
+    return report(release.desk.work[WORK].body, 48)
 
 
 def answer(release: Journey, word: str, pick: int) -> Payload:

@@ -1,10 +1,13 @@
-"""The pilot: set up, measured, looked at, judged; and what follows when the evidence decides nothing."""
+"""The pilot: set up, measured, judged scrape by scrape; and what follows when the evidence decides nothing."""
 
+import json
 from typing import Any
 
 import pytest
 
 from lockgate.messages.payload import Payload
+from lockgate.messages.plan import PilotStage
+from lockgate.messages.rollbacks import ReleaseHalted
 from lockgate.messages.verdicts import (
     Action,
     Granted,
@@ -16,32 +19,53 @@ from lockgate.messages.verdicts import (
     VerificationStarted,
     WaitingFor,
 )
-from lockgate.verifier.core.measure import Measure, looks_of, slice_of
-from lockgate.verifier.statistics.comparison import Evidence, judge
-from tests.support.verifier import APPLICATION, PILOT, WATCH, WAVE, Journey, in_production, names, only, plan
+from lockgate.verifier.core.measure import Measure, Schedule
+from lockgate.verifier.core.rows import PartRow, VerificationRow
+from lockgate.verifier.statistics.verification import encode, recompute
+from tests.support.measured import BAD, DARK, NONE, SLOW, report
+from tests.support.verification import PILOT_PER_SCRAPE
+from tests.support.verifier import (
+    APPLICATION,
+    PILOT,
+    RELEASE,
+    WATCH,
+    WAVE,
+    Journey,
+    in_production,
+    names,
+    only,
+    plan,
+)
 
-WORK = "measure pilot"
-GOOD = [1900.0, 1000, 5, 9000, 45]
-BAD = [60.0, 100, 30, 900, 4]
-SCANT = [1900.0, 50, 0, 450, 2]
+WORK = "measure pilot eu-west"
+EXTENDED = {"on-inconclusive": {"extend": "16m"}}
+STRICT = {"margins": {"errors": 1.1}}
+"""More than this traffic can show in the time."""
 
 
 def piloted(after: dict[str, Any] | None = None, **fields: Any) -> Journey:
+    """32 minutes at a scrape each 15 s are 43 scrapes of 45 s; with an extension of 16 minutes they are 48 of 60 s."""
     release = in_production({**PILOT, "after": {"verify": "32m", **(after or {})}}, WAVE, WATCH, **fields)
     release.piloted("eu-west")
     return release
 
 
-def counted(until: float, *strata: list[float], region: str = "eu-west") -> dict[str, Any]:
-    return {"outcome": "counted", "until": until, "strata": {region: list(strata)}}
+def order(release: Journey, region: str = "eu-west") -> dict[str, Any]:
+    return release.desk.work[APPLICATION, f"measure pilot {region}"].body
 
 
-def say(release: Journey, report: dict[str, Any], *, final: bool = False) -> list[Payload]:
-    return release.desk.report(APPLICATION, WORK, report, final=final)
+def say(release: Journey, said: dict[str, Any], *, final: bool = False, work: str = WORK) -> list[Payload]:
+    return release.desk.report(APPLICATION, work, said, final=final)
 
 
-def end(release: Journey, *strata: list[float]) -> list[Payload]:
-    return say(release, counted(1920.0, *strata), final=True)
+def tell(
+    release: Journey, end: int, first: int = 0, pilot: Any = PILOT_PER_SCRAPE, **run: str
+) -> list[Payload]:
+    return say(release, report(order(release), end, first, pilot=pilot, **run))
+
+
+def verdicts(said: list[Payload]) -> list[VerdictReached]:
+    return [event for event in said if isinstance(event, VerdictReached)]
 
 
 # --- set-up ---------------------------------------------------------------------------------------------------
@@ -60,11 +84,12 @@ def test_a_pilot_that_is_set_up_is_measured_for_the_time_that_the_plan_says() ->
     started = only(said, VerificationStarted)
     assert (started.regions, started.duration, started.alpha) == (("eu-west",), 1920, 0.02)
     waiting = only(said, StageWaiting)
-    assert (waiting.waiting_for, waiting.until) == (WaitingFor.EVIDENCE, "2026-11-24T12:32:30.000+00:00")
-    order = Measure.model_validate(release.desk.work[APPLICATION, WORK].body)
-    assert (order.since, order.duration, order.slice) == (release.desk.now, 1920, 40)
-    pods = order.regions["eu-west"]
+    assert (waiting.waiting_for, waiting.until) == (WaitingFor.EVIDENCE, "2026-11-24T12:32:45.000+00:00")
+    asked = Measure.model_validate(order(release))
+    assert (asked.since, asked.step, asked.scrapes, asked.share) == (release.desk.now, 45, 43, 0.1)
+    pods = asked.pods
     assert (pods.namespace, pods.pilot, pods.baseline) == (APPLICATION, "payments-pilot-8-", "payments-")
+    assert (pods.service, pods.pilot_service, pods.route) == ("payments", "payments-pilot-8", None)
 
 
 def test_the_comparison_begins_when_every_region_has_its_pilot() -> None:
@@ -72,14 +97,7 @@ def test_the_comparison_begins_when_every_region_has_its_pilot() -> None:
     release = in_production({**PILOT, "regions": ["eu-west", "us-east"]}, wave, WATCH)
     assert release.piloted("us-east") == []
     assert only(release.piloted("eu-west"), VerificationStarted).regions == ("eu-west", "us-east")
-    body = release.desk.work[APPLICATION, WORK].body
-    assert set(body["regions"]) == {"eu-west", "us-east"}
-    assert body["regions"]["us-east"]["pilot"] == "payments-pilot-8-"
-
-
-def test_the_false_alarm_rate_is_spent_over_the_pilot_stages() -> None:
-    release = in_production(PILOT, {**PILOT, "name": "second"}, WAVE, WATCH)
-    assert only(release.piloted("eu-west"), VerificationStarted).alpha == 0.005
+    assert [order(release, name)["region"] for name in ("eu-west", "us-east")] == ["eu-west", "us-east"]
 
 
 def test_a_pilot_that_cannot_be_set_up_fails_the_release() -> None:
@@ -92,62 +110,184 @@ def test_a_pilot_that_is_not_ready_within_its_budget_fails_the_release() -> None
     assert only(said, RegionFailed).unreachable
 
 
-def test_looks_are_fixed_before_the_first_one_and_an_extension_has_one_of_its_own() -> None:
-    stage = plan(PILOT, WAVE, WATCH).stages[0]
-    assert stage.kind == "pilot"
-    assert looks_of(stage) == (60, 120, 240, 480, 960, 1920)
-    longer = {**PILOT, "after": {"verify": "32m", "on-inconclusive": {"extend": "16m"}}}
-    extended = plan(longer, WAVE, WATCH).stages[0]
-    assert extended.kind == "pilot"
-    assert looks_of(extended) == (60, 120, 240, 480, 960, 1920, 2880)
-    assert slice_of(extended, 15) == 60
-    assert slice_of(extended, 300) == 300
+# --- schedule and policy --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after", "interval", "expected"),
+    [
+        ({"verify": "60m"}, 15, (60, 60, 60, 30)),
+        ({"verify": "60m"}, 60, (60, 60, 60, 30)),
+        ({"verify": "60m", **EXTENDED}, 15, (90, 40, 51, 20)),
+        ({"verify": "10s", "soak": "6s"}, 1, (1, 10, 10, 6)),
+        ({"verify": "10s", "soak": "1s"}, 1, (1, 10, 10, 5)),
+        ({"verify": "1m"}, 15, (15, 10, 10, 5)),
+        ({"verify": "48h", "soak": "1h"}, 15, (2880, 60, 60, 5)),
+    ],
+)
+def test_a_verification_has_at_most_60_scrapes_and_at_least_10(
+    after: dict[str, str], interval: float, expected: tuple[float, int, int, int]
+) -> None:
+    stage = plan({**PILOT, "after": after}, WAVE, WATCH).stages[0]
+    assert isinstance(stage, PilotStage)
+    found = Schedule.of(stage, interval)
+    assert (found.step, found.planned, found.scrapes, found.soak) == expected
+
+
+def test_the_false_alarm_rate_of_the_release_is_spent_over_the_regions_of_all_pilots() -> None:
+    two = {**PILOT, "regions": ["eu-west", "us-east"]}
+    wave = {**WAVE, "regions": ["eu-west", "us-east"]}
+    release = in_production(two, {**PILOT, "name": "second"}, wave, WATCH, **{"false-alarms": "3%"})
+    release.piloted("eu-west")
+    assert only(release.piloted("us-east"), VerificationStarted).alpha == pytest.approx(0.02)
+    assert order(release)["policy"]["alpha"] == pytest.approx(0.01)
+
+
+def test_the_margins_of_the_plan_are_those_of_the_verification() -> None:
+    policy = order(piloted({"margins": {"errors": 2, "latency": "30%"}}))["policy"]
+    assert (policy["err_margin"], policy["lat_margin"], policy["deadline"]) == (2, 0.3, 43)
+    assert policy["required"] == ["errors", "latency"]
+    custom = {"preset": "custom", "custom": {"requests": "requests_total"}}
+    assert order(piloted(metrics=custom))["policy"]["required"] == ["errors"]
 
 
 # --- verdicts -------------------------------------------------------------------------------------------------
 
 
-def test_a_pilot_like_production_passes_at_the_end_and_the_wave_begins() -> None:
+def test_a_pilot_like_production_passes_once_the_evidence_allows_it_and_the_wave_begins() -> None:
     release = piloted()
-    assert say(release, counted(60.0, [60.0, 30, 0, 270, 1])) == []
-    said = end(release, GOOD)
+    for scrape in range(21):
+        assert tell(release, scrape + 1, scrape) == []
+    said = tell(release, 43, 21)
     assert names(said) == ["VerdictReached", "StagePassed", "Granted", "StageWaiting"]
-    assert only(said, VerdictReached).outcome is Outcome.PASS
+    verdict = only(said, VerdictReached)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.reason.startswith("In eu-west: After ")
+    assert 22 <= int(verdict.evidence["measured"]["scrapes"]) < 43
     assert only(said, StagePassed).kind == "pilot"
     assert (only(said, Granted).action, str(only(said, Granted).fence)) == (Action.DEPLOY, "8.0.2")
-    assert "verify" not in release.timers()
+    assert (release.timers(), release.desk.work) == ({"deadline eu-west"}, {})
 
 
-def test_a_bad_pilot_fails_at_the_first_look() -> None:
+@pytest.mark.parametrize(
+    ("pilot", "why"),
+    [(BAD, "the pilot's requests fail 19.6 times as often"), (SLOW, "longer than 0.5 s are 12.6 times")],
+)
+def test_a_bad_pilot_fails_with_the_scrape_that_proves_it(pilot: dict[str, Any], why: str) -> None:
     release = piloted()
-    said = say(release, counted(80.0, BAD))
+    said: list[Payload] = []
+    scrape = 0
+    while not said:
+        said = tell(release, scrape + 1, scrape, pilot)
+        scrape += 1
+    assert scrape <= 5
     assert names(said) == ["VerdictReached", "StageWaiting"]
     verdict = only(said, VerdictReached)
     assert (verdict.outcome, verdict.guilty) == (Outcome.FAIL, ("eu-west",))
-    assert "in eu-west 30 of 100 pilot requests failed, beside 4 of 900 in production" in verdict.reason
+    assert why in verdict.reason
     assert only(said, StageWaiting).waiting_for is WaitingFor.COORDINATOR
     assert (release.desk.work, release.timers()) == ({}, set())
 
 
-def test_a_verdict_carries_what_it_is_made_again_from() -> None:
-    verdict = only(say(piloted(), counted(80.0, BAD)), VerdictReached)
-    again = judge(Evidence.load(verdict.evidence))
-    assert again.reason == verdict.reason
-    assert again.numbers == verdict.evidence
+@pytest.mark.parametrize(
+    ("pilot", "after"),
+    [(PILOT_PER_SCRAPE, {}), (BAD, {}), (PILOT_PER_SCRAPE, STRICT)],
+    ids=["good", "bad", "open"],
+)
+def test_a_verdict_is_made_again_of_its_event_to_the_same_bytes(
+    pilot: dict[str, Any], after: dict[str, Any]
+) -> None:
+    verdict = verdicts(tell(piloted(after), 43, pilot=pilot))[0]
+    again = recompute(json.loads(encode(verdict.evidence)))
+    assert again["verdict"] == verdict.outcome
+    assert verdict.reason == f"In eu-west: {again['reason']}"
+    assert encode(again["evidence"]) == encode(verdict.evidence)
+    assert len(encode(verdict.evidence)) < 64 * 1024
 
 
-def test_between_two_looks_nothing_is_tested() -> None:
+def test_scrape_by_scrape_or_all_at_once_gives_the_same_verdict() -> None:
+    apart, whole = piloted(), piloted()
+    said: list[Payload] = []
+    scrape = 0
+    while not said:
+        said = tell(apart, scrape + 1, scrape)
+        scrape += 1
+    assert verdicts(said) == verdicts(tell(whole, 43))
+
+
+def test_nothing_of_the_measuring_is_left_after_the_verdict() -> None:
     release = piloted()
-    assert say(release, counted(40.0, BAD)) == []
-    say(release, counted(120.0, [60.0, 100, 0, 900, 4]))
-    assert say(release, counted(160.0, BAD)) == []
-    assert names(say(release, counted(240.0, BAD)))[0] == "VerdictReached"
+    for scrape in range(5):
+        tell(release, scrape + 1, scrape)
+    assert sum(isinstance(row, PartRow) for row in release.desk.rows.values()) == 5
+    tell(release, 43, 5)
+    assert not [row for row in release.desk.rows.values() if isinstance(row, PartRow | VerificationRow)]
 
 
-def test_evidence_that_is_reported_again_from_the_start_is_not_looked_at_again() -> None:
+def test_nothing_of_the_measuring_is_left_after_a_halt() -> None:
     release = piloted()
-    say(release, counted(960.0, [900.0, 500, 2, 4500, 22]))
-    assert say(release, counted(60.0, BAD)) == []
+    for scrape in range(5):
+        tell(release, scrape + 1, scrape)
+    release.give(
+        ReleaseHalted(
+            application=APPLICATION, release=RELEASE, number=8, turn=1, regions=("eu-west",), reason="stop"
+        )
+    )
+    assert not [row for row in release.desk.rows.values() if isinstance(row, PartRow | VerificationRow)]
+    assert release.desk.work == {}
+
+
+def test_a_stage_with_two_regions_passes_when_both_are_through() -> None:
+    release = in_production(
+        {**PILOT, "regions": ["eu-west", "us-east"]}, {**WAVE, "regions": ["eu-west", "us-east"]}, WATCH
+    )
+    release.piloted("eu-west")
+    release.piloted("us-east")
+    first = tell(release, 43)
+    assert names(first) == ["VerdictReached"]
+    said = say(release, report(order(release, "us-east"), 43), work="measure pilot us-east")
+    assert names(said)[:2] == ["VerdictReached", "StagePassed"]
+    assert verdicts(said)[0].reason.startswith("In us-east: ")
+
+
+def test_one_bad_region_fails_the_release_and_is_named() -> None:
+    release = in_production(
+        {**PILOT, "regions": ["eu-west", "us-east"]}, {**WAVE, "regions": ["eu-west", "us-east"]}, WATCH
+    )
+    release.piloted("eu-west")
+    release.piloted("us-east")
+    tell(release, 3)
+    said = say(release, report(order(release, "us-east"), 3, pilot=BAD), work="measure pilot us-east")
+    assert only(said, VerdictReached).guilty == ("us-east",)
+    assert release.desk.work == {}
+
+
+# --- what a killed work reports -------------------------------------------------------------------------------
+
+
+def test_a_run_that_begins_again_replaces_what_was_told_and_doubles_nothing() -> None:
+    release, plain = piloted(), piloted()
+    for scrape in range(10):
+        tell(release, scrape + 1, scrape)
+    tell(release, 12, run="run-2")
+    said = tell(release, 43, 12, run="run-2")
+    assert verdicts(said) == verdicts(tell(plain, 43))
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "run"),
+    [
+        (0 + 3, 5, "run-1"),  # told already
+        (8, 9, "run-1"),  # leaves scrapes out
+        (6, 7, "run-2"),  # of another run, without its beginning
+    ],
+)
+def test_a_report_that_does_not_follow_what_is_known_changes_nothing(first: int, end: int, run: str) -> None:
+    release = piloted()
+    tell(release, 6)
+    rows = dict(release.desk.rows)
+    assert tell(release, end, first, BAD, run=run) == []
+    assert release.desk.rows == rows
 
 
 # --- metrics that do not answer -------------------------------------------------------------------------------
@@ -155,48 +295,58 @@ def test_evidence_that_is_reported_again_from_the_start_is_not_looked_at_again()
 
 def test_metrics_that_do_not_answer_are_waited_for_and_said_once() -> None:
     release = piloted()
-    down = {"outcome": "unavailable", "reason": "connection refused"}
-    said = say(release, down)
+    said = say(release, DARK)
     assert names(said) == ["StageWaiting"]
     assert only(said, StageWaiting).waiting_for is WaitingFor.METRICS
     assert "connection refused" in only(said, StageWaiting).reason
-    assert say(release, down) == []
-    back = say(release, counted(60.0, [60.0, 30, 0, 270, 1]))
-    assert only(back, StageWaiting).waiting_for is WaitingFor.EVIDENCE
+    assert say(release, DARK) == []
+    assert only(tell(release, 2), StageWaiting).waiting_for is WaitingFor.EVIDENCE
 
 
-def test_metrics_without_samples_are_waited_for_once_the_beginning_is_over() -> None:
+def test_a_region_in_the_dark_is_not_hidden_by_another_one() -> None:
+    release = in_production(
+        {**PILOT, "regions": ["eu-west", "us-east"]}, {**WAVE, "regions": ["eu-west", "us-east"]}, WATCH
+    )
+    release.piloted("eu-west")
+    release.piloted("us-east")
+    assert only(say(release, DARK), StageWaiting).waiting_for is WaitingFor.METRICS
+    assert say(release, report(order(release, "us-east"), 2), work="measure pilot us-east") == []
+    assert only(tell(release, 2), StageWaiting).waiting_for is WaitingFor.EVIDENCE
+
+
+def test_a_pilot_without_a_pod_that_is_scraped_is_waited_for_by_name() -> None:
     release = piloted()
-    assert say(release, counted(120.0)) == []
-    waiting = only(say(release, counted(240.0)), StageWaiting)
+    gone = report(order(release), 8)
+    for column in ("t", "left"):
+        gone["told"][column] = []
+    for name in ("n", "pods", "share", "kappa", "psi0", "tol", "ratio", "absolute", "margin"):
+        gone["told"][name] = [[] for _ in gone["told"][name]]
+    gone["told"]["events"] = [[[], []] for _ in gone["told"]["events"]]
+    waiting = only(say(release, gone), StageWaiting)
     assert waiting.waiting_for is WaitingFor.METRICS
-    assert "eu-west" in waiting.reason
+    assert "in eu-west lately" in waiting.reason
 
 
-@pytest.mark.parametrize(
-    "report",
-    [
-        {"outcome": "unavailable", "reason": "connection refused"},
-        counted(1920.0),
-        counted(1920.0, [1000.0, 1000, 5, 9000, 45]),  # nothing in the last quarter
-    ],
-)
-def test_a_time_without_metrics_is_unmeasurable_and_then_what_the_plan_says(report: dict[str, Any]) -> None:
-    said = say(piloted(), report, final=True)
-    verdicts = [event for event in said if isinstance(event, VerdictReached)]
-    assert [verdict.outcome for verdict in verdicts] == [Outcome.UNMEASURABLE, Outcome.FAIL]
-    assert all("nothing to measure" in verdict.reason for verdict in verdicts)
-    assert "the plan asks for a rollback" in verdicts[1].reason
+def test_an_outage_that_is_longer_than_the_plan_allows_is_unmeasurable_and_then_what_the_plan_says() -> None:
+    said = say(piloted(), DARK, final=True)
+    first, second = verdicts(said)
+    assert (first.outcome, second.outcome) == (Outcome.UNMEASURABLE, Outcome.FAIL)
+    assert "nothing to measure: connection refused" in first.reason
+    assert "the plan asks for a rollback" in second.reason
+
+
+def test_a_pilot_without_any_request_is_never_a_pass() -> None:
+    said = tell(piloted(), 43, pilot=NONE)
+    assert only(said, VerdictReached).outcome is Outcome.FAIL
+    assert "got no request in 5 scrapes" in only(said, VerdictReached).reason
 
 
 def test_a_measuring_that_never_ends_is_unmeasurable_long_after_its_time() -> None:
     release = piloted()
+    tell(release, 3)
     said = release.fire("verify")
-    assert release.desk.now.isoformat() == "2026-11-24T12:42:00+00:00"
-    assert [event.outcome for event in said if isinstance(event, VerdictReached)] == [
-        Outcome.UNMEASURABLE,
-        Outcome.FAIL,
-    ]
+    assert release.desk.now.isoformat() == "2026-11-24T12:52:15+00:00"  # 43 scrapes, the outage, and patience
+    assert [verdict.outcome for verdict in verdicts(said)] == [Outcome.UNMEASURABLE, Outcome.FAIL]
     assert release.desk.work == {}
 
 
@@ -204,68 +354,57 @@ def test_a_measuring_that_never_ends_is_unmeasurable_long_after_its_time() -> No
 
 
 def test_an_inconclusive_pilot_is_rolled_back_by_a_verdict_of_its_own() -> None:
-    said = end(piloted(), SCANT)
+    said = tell(piloted(STRICT), 43)
     assert names(said) == ["VerdictReached", "VerdictReached", "StageWaiting"]
-    first, second = (event for event in said if isinstance(event, VerdictReached))
+    first, second = verdicts(said)
     assert (first.outcome, second.outcome) == (Outcome.INCONCLUSIVE, Outcome.FAIL)
-    assert "a pass needs 100 pilot requests" in first.reason
-    assert first.evidence["regions"]["eu-west"]["pilot"] == [50, 0]
+    assert "a good pilot would need about" in first.reason
     assert second.reason.startswith("The verdict is inconclusive, and the plan asks for a rollback then.")
 
 
 def test_an_inconclusive_pilot_goes_on_if_the_plan_says_so() -> None:
-    said = end(piloted({"on-inconclusive": {"then": "pass"}}), SCANT)
+    said = tell(piloted({**STRICT, "on-inconclusive": {"then": "pass"}}), 43)
     assert names(said) == ["VerdictReached", "StagePassed", "Granted", "StageWaiting"]
     assert only(said, VerdictReached).outcome is Outcome.INCONCLUSIVE
 
 
-def test_an_inconclusive_pilot_is_measured_longer_once_from_the_same_start() -> None:
-    release = piloted({"on-inconclusive": {"extend": "16m"}})
-    start = release.desk.work[APPLICATION, WORK].body["since"]
-    said = end(release, SCANT)
-    assert names(said) == ["StageWaiting"]
-    waiting = only(said, StageWaiting)
+def test_an_undecided_pilot_is_measured_longer_and_that_is_said_once() -> None:
+    release = piloted({**STRICT, **EXTENDED})
+    assert tell(release, 31) == []
+    waiting = only(tell(release, 32, 31), StageWaiting)
     assert (waiting.waiting_for, waiting.until) == (WaitingFor.EVIDENCE, "2026-11-24T12:48:00.000+00:00")
-    body = release.desk.work[APPLICATION, WORK].body
-    assert (body["since"], body["duration"]) == (start, 2880)
-    said = say(release, counted(2880.0, SCANT, [2800.0, 50, 0, 450, 2]), final=True)
-    verdict = only(said, VerdictReached)
-    assert verdict.outcome is Outcome.PASS
-    assert (verdict.evidence["look"], verdict.evidence["looks"]) == (7, 7)
+    assert "extended" in waiting.reason
+    assert tell(release, 33, 32) == []
+    assert [verdict.outcome for verdict in verdicts(tell(release, 48, 33))] == [
+        Outcome.INCONCLUSIVE,
+        Outcome.FAIL,
+    ]
 
 
-def test_an_extension_is_given_once() -> None:
-    release = piloted({"on-inconclusive": {"extend": "16m"}})
-    end(release, SCANT)
-    said = say(release, counted(2880.0, [2800.0, 50, 0, 450, 2]), final=True)
-    assert names(said) == ["VerdictReached", "VerdictReached", "StageWaiting"]
-
-
-def test_a_bad_pilot_still_fails_in_the_extension() -> None:
-    release = piloted({"on-inconclusive": {"extend": "16m"}})
-    end(release, SCANT)
-    said = say(release, counted(2880.0, SCANT, [2800.0, 100, 40, 900, 2]), final=True)
-    assert [e.outcome for e in said if isinstance(e, VerdictReached)] == [Outcome.FAIL]
+def test_a_pilot_that_is_bad_in_the_extension_fails() -> None:
+    release = piloted({**STRICT, **EXTENDED})
+    tell(release, 40)
+    late = tell(release, 41, pilot=BAD, run="run-2")
+    assert [verdict.outcome for verdict in verdicts(late)] == [Outcome.FAIL]
 
 
 # --- late and foreign -----------------------------------------------------------------------------------------
 
 
-def test_a_report_of_the_measuring_that_was_extended_changes_nothing() -> None:
-    release = piloted({"on-inconclusive": {"extend": "16m"}})
+def test_a_report_of_an_older_order_changes_nothing() -> None:
+    release = piloted()
     old = release.desk.work[APPLICATION, WORK]
-    end(release, SCANT)
-    release.desk.work[APPLICATION, WORK] = old
-    assert end(release, GOOD) == []
+    old.body["since"] = "2026-11-24T11:00:00Z"
+    assert tell(release, 3, pilot=BAD) == []
 
 
 def test_a_report_after_the_verdict_changes_nothing() -> None:
     release = piloted()
     work = release.desk.work[APPLICATION, WORK]
-    say(release, counted(80.0, BAD))
+    tell(release, 3, pilot=BAD)
     rows = dict(release.desk.rows)
     release.desk.work[APPLICATION, WORK] = work
-    assert end(release, GOOD) == []
+    assert tell(release, 43) == []
     assert release.desk.rows == rows
 
 

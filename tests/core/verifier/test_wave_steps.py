@@ -17,6 +17,7 @@ from lockgate.messages.verdicts import (
     VerdictReached,
     WaitingFor,
 )
+from tests.support.measured import DARK
 from tests.support.verifier import (
     PILOT,
     WATCH,
@@ -176,7 +177,7 @@ def test_a_step_of_a_wave_after_a_pilot_carries_its_own_share() -> None:
         workload=ROUTED,
     )
     release.piloted("eu-west")
-    release.desk.report("payments", "measure pilot", {"outcome": "unavailable", "reason": "dark"})
+    release.desk.report("payments", "measure pilot eu-west", DARK)
     assert steps(release) == [(Action.PILOT, 0.1), (Action.CANARY, 0.25)]
 
 

@@ -12,11 +12,13 @@ from lockgate.intake.planfile import GoodPlan, check_plan
 APPLICATION = "payments"
 PACKAGE = "pkg:oci/payments"
 REPLICAS = 4
-RATE = 200.0  # requests a second in each region
-ALERT_ABOVE = 0.02  # of all requests in production
+RATE = 5_000.0  # requests a second in each region
+USUAL_ERRORS = 0.01  # of them fail whatever runs: broken clients, flaky networks
+ALERT_ABOVE = 0.03  # of all requests in production
 
 SHAPE = Shape(
-    {"deployer-eu": ("eu-preprod", "eu-west", "eu-north"), "deployer-world": ("us-east", "ap-south")}
+    {"deployer-eu": ("eu-preprod", "eu-west", "eu-north"), "deployer-world": ("us-east", "ap-south")},
+    sandbox={"usual_errors": USUAL_ERRORS},
 )
 
 

@@ -27,7 +27,7 @@ from lockgate.messages.message import Message
 from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseEntered, ReleaseStarted
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
-from lockgate.verifier.core import anomalies, answers, pilot, stages, watch, waves
+from lockgate.verifier.core import anomalies, answers, stages, verifying, watch, waves
 from lockgate.verifier.core.grants import overdue
 from lockgate.verifier.core.measure import Measure, Report
 from lockgate.verifier.core.rows import KINDS, IncidentsRow, Phase, PlanRow, RegionRow, ReleaseRow
@@ -73,7 +73,7 @@ def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
         case ("watch", WatchStage() as stage):
             return watch.over(scene, stage)
         case ("verify", PilotStage() as stage):
-            return pilot.lost(scene, stage, due.body["duration"])
+            return verifying.lost(scene, stage)
         case _:
             return scene
 
@@ -82,7 +82,7 @@ def _measured(scene: Scene, work: WorkReported) -> Scene:
     if not isinstance(scene.stage, PilotStage):
         return scene
     order, report = Measure.model_validate(work.body), Report.model_validate({"said": work.report})
-    return pilot.reported(scene, scene.stage, order, report.said, final=work.final)
+    return verifying.reported(scene, scene.stage, order, report.said, final=work.final)
 
 
 # --- from inputs to scenes ------------------------------------------------------------------------------------

@@ -1,61 +1,79 @@
 """What the core and the work `measure` say to each other, and the schedule that both keep to.
 
-The evidence lives in the work's reports, which are cumulative: the work asks Prometheus for everything since the
-verification began, so a work that is killed and run again reports the same, and nothing is lost or doubled.
-A verification has at most `MOST_SLICES` reports with counts, so a report and a verdict stay small.
+Each region of a pilot has a work of its own. It samples a grid of scrapes that is fixed before the first one, and
+reports what was measured in those that are new: a few hundred bytes a scrape. Nothing can be lost or doubled by that:
+a report says by whose `run` it is and with which scrape it begins, and the core takes it only where it follows what it
+has of the same run. A run that begins anew, because a work was killed or other pods came, begins with a report from
+scrape 0, and that replaces everything.
 """
 
 from datetime import datetime
-from typing import Literal
+from math import ceil
+from typing import Any, Literal
 
-from lockgate.messages.plan import PilotStage
+from lockgate.messages.plan import Metrics, PilotStage
 from lockgate.messages.values import Name, Value
 
-MOST_SLICES = 48
-PATIENCE = 120.0
-"""Seconds that the work goes on asking after the end of the time, if the metrics do not answer then."""
+MOST_SCRAPES = 60
+"""Of a verification, its extension included: a verdict's record stays below 64 KiB. A longer one has longer scrapes."""
+LEAST_SCRAPES = 10
+_LEAST_SOAK = 5
 LOST = 600.0
-"""Seconds after the end of the time when the core no longer waits for a work that never ended."""
-LOOKS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
-"""When the evidence is looked at, as parts of the plan's `verify`: soon at first, so that what is obviously bad is
-found in minutes, and then at ever longer distances. An extension adds one look, at its end."""
+"""Seconds after everything must be over when the core no longer waits for a work that never ended."""
+
+_LEAST_ALPHA = 1e-6
+_WEIGHTS = {"errors": 0.5, "latency": 0.44, "gauges": 0.0, "share": 0.06}
+_WITHOUT_LATENCY = {"errors": 0.9, "latency": 0.0, "gauges": 0.0, "share": 0.1}
 
 
 class Pods(Value):
-    """Where the pods of one region are found: name prefixes of the pilot and of what runs beside it."""
+    """How both arms of a region are found: by the prefixes of their pods' names, or by service or route at a gateway."""
 
     namespace: Name
     pilot: str
     baseline: str
+    service: str
+    route: str | None
+
+    @property
+    def pilot_service(self) -> str:
+        """The clone's: the deployer names both clones alike, so it ends as the clone's Deployment does."""
+        number = self.pilot.rstrip("-").rpartition("-")[2]
+        return f"{self.service}-pilot-{number}"
 
 
 class Measure(Value):
-    """The order to measure: from `since`, for `duration` seconds, counted in slices of `slice` seconds."""
+    """The order to measure one region: so many `scrapes`, one each `step` seconds after `since`."""
 
     release: str
     stage: Name
+    region: Name
     since: datetime
-    duration: float
-    slice: float
-    interval: float
-    preset: str
-    regions: dict[Name, Pods]
-
-
-Stratum = tuple[float, int, int, int, int]
-"""The end of the interval in seconds since the start; requests and errors of the pilot, then of the baseline."""
+    step: float
+    scrapes: int
+    share: float
+    """Of the traffic that is routed to the pilot."""
+    metrics: Metrics
+    pods: Pods
+    policy: dict[str, Any]
 
 
 class Counted(Value):
-    """Everything counted since the start, `until` so many seconds after it."""
+    """What was measured in the scrapes from `first` to before `end`, as a verdict's record has it."""
 
     outcome: Literal["counted"] = "counted"
-    until: float
-    strata: dict[Name, tuple[Stratum, ...]]
+    run: str
+    first: int
+    end: int
+    settled: dict[str, Any] | None
+    """With scrape 0 only: the policy, and what the history says."""
+    told: dict[str, Any]
+    digest: str | None = None
+    """Of the samples, with the scrape at which a verdict is reached."""
 
 
 class Unavailable(Value):
-    """The metrics did not answer. As the last report: they did not until the end of the time."""
+    """The metrics did not answer, or have no samples. As the last report: for longer than the plan allows."""
 
     outcome: Literal["unavailable"] = "unavailable"
     reason: str
@@ -67,14 +85,45 @@ class Report(Value):
     said: Counted | Unavailable
 
 
-def slice_of(stage: PilotStage, interval: float) -> float:
-    """Seconds. The same for the verification and its extension, so that both count in the same slices."""
-    longest = stage.after.verify + stage.after.on_inconclusive.extend
-    return max(interval, longest / MOST_SLICES)
+class Schedule(Value):
+    """When a stage's pilots are scraped: a function of the plan alone."""
+
+    step: float
+    """Seconds."""
+    planned: int
+    """Scrapes in the plan's `verify`."""
+    scrapes: int
+    """The same with its extension."""
+    soak: int
+
+    @classmethod
+    def of(cls, stage: PilotStage, interval: float) -> "Schedule":
+        after = stage.after
+        longest = after.verify + after.on_inconclusive.extend
+        step = interval * max(1, ceil(longest / (interval * MOST_SCRAPES)))
+        planned = max(LEAST_SCRAPES, ceil(after.verify / step))
+        soak = after.soak or after.verify / 2
+        return cls(
+            step=step,
+            planned=planned,
+            scrapes=max(planned, ceil(longest / step)),
+            soak=min(max(_LEAST_SOAK, ceil(soak / step)), planned),
+        )
 
 
-def looks_of(stage: PilotStage) -> tuple[float, ...]:
-    """When the evidence is looked at, in seconds since the start. Known before the first look."""
-    planned = tuple(part * stage.after.verify for part in LOOKS)
-    extend = stage.after.on_inconclusive.extend
-    return (*planned, stage.after.verify + extend) if extend > 0 else planned
+def policy_of(stage: PilotStage, metrics: Metrics, alpha: float) -> dict[str, Any]:
+    """The policy of one region's verification. What counts scrapes is in proportion for a short one."""
+    schedule, margins = Schedule.of(stage, metrics.interval), stage.after.margins
+    latency = metrics.custom is None or metrics.custom.latency is not None
+    few = max(3, min(10, schedule.planned // 6))
+    return {
+        "alpha": max(alpha, _LEAST_ALPHA),
+        "deadline": schedule.scrapes,
+        "soak": schedule.soak,
+        "min_strata": few,
+        "stale": max(few, 5),
+        "err_margin": margins.errors,
+        "lat_margin": margins.latency,
+        "weights": _WEIGHTS if latency else _WITHOUT_LATENCY,
+        "required": ["errors", "latency"] if latency else ["errors"],
+    }

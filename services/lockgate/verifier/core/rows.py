@@ -62,9 +62,17 @@ class ReleaseRow(Row):
     fenced: int = 0
     exposed: int = 0
     """How many production regions may run the release by now."""
-    looks: int = 0
+    proven: int = 0
+    """How many regions of the pilot are through."""
+    dark: int = 0
+    """In how many of them nothing can be compared just now."""
     extended: bool = False
     waiting: Waiting | None = None
+
+    @classmethod
+    def upcast(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Verifications were looked at a few times only, and the looks counted."""
+        return {name: value for name, value in body.items() if name != "looks"}
 
 
 class PlanRow(Row):
@@ -96,8 +104,38 @@ class RegionRow(Row):
     """A production step of the release was begun here."""
     pilot_pods: str = ""
     baseline_pods: str = ""
+    share: float = 0.0
+    """Of the traffic, as it was set for the pilot."""
     evidence: dict[str, Any] | None = None
     """What the probes of pre-production said, bounded."""
+
+
+class VerificationRow(Row):
+    """How far the comparison of a region's pilot has got; gone with its stage. Id: the region."""
+
+    kind: ClassVar[str] = "verification"
+    release: str
+    stage: str
+    run: str = ""
+    """Which run of the measuring the parts are of."""
+    parts: int = 0
+    end: int = 0
+    """So many scrapes are in them."""
+    dark: bool = False
+    over: bool = False
+
+
+class PartRow(Row):
+    """Some scrapes of a verification, as reported; never changed. Id: the region and the number of the part."""
+
+    kind: ClassVar[str] = "part"
+    first: int
+    settled: dict[str, Any] | None
+    told: dict[str, Any]
+
+    @staticmethod
+    def named(region: str, number: int) -> str:
+        return f"{region} {number}"
 
 
 class IncidentsRow(Row):
@@ -108,4 +146,4 @@ class IncidentsRow(Row):
     seen: tuple[str, ...] = ()
 
 
-KINDS = (ReleaseRow, PlanRow, RegionRow, IncidentsRow)
+KINDS = (ReleaseRow, PlanRow, RegionRow, VerificationRow, PartRow, IncidentsRow)

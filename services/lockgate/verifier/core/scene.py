@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from lockgate.messages.decision import NOTHING, CancelTimer, CancelWork, Rows, Step, emit, put, remove
-from lockgate.messages.plan import Stage
+from lockgate.messages.plan import PilotStage, Stage
 from lockgate.messages.values import Place
 from lockgate.messages.verdicts import (
     Outcome,
@@ -19,7 +19,15 @@ from lockgate.messages.verdicts import (
     WatchEnded,
     WatchOutcome,
 )
-from lockgate.verifier.core.rows import Phase, PlanRow, RegionRow, ReleaseRow, Waiting
+from lockgate.verifier.core.rows import (
+    PartRow,
+    Phase,
+    PlanRow,
+    RegionRow,
+    ReleaseRow,
+    VerificationRow,
+    Waiting,
+)
 
 STOPPED = (Phase.FAILED, Phase.OVER)
 LONGEST_SENTENCE = 2000
@@ -138,12 +146,28 @@ class Scene:
         timers = [*(f"{kind} {name}" for kind in kinds for name in names), *STAGE_TIMERS]
         quiet = Step(
             timers=tuple(CancelTimer(name) for name in timers),
-            work=(CancelWork(f"measure {self.stage.name}"),),
+            work=tuple(CancelWork(f"measure {self.stage.name} {name}") for name in self._piloted),
         )
-        after = self.then(quiet, outstanding=0)
+        after = self.then(quiet, self.unmeasured, outstanding=0)
         if phase is Phase.FAILED:
             after = after.waits(WaitingFor.COORDINATOR, reason)
         return after.then(phase=phase)
+
+    @property
+    def _piloted(self) -> list[str]:
+        """The regions in which something may be measured."""
+        return self.stage.regions if isinstance(self.stage, PilotStage) else []
+
+    @property
+    def unmeasured(self) -> Step:
+        """Nothing is kept of what was measured in the stage."""
+        begun = self.rows.many(VerificationRow, tuple(self._piloted))
+        parts = [PartRow.named(name, number) for name, row in begun.items() for number in range(row.parts)]
+        gone = (
+            *(remove(VerificationRow, name) for name in begun),
+            *(remove(PartRow, name) for name in parts),
+        )
+        return sum(gone, NOTHING)
 
     def settled(self) -> Step:
         """What the decision comes to. A scene in which nothing happened comes to nothing."""

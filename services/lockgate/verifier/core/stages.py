@@ -48,7 +48,7 @@ def finish(scene: Scene) -> Step:
 
 
 def begin(scene: Scene) -> Scene:
-    fresh = {"cursor": 0, "outstanding": 0, "done": 0, "fenced": 0, "looks": 0, "extended": False}
+    fresh = {"cursor": 0, "outstanding": 0, "done": 0, "fenced": 0, "proven": 0, "dark": 0, "extended": False}
     scene = scene.then(**fresh, phase=Phase.REGIONS, since=scene.now)
     stage = scene.stage
     if isinstance(stage, PreprodStage):

@@ -1,0 +1,166 @@
+"""From raw samples to evidence: what each pod had counted at each point of the grid. Pure; used by the work.
+
+A point of the grid is the end of a scrape interval; a pod's newest sample in it counts. No sample in it is a failed
+scrape, whatever comes later. Counters are added up series by series, so one that begins anew, with its container, or
+that is no longer told, takes nothing away from what was counted; within a scrape interval each sample is looked at.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import ceil, inf
+from typing import Any, NamedTuple
+
+from lockgate.verifier.core.measure import Measure
+from lockgate.verifier.presets import Preset, arm_of, unit_of
+from lockgate.verifier.prometheus import Series
+from lockgate.verifier.statistics.evidence import SCHEMA
+
+HISTORY = 60
+"""Scrapes before the start."""
+START = HISTORY + 1
+"""The index of the first scrape after it; the one before it is at the start itself."""
+
+
+class Counter(NamedTuple):
+    """A series of one unit: what of it counts, by the labels that tell it from the others."""
+
+    bound: float | None
+    """None: of requests; else of those up to so many seconds."""
+    error: bool
+    own: tuple[tuple[str, str], ...]
+
+
+class Row(NamedTuple):
+    """What a unit had counted at a point of the grid."""
+
+    requests: float
+    errors: float
+    buckets: Mapping[float, float]
+
+
+@dataclass(slots=True)
+class Unit:
+    """A pod, or what else counts by itself."""
+
+    arm: str
+    last: dict[Counter, float] = field(default_factory=dict)
+    requests: float = 0.0
+    errors: float = 0.0
+    buckets: dict[float, float] = field(default_factory=dict)
+    rows: dict[int, Row] = field(default_factory=dict)
+    """By the index of the scrape; one that failed is not there."""
+
+    def read(self, values: Mapping[Counter, float]) -> None:
+        """All its series at one moment, in order of time."""
+        fell = any(value < self.last.get(counter, 0.0) for counter, value in values.items())
+        known = {} if fell else self.last
+        for counter, value in values.items():
+            grown = value - known.get(counter, 0.0)
+            if counter.bound is not None:
+                self.buckets[counter.bound] = self.buckets.get(counter.bound, 0.0) + grown
+                continue
+            self.requests += grown
+            self.errors += grown if counter.error else 0.0
+        self.last = {**known, **values}
+
+    def keep(self, index: int, *, histogram: bool) -> None:
+        """What it has counted is its row; none if it should have a histogram and has none."""
+        if histogram and not self.buckets:
+            return
+        whole = max(self.requests, self.buckets.get(inf, 0.0))
+        self.rows[index] = Row(whole, self.errors, dict(self.buckets))
+
+    @property
+    def bounds(self) -> set[float]:
+        """Those that every group of its series has: others cannot be added up."""
+        groups: dict[tuple[tuple[str, str], ...], set[float]] = defaultdict(set)
+        for counter in self.last:
+            if counter.bound is not None:
+                groups[counter.own].add(counter.bound)
+        return set.intersection(*groups.values()) - {inf} if groups else set()
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Everything that was read of one region so far."""
+
+    order: Measure
+    preset: Preset
+    units: dict[str, Unit] = field(default_factory=dict)
+
+    def take(self, first: int, last: int, found: Iterable[Series]) -> None:
+        """The samples of the scrapes with these indices; others are not looked at."""
+        moments: dict[int, dict[str, dict[float, dict[Counter, float]]]] = defaultdict(
+            lambda: defaultdict(lambda: defaultdict(dict))
+        )
+        for name, counter, index, at, value in self._samples(found):
+            if first <= index <= last:
+                moments[index][name][at][counter] = value
+        histogram = self.preset.latency is not None
+        for index in sorted(moments):
+            for name, scrapes in moments[index].items():
+                unit = self.units[name]
+                for at in sorted(scrapes):
+                    unit.read(scrapes[at])
+                unit.keep(index, histogram=histogram)
+
+    def _samples(self, found: Iterable[Series]) -> Iterator[tuple[str, Counter, int, float, float]]:
+        since = self.order.since.timestamp()
+        for series in found:
+            labels = series.labels
+            arm = arm_of(self.preset, self.order.pods, labels)
+            counter = _counter(self.preset, labels)
+            if arm is None or counter is None:
+                continue
+            name = unit_of(self.preset, arm, labels)
+            self.units.setdefault(name, Unit(arm))
+            for at, value in series.points:
+                yield name, counter, HISTORY + ceil((at - since) / self.order.step - 1e-6), at, value
+
+    def evidence(self, scrapes: int) -> dict[str, Any] | str:
+        """Evidence of the first scrapes, as `verify` takes it; or what is missing that there is none yet."""
+        units = {name: unit for name, unit in self.units.items() if unit.rows}
+        if not units:
+            return f"there are no samples of {' and '.join(self.preset.metrics)}"
+        bounds = sorted(set().union(*(unit.bounds for unit in units.values())))
+        if self.preset.latency is not None and not bounds:
+            return f"{self.preset.latency} has no bounds that can be compared"
+        length = START + scrapes
+        return {
+            "schema": SCHEMA,
+            "scrape_seconds": self.order.step,
+            "start": START,
+            "weight": [0.0] * START + [self.order.share] * scrapes,
+            "bounds": bounds,
+            "policy": self.order.policy,
+            "pods": [_pod(name, unit, length) for name, unit in units.items()],
+        }
+
+
+def _counter(preset: Preset, labels: Mapping[str, str]) -> Counter | None:
+    """What a series counts; None if it is neither requests nor a bucket."""
+    own = tuple(sorted((name, value) for name, value in labels.items() if name not in {"__name__", "le"}))
+    if labels.get("__name__") != preset.latency:
+        return Counter(None, preset.is_error(labels), own)
+    try:
+        return Counter(float(labels.get("le", "")) / preset.unit, False, own)
+    except ValueError:
+        return None
+
+
+def _pod(name: str, unit: Unit, length: int) -> dict[str, Any]:
+    rows, bounds = [unit.rows.get(index) for index in range(length)], sorted(unit.bounds)
+    pod: dict[str, Any] = {
+        "name": name,
+        "arm": unit.arm,
+        "requests": [None if row is None else round(row.requests) for row in rows],
+        "errors": [None if row is None else round(row.errors) for row in rows],
+    }
+    if unit.buckets:
+        ends = (*bounds, inf)
+        pod["bounds"] = bounds
+        pod["buckets"] = [
+            None if row is None else [round(row.buckets.get(bound, 0.0)) for bound in ends] for row in rows
+        ]
+    return pod
