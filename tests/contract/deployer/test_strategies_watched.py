@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import nullcontext
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockgate.deployer.objects import may_miss
@@ -34,7 +34,12 @@ SHARES = st.lists(st.integers(1, 50), min_size=1, max_size=3, unique=True)
 STEPS = st.just(BLUE_GREEN) | SHARES.map(lambda percents: canary(*(each / 100 for each in sorted(percents))))
 
 
-@settings(max_examples=12, deadline=None)
+HARSH = OWN[3]
+
+
+@settings(max_examples=10, deadline=None)
+@example(steps=canary(0.1), pods=5, own=HARSH, workload=WORKLOAD, killed=False, back_after=None)
+@example(steps=BLUE_GREEN, pods=4, own=HARSH, workload=ROUTELESS, killed=True, back_after=None)
 @given(
     steps=STEPS,
     pods=st.integers(1, 6),

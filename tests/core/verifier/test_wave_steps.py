@@ -17,9 +17,7 @@ from lockgate.messages.verdicts import (
     VerdictReached,
     WaitingFor,
 )
-from tests.support.measured import DARK
 from tests.support.verifier import (
-    PILOT,
     WATCH,
     WAVE,
     Journey,
@@ -167,18 +165,6 @@ def test_an_answer_of_another_kind_than_the_step_asked_for_changes_nothing() -> 
         PilotDeployed, "eu-west", pilot_pods="payments-pilot-8-", baseline_pods="payments-", share=1.0
     )
     assert release.give(last) == []
-
-
-def test_a_step_of_a_wave_after_a_pilot_carries_its_own_share() -> None:
-    release = in_production(
-        {**PILOT, "after": {"verify": "1m", "on-inconclusive": {"then": "pass"}}},
-        {**WAVE, "strategy": CANARY},
-        WATCH,
-        workload=ROUTED,
-    )
-    release.piloted("eu-west")
-    release.desk.report("payments", "measure pilot eu-west", DARK)
-    assert steps(release) == [(Action.PILOT, 0.1), (Action.CANARY, 0.25)]
 
 
 @settings(max_examples=60, deadline=None)
