@@ -90,10 +90,10 @@ class Events:
         place = (record.topic, record.partition, record.offset)
         body = parsed(record.value)
         origin = _origin(body)
-        raw_key = (record.key or b"").decode(errors="replace")
         ids = _ids(record, body)
-        if origin is None or ids != {event_id(*origin)}:
-            own = {event_id(*origin)} if origin else set()
+        own = {event_id(*origin)} if origin else set()
+        if origin is None or ids != own:
+            raw_key = (record.key or b"").decode(errors="replace")
             writer, key = origin[:2] if origin else ("", raw_key)
             if keys is None or key in keys or raw_key in keys:
                 self._odd.append((place, writer, key, frozenset(ids | own)))
@@ -101,7 +101,9 @@ class Events:
         writer, key, number = origin
         if keys is not None and key not in keys:
             return
-        emitted = self._emitted.setdefault((writer, key), _Emitted(record.partition))
+        emitted = self._emitted.get((writer, key))
+        if emitted is None:
+            emitted = self._emitted[writer, key] = _Emitted(record.partition)
         if emitted.partition == record.partition and number not in emitted.offsets:
             emitted.offsets[number] = record.offset
         elif self._same(emitted, number, record):

@@ -115,7 +115,9 @@ def _take(
     writer, key, number = name
     if keys is not None and key not in keys:
         return
-    chain = journal.chains.setdefault((writer, key), Chain(record.partition))
+    chain = journal.chains.get((writer, key))
+    if chain is None:
+        chain = journal.chains[writer, key] = Chain(record.partition)
     if chain.partition != record.partition:
         detail = f"the others of this key lie on partition {chain.partition}"
         findings.add(JournalMoved(Where(writer, key, number, place), detail))
@@ -133,7 +135,7 @@ def _take(
 def _name(body: dict[str, Any] | None) -> tuple[str, str, int] | None:
     if body is None:
         return None
-    writer, key, number = map(body.get, ("writer", "key", "number"))
+    writer, key, number = body.get("writer"), body.get("key"), body.get("number")
     if isinstance(writer, str) and isinstance(key, str) and isinstance(number, int) and number > 0:
         return writer, key, number
     return None
