@@ -1,12 +1,7 @@
-"""A real Alertmanager of Debian's package, on loopback: the one that is installed, or one that is unpacked into the cache.
-
-The package's own paths are compiled in, so the unpacked one runs in a mount namespace in which its /usr/share is there.
-"""
+"""Debian's Alertmanager on loopback, which sends to a webhook, and Debian's Prometheus, whose rule fires into it."""
 
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,14 +10,10 @@ from typing import Any
 
 import aiohttp
 
-from lockgate.embedded.cache import cache, publish
 from lockgate.embedded.ports import free_ports
 from lockgate.embedded.process import Guarded, Order
+from tests.support.debian import program_of
 from tests.support.eventually import eventually
-from tests.support.servers import unavailable
-
-PACKAGE = "prometheus-alertmanager"
-_INSIDE = 'mount --rbind "$1/usr/share" /usr/share && shift && exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,7 @@ async def alertmanager(folder: Path, url: str, token: str) -> AsyncIterator[Aler
     config.write_text(json.dumps(_config(url, token)))
     port = free_ports(1)[0]
     command = (
-        *_command(),
+        *program_of("prometheus-alertmanager", "prometheus-alertmanager"),
         f"--config.file={config}",
         f"--storage.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
@@ -87,27 +78,40 @@ def _config(url: str, token: str) -> dict[str, Any]:
     return {"route": route, "receivers": [{"name": "lockgate", "webhook_configs": [webhook]}]}
 
 
-def _command() -> tuple[str, ...]:
-    if shutil.which(PACKAGE):
-        return (PACKAGE,)
-    if not all(map(shutil.which, ("apt-get", "dpkg", "unshare"))):
-        unavailable("There is no Alertmanager here.", f"install Debian's package {PACKAGE}.")
-    try:
-        found = publish(cache() / "debian" / PACKAGE, _unpack)
-    except (subprocess.SubprocessError, OSError) as error:
-        unavailable(f"Alertmanager cannot be fetched ({error}).", f"install Debian's package {PACKAGE}.")
-    binary = str(found / "usr" / "bin" / PACKAGE)
-    return ("unshare", "--map-root-user", "--mount", "sh", "-c", _INSIDE, "sh", str(found), binary)
+@asynccontextmanager
+async def prometheus(
+    folder: Path, scraped: int, to: Alertmanager, labels: Mapping[str, str]
+) -> AsyncIterator[None]:
+    """Scrapes a port once a second; while its `errors` are above 0.05, a rule fires with these labels."""
+    name, *others = labels.items()
+    rule = {
+        "alert": name[1],
+        "expr": "errors > 0.05",
+        "labels": dict(others),
+        "annotations": {"summary": "5 % of the requests fail"},
+    }
+    rules = folder / "rules.json"
+    rules.write_text(json.dumps({"groups": [{"name": "errors", "rules": [rule]}]}))
+    config = folder / "prometheus.json"
+    config.write_text(json.dumps(_scraping(scraped, to.port, rules)))
+    command = (
+        *program_of("prometheus", "prometheus"),
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{free_ports(1)[0]}",
+    )
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    with Guarded(Order(command, folder, folder / "prometheus.log", environment)):
+        yield
 
 
-def _unpack(target: Path) -> None:
-    downloads = target.with_suffix(".download")
-    downloads.mkdir()
-    _run("apt-get", "download", PACKAGE, folder=downloads)
-    (package,) = downloads.glob("*.deb")
-    _run("dpkg", "-x", str(package), str(target), folder=downloads)
-    shutil.rmtree(downloads)
+def _scraping(scraped: int, alertmanager_port: int, rules: Path) -> dict[str, Any]:
+    def at(port: int) -> list[dict[str, Any]]:
+        return [{"targets": [f"127.0.0.1:{port}"]}]
 
-
-def _run(*command: str, folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+    return {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [{"job_name": "payments", "static_configs": at(scraped)}],
+        "alerting": {"alertmanagers": [{"static_configs": at(alertmanager_port)}]},
+    }

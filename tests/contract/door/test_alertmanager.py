@@ -1,4 +1,4 @@
-"""A real Alertmanager fires and resolves into the door, also while the broker behind it is killed."""
+"""Debian's Alertmanager and Prometheus fire and resolve into the door, also while the broker behind it is killed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,12 +7,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from lockgate.embedded import Kafka
+from lockgate.embedded.ports import free_ports
 from lockgate.intake.door.callers import Role
 from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
 from lockgate.runtime.reading import Readable, read
-from tests.support.alertmanager import Alertmanager, alertmanager
+from tests.support.alertmanager import Alertmanager, alertmanager, prometheus
 from tests.support.deliveries import TOKENS
 from tests.support.doors import House, events_of, records_of
 from tests.support.eventually import eventually
@@ -77,6 +79,30 @@ async def test_an_alert_that_fires_while_the_broker_is_dead_is_neither_lost_nor_
     records = await records_of(house.kafka.bootstrap, house.prefix, "anomalies")
     assert len(events_of(records)) == 5
     assert {body.environment for body in await bodies(house)} == {f"r{n}" for n in range(5)}
+
+
+async def test_a_rule_of_a_real_prometheus_fires_and_is_resolved(
+    house: House, real: Alertmanager, tmp_path: Path
+) -> None:
+    errors = Gauge(
+        "errors", "The share of the requests that fail", registry=(registry := CollectorRegistry())
+    )
+    errors.set(0.2)
+    server, thread = start_http_server(free_ports(1)[0], "127.0.0.1", registry)
+    try:
+        async with prometheus(tmp_path, server.server_port, real, LABELS):
+            await eventually(partial(count, house, 1), within=60.0)
+            errors.set(0.0)
+            await eventually(partial(count, house, 2), within=60.0)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5.0)
+    fired, over = await bodies(house)
+    assert isinstance(fired, IncidentDetected)
+    assert isinstance(over, IncidentResolved)
+    assert fired.incident == over.incident
+    assert (fired.service, fired.environment, fired.description) == ("payments", "us-east", SAID)
 
 
 async def _retried(real: Alertmanager) -> bool:

@@ -38,7 +38,7 @@ class HarborEvent(_Payload):
     """The payload format Default."""
 
     type: str
-    occur_at: int = Field(ge=0, le=253_402_300_799, description="seconds since 1970")
+    occur_at: int | None = Field(default=None, ge=0, le=253_402_300_799, description="seconds since 1970")
     operator: str = ""
     event_data: EventData = EventData()
 
@@ -48,7 +48,7 @@ class HarborCloudEvent(_Payload):
 
     specversion: str
     type: str
-    time: str
+    time: str | None = None
     operator: str = ""
     data: EventData = EventData()
 
@@ -71,21 +71,30 @@ def translate(delivery: Delivery, options: Options) -> Translated:
 
 def _images(body: Any) -> Iterator[Image]:
     try:
-        if isinstance(body, dict) and "specversion" in body:
-            event = HarborCloudEvent.model_validate(body)
-            at, operator, resources = moment(event.time), event.operator, event.data.resources
-        else:
-            plain_event = HarborEvent.model_validate(body)
-            at = datetime.fromtimestamp(plain_event.occur_at, UTC)
-            operator, resources = plain_event.operator, plain_event.event_data.resources
+        event = _model(body).model_validate(body)
+        at = _time(event)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, problem["loc"])) or "the body"
         raise _unreadable(f"{place}: {problem['msg']}") from None
     except ValueError as error:
         raise _unreadable(str(error)) from None
-    for resource in resources:
-        yield _image(resource, at, operator)
+    data = event.event_data if isinstance(event, HarborEvent) else event.data
+    for resource in data.resources:
+        yield _image(resource, at, event.operator)
+
+
+def _model(body: Any) -> type[HarborEvent] | type[HarborCloudEvent]:
+    return HarborCloudEvent if isinstance(body, dict) and "specversion" in body else HarborEvent
+
+
+def _time(event: HarborEvent | HarborCloudEvent) -> datetime:
+    """When it was pushed. ValueError if it does not say so: then two pushes could not be told apart."""
+    if isinstance(event, HarborCloudEvent):
+        return moment(event.time or "")
+    if event.occur_at is None:
+        raise ValueError("occur_at: Field required")
+    return datetime.fromtimestamp(event.occur_at, UTC)
 
 
 def _image(resource: Resource, at: datetime, operator: str) -> Image:
