@@ -7,12 +7,10 @@ steady 500 deliveries a second.
 import asyncio
 import itertools
 import json
-import os
 import secrets
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,13 +19,14 @@ import uvloop
 
 from lockgate.embedded import Kafka
 from lockgate.embedded.ports import free_ports
-from lockgate.intake.door.callers import Role, hash_of
+from lockgate.intake.door.callers import Role
 from lockgate.intake.door.routes import TOPICS
 from lockgate.runtime.kafka_topics import ensure_topics
 from lockgate.runtime.settings import ProcessSettings
 from tests.bench.figures import Figure
 from tests.bench.latency import percentiles
-from tests.support.deliveries import TOKENS, bearer, payload
+from tests.support.deliveries import bearer, payload
+from tests.support.door_process import answers, door_process, process
 from tests.support.eventually import eventually
 
 SENDERS = 16
@@ -127,41 +126,13 @@ async def _client() -> AsyncIterator[aiohttp.ClientSession]:
 
 @asynccontextmanager
 async def _door(bootstrap: str, prefix: str) -> AsyncIterator[Url]:
-    door, health = free_ports(2)
-    caller = {"name": "bench", "role": Role.MONITORING, "token": hash_of(TOKENS[Role.MONITORING])}
-    settings = {
-        "LOCKGATE_KAFKA": bootstrap,
-        "LOCKGATE_TOPIC_PREFIX": prefix,
-        "LOCKGATE_HTTP_PORT": str(health),
-        "LOCKGATE_DOOR_PORT": str(door),
-        "LOCKGATE_DOOR_RATE": "1000000",
-        "LOCKGATE_DOOR_BURST": "1000000",
-        "LOCKGATE_DOOR_CALLERS": json.dumps([caller]),
-        "LOCKGATE_LOG_LEVEL": "WARNING",
-    }
-    async with _process(("-m", "lockgate.cli.run", "door"), settings):
-        await eventually(lambda: _answers(f"http://127.0.0.1:{health}/readyz", 200))
-        yield f"http://127.0.0.1:{door}/v1/alertmanager"
+    async with door_process(bootstrap, prefix) as door:
+        yield f"{door.url}/v1/alertmanager"
 
 
 @asynccontextmanager
 async def _bare(bootstrap: str, topic: str) -> AsyncIterator[Url]:
     (port,) = free_ports(1)
-    async with _process(("-m", "tests.bench.bare", bootstrap, topic, str(port)), {}):
-        await eventually(lambda: _answers(f"http://127.0.0.1:{port}/", 405))
+    async with process(("-m", "tests.bench.bare", bootstrap, topic, str(port)), {}):
+        await eventually(lambda: answers(f"http://127.0.0.1:{port}/", 405))
         yield f"http://127.0.0.1:{port}/"
-
-
-async def _answers(url: str, status: int) -> bool:
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
-        return answer.status == status
-
-
-@asynccontextmanager
-async def _process(arguments: Sequence[str], settings: dict[str, str]) -> AsyncIterator[None]:
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env={**os.environ, **settings})
-    try:
-        yield
-    finally:
-        process.kill()
-        await process.wait()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import _commit
-from tests.qualify import brokers, crashes, disk, hostile, load, memory, outages, restored, verdicts
+from tests.qualify import brokers, crashes, disk, door, hostile, load, memory, outages, restored, verdicts
 
 Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 """Takes its numbers by name; gives its figures, with `violations` among them."""
@@ -23,6 +23,7 @@ RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "brokers": (brokers.measure, {"kills": 30, "seed": 1}),
     "crashes": (crashes.measure, {"runs": 1000, "seed": 1, "from": 0, "lanes": 3}),
     "disk": (disk.measure, {"seconds": 60, "budget": 180}),
+    "door": (door.measure, {"requests": 100_000, "seed": 1}),
     "hostile": (hostile.measure, {"records": 100_000, "seed": 1}),
     "load": (
         load.measure,
