@@ -5,7 +5,9 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
+from lockgate.cli.local.http import ask
 from lockgate.cli.local.regions import Sandboxed
 from lockgate.messages.anomalies import IncidentDetected
 from lockgate.messages.artifacts import ArtifactPublished
@@ -21,6 +23,8 @@ Send = Callable[[str, str, str, Mapping[str, Any]], Awaitable[str]]
 PATIENCE = 75.0  # how long a busy machine may take; what is judged is what was said, not when
 PILOT_TRAFFIC = 10_000
 """Requests a second where pilots are compared, so that a verdict takes seconds."""
+HISTORY = 6
+"""Scrapes of production before the first release: without any nothing is known of how slow it is."""
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Story:
         if any(stage["kind"] == "pilot" for stage in stages):
             traffic = {"rate": PILOT_TRAFFIC, "regions": [PILOTED]}
             self.sandbox.put(f"traffic/{self.application}", traffic)
+            await holds(lambda: self._scrapes() >= HISTORY)
         await self.plans(*stages, **changes)
         self.before = self.revisions()
 
@@ -156,6 +161,12 @@ class Story:
 
     def purl(self, version: str) -> str:
         return f"pkg:oci/{self.application}@{self.digest(version).replace(':', '%3A')}?tag={version}"
+
+    def _scrapes(self) -> int:
+        """How often production was scraped where pilots are compared with it."""
+        query = f'http_server_request_duration_seconds_count{{region="{PILOTED}",service="{self.application}"}}[1m]'
+        found = ask("GET", f"{self.sandbox.prometheus}/api/v1/query?{urlencode({'query': query})}")
+        return max((len(series["values"]) for series in found["data"]["result"]), default=0)
 
     def _deployment(self, region: str) -> dict[str, Any]:
         return self.sandbox.deployment(region, self.application)
