@@ -206,11 +206,25 @@ def test_a_late_answer_to_the_first_order_clears_the_debt_too() -> None:
     assert ("order", "east") not in kinds(way)
 
 
-def test_an_order_that_was_owed_and_fails_is_owed_on() -> None:
+def test_an_order_that_was_owed_and_fails_is_tried_as_often_as_any_and_owed_on() -> None:
     way, _ = with_a_debt_in_east()
-    (again,) = orders(way.register("east")).values()
-    assert way.desk.give(failed(again)) == []
-    assert [order.fence.grant for order in orders(way.register("east")).values()] == [3]
+    (order,) = orders(way.register("east")).values()
+    (order,) = orders(way.desk.give(failed(order))).values()
+    (order,) = orders(way.desk.give(failed(order))).values()
+    assert order.fence.grant == 4
+    assert way.desk.give(failed(order)) == []
+    assert way.desk.timers == {}
+    assert [order.fence.grant for order in orders(way.register("east")).values()] == [5]
+
+
+def test_a_deployer_that_reads_its_order_too_late_gets_it_again_without_a_start() -> None:
+    """It was cut off, and reads the order when its time is over (seed 45 of the simulation)."""
+    way, order = with_a_debt_in_east()
+    way.close()
+    (again,) = way.desk.give(failed(order))
+    assert again == order.model_copy(update={"fence": Fence(number=4, turn=2, grant=2)})
+    (cleared,) = way.desk.give(back(orders([again])["east"]))
+    assert isinstance(cleared, DebtCleared)
 
 
 def test_a_region_that_says_it_is_not_served_stays_a_debt() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from lockgate.messages.decision import NOTHING, CancelTimer, Rows, Step, TimerDue, put, remove
+from lockgate.messages.decision import NOTHING, CancelTimer, Rows, Step, TimerDue, emit, put, remove
 from lockgate.messages.deployments import (
     OrderRefused,
     RefusalCode,
@@ -14,6 +14,7 @@ from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade, RegionAnswer
 from lockgate.messages.values import Fence
 from lockgate.rollback.core.halting import issued
+from lockgate.rollback.core.histories import way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release
 from lockgate.rollback.core.settling import cleared, settled
 
@@ -62,14 +63,18 @@ def refused(rows: Rows, given: Message[OrderRefused], now: datetime) -> Step:
 
 
 def failed(rows: Rows, given: Message[RollbackFailed], now: datetime) -> Step:
-    """Ordered again while attempts are left; after that it is a debt."""
+    """Ordered again while attempts are left; after that it is a debt.
+
+    So is a debt whose deployer was cut off and reads its order too late to do it: it is back, and need not start anew.
+    """
     order = _answered_order(rows, given.body, repeats=False)
     if order is None:
         return NOTHING
     limits = rows.shared(Limits) or Limits()
-    if order.answer is None and order.attempts < limits.attempts:
-        again = again_ordered(order)
-        return issued(again.model_copy(update={"attempts": order.attempts + 1}), limits, now)
+    if order.attempts < limits.attempts:
+        again = again_ordered(to_no_bad_version(rows, order))
+        again = again.model_copy(update={"attempts": order.attempts + 1})
+        return issued(again, limits, now) if order.answer is None else owed_again(again)
     why = f"{order.attempts} attempts failed; the last one said: {given.body.reason}"
     return _remembered(rows, order) + _answer(rows, order, RegionAnswer.FAILED, owed=True, reason=why)
 
@@ -92,6 +97,21 @@ def again_ordered(order: Order) -> Order:
     fence = order.ordered.fence
     following = Fence(number=fence.number, turn=fence.turn, grant=fence.grant + 1)
     return order.model_copy(update={"ordered": order.ordered.model_copy(update={"fence": following})})
+
+
+def to_no_bad_version(rows: Rows, order: Order) -> Order:
+    """The order as it would be given today: the version that it names may have been taken back since."""
+    bad, ordered = rows.get(Bad) or Bad(), order.ordered
+    if not bad.has(ordered.digest):
+        return order
+    digest = way_back(rows.get(History, ordered.region), ordered.bad, bad.digests, "previous")
+    changed = ordered.model_copy(update={"digest": digest})
+    return order.model_copy(update={"ordered": changed, "stranded": digest is None})
+
+
+def owed_again(order: Order) -> Step:
+    """The order of a debt goes out without a deadline: it is named as owed already."""
+    return put(order, order.ordered.region) + emit(order.ordered)
 
 
 def _answered_order(rows: Rows, body: Answer, *, repeats: bool) -> Order | None:

@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from lockgate.messages.decision import NOTHING, Rows, Step, emit, put
+from lockgate.messages.decision import NOTHING, Rows, Step
 from lockgate.messages.deployments import RegionRegistered
 from lockgate.messages.message import Message
-from lockgate.rollback.core.answers import again_ordered
-from lockgate.rollback.core.histories import way_back
-from lockgate.rollback.core.rows import Bad, History, Order
+from lockgate.rollback.core.answers import again_ordered, owed_again, to_no_bad_version
+from lockgate.rollback.core.rows import Order
 
 
 def region_registered_for_all(rows: Rows, given: Message[RegionRegistered], now: datetime) -> Step:
@@ -32,15 +31,4 @@ def region_registered(rows: Rows, given: Message[RegionRegistered], now: datetim
         ordered.namespace,
     ):
         return NOTHING  # another deployer or cluster: intake decides whether that is accepted
-    again = again_ordered(_to_no_bad_version(rows, order))
-    return put(again, place.region) + emit(again.ordered)
-
-
-def _to_no_bad_version(rows: Rows, order: Order) -> Order:
-    """The order as it would be given today: the version that it names may have been taken back since."""
-    bad, ordered = rows.get(Bad) or Bad(), order.ordered
-    if not bad.has(ordered.digest):
-        return order
-    digest = way_back(rows.get(History, ordered.region), ordered.bad, bad.digests, "previous")
-    changed = ordered.model_copy(update={"digest": digest})
-    return order.model_copy(update={"ordered": changed, "stranded": digest is None})
+    return owed_again(again_ordered(to_no_bad_version(rows, order)))
