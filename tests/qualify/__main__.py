@@ -14,7 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import _commit
-from tests.qualify import brokers, crashes, disk, door, hostile, load, memory, outages, restored, verdicts
+from tests.qualify import (
+    brokers,
+    crashes,
+    disk,
+    door,
+    hostile,
+    load,
+    memory,
+    outages,
+    restored,
+    simulation,
+    verdicts,
+)
 
 Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 """Takes its numbers by name; gives its figures, with `violations` among them."""
@@ -32,6 +44,7 @@ RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "memory": (memory.measure, {"minutes": 60, "rate": 50}),
     "outages": (outages.measure, {"seconds": 600}),
     "restored": (restored.measure, {"rounds": 2, "seconds": 300}),
+    "simulation": (simulation.measure, {"seeds": 100_000, "from": 0}),
     "verdicts": (verdicts.measure, {"quiet": 1000, "bad": 300, "seed": 1}),
 }
 """Each run with the numbers that it takes, and what they are if nobody says otherwise."""

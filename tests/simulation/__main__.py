@@ -1,50 +1,54 @@
-"""`python -m tests.simulation SEED [--trace]` runs one seed; `--seeds A B` runs many and reports those that fail."""
+"""Runs the simulated world: `--seed N` one seed, with `--explain` its story; `--seeds A B` all from A up to B."""
 
 import argparse
 import sys
 import time
-from collections import Counter
 
-from tests.simulation.running import Outcome, run
+from tests.simulation.running import Many, again, run, run_many, told
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+class _Progress:
+    """Each seed that fails, as it does; and how far it is, from time to time."""
+
+    EVERY = 10.0
+
+    def __init__(self) -> None:
+        self.begun = self.shown = time.monotonic()
+        self.failed = 0
+
+    def __call__(self, many: Many) -> None:
+        for outcome in many.failed[self.failed :]:
+            _say(f"{told(outcome)}\n  {again(outcome.seed)}")
+        self.failed = len(many.failed)
+        now = time.monotonic()
+        if now - self.shown > self.EVERY:
+            self.shown = now
+            pace = many.seeds / (now - self.begun)
+            _say(f"... {many.seeds} seeds, {self.failed} failed, {pace:.1f} a second")
 
 
 def _many(first: int, last: int) -> int:
-    failed: list[Outcome] = []
-    counts: Counter[str] = Counter()
-    begun = shown = time.monotonic()
-    for seed in range(first, last):
-        outcome = run(seed)
-        counts.update(outcome.counts)
-        if outcome.error is not None:
-            failed.append(outcome)
-            sys.stdout.write(f"seed {seed}: {outcome.error}\n")
-        if time.monotonic() - shown > 10:
-            shown = time.monotonic()
-            pace = (seed + 1 - first) / (shown - begun)
-            sys.stdout.write(f"... {seed + 1 - first} seeds, {len(failed)} failed, {pace:.1f} a second\n")
-        sys.stdout.flush()
-    sys.stdout.write(f"{last - first} seeds, {len(failed)} failed; {dict(counts)}\n")
-    return 1 if failed else 0
-
-
-def _tell(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    many = run_many(range(first, last), _Progress())
+    _say(f"{many.seeds} seeds, {len(many.failed)} failed; {dict(many.counts)}")
+    return 1 if many.failed else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("seed", type=int, nargs="?", help="one seed")
-    parser.add_argument("--trace", action="store_true", help="print what happens")
-    parser.add_argument(
-        "--seeds", type=int, nargs=2, metavar=("FIRST", "LAST"), help="all from FIRST up to LAST"
-    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--seed", type=int, metavar="N", help="one seed")
+    which.add_argument("--seeds", type=int, nargs=2, metavar=("A", "B"), help="all from A up to B")
+    parser.add_argument("--explain", action="store_true", help="tell all that happens")
     given = parser.parse_args()
     if given.seeds:
         return _many(*given.seeds)
-    if given.seed is None:
-        parser.error("name a seed, or --seeds FIRST LAST")
-    outcome = run(given.seed, tell=_tell if given.trace else None)
-    sys.stdout.write(f"seed {given.seed}: {outcome.error or outcome.history}\n")
+    outcome = run(given.seed, tell=_say if given.explain else None)
+    _say(told(outcome))
     return 1 if outcome.error else 0
 
 

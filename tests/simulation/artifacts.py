@@ -9,4 +9,9 @@ class Kind(StrEnum):
     BAD_PILOT = "bad in the pilot"  # it fails more often than what runs beside it
     BAD_LATE = "bad late"  # monitoring complains some time after it was rolled out
     NEVER_READY = "never ready"  # its pods never become ready
+    UNDECIDED = "undecided"  # the evidence decides neither way
     UNMEASURED = "unmeasured"  # there is no evidence to be had
+
+
+UNPROVEN = frozenset({Kind.BAD_PILOT, Kind.UNDECIDED, Kind.UNMEASURED})
+"""What no pilot may pass whose plan says what is not proven is taken back."""

@@ -50,7 +50,6 @@ class Cluster:
     wrote: Callable[[Write], None]
     runs: dict[str, Runs] = field(default_factory=dict)
     reachable: bool = True
-    checks_fence: bool = True
     identity: str = "uid"
 
     def look(self, application: str) -> Runs:
@@ -67,7 +66,7 @@ class Cluster:
     def write(self, application: str, seen: Fence, by: Fence, now: float, /, **changes: Any) -> bool:
         """Writes under the fence `by` if the one that was read is still there; False if it is not."""
         before = self.look(application)
-        if self.checks_fence and before.fence != seen:
+        if not self.takes(before, seen):
             return False
         after = replace(before, fence=by, adopted=True, **changes)
         if after.digest != before.digest:
@@ -78,11 +77,25 @@ class Cluster:
         self.wrote(Write(self.region, application, by, before, after))
         return True
 
+    @staticmethod
+    def takes(before: Runs, seen: Fence) -> bool:
+        """Whether a write on a fence that was read takes effect."""
+        return before.fence == seen
+
     def clone(self, application: str, fence: Fence, digest: str) -> None:
         """A clone is made by POST: nothing guards it, and its name carries its fence."""
         runs = self.look(application)
         if (fence, digest) not in runs.clones:
             self.runs[application] = replace(runs, clones=(*runs.clones, (fence, digest)))
+
+    def carry(self, application: str, fence: Fence, digest: str) -> bool:
+        """The clone of an earlier step of the same release gets this fence; False if there is none."""
+        runs = self.look(application)
+        mine = [clone for clone in runs.clones if clone[0].number == fence.number and clone[1] == digest]
+        if mine:
+            others = tuple(clone for clone in runs.clones if clone not in mine)
+            self.runs[application] = replace(runs, clones=(*others, (fence, digest)))
+        return bool(mine)
 
     def sweep(self, application: str, below: Fence, *, keep: Fence | None = None) -> None:
         """Clones up to a fence go, but for the one that is kept."""

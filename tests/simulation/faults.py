@@ -16,6 +16,12 @@ GAP = 5.0
 class Faults:
     def __init__(self, world: "World") -> None:
         self.world = world
+        self._spans: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+
+    def draw(self, faults: list[Fault]) -> None:
+        for fault in faults:
+            spans = self._spans.setdefault((fault.what, fault.subject, fault.topic), [])
+            spans.append((fault.start, fault.end))
 
     def fault(self, fault: Fault, *, begins: bool) -> None:
         self.world.say(
@@ -37,10 +43,8 @@ class Faults:
                 pass
 
     def is_faulty(self, what: str, subject: str, topic: str = "") -> bool:
-        return any(
-            f.what == what and f.subject == subject and f.topic == topic and f.start <= self.world.now < f.end
-            for f in self.world.faults_drawn
-        )
+        spans = self._spans.get((what, subject, topic), ())
+        return any(start <= self.world.now < end for start, end in spans)
 
     def down(self, process: Process) -> None:
         process.down += 1

@@ -70,10 +70,6 @@ class Node:
     outbox: dict[str, deque[Message[Payload]]] = field(default_factory=dict)
     timers: dict[tuple[str, str], TimerRow] = field(default_factory=dict)
     work: dict[tuple[str, str], WorkRow] = field(default_factory=dict)
-    knows_causes: bool = True
-    knows_marks: bool = True
-    ignores: Callable[[Input], bool] = lambda _given: False
-    """A part of the core that a test takes away."""
     heard: Callable[[Message[Payload]], None] = lambda _message: None
     """Told of each event that is decided."""
     _waiting: dict[tuple[str, str, int], Message[Payload]] = field(default_factory=dict)
@@ -85,9 +81,7 @@ class Node:
         self.offsets[place] = offset + 1
         if message.number is None:
             return self._take_inlet(message, now)
-        why = hold(message, self.marks, self.parked, self._reads_writer)
-        if why in {Hold.SEEN, Hold.GAP} and not self.knows_marks:
-            why = None
+        why = hold(message, self.marks, self.parked, self.reads_writer)
         if why is Hold.SEEN:
             return []
         if why is not None:
@@ -128,12 +122,10 @@ class Node:
             mark = (message.writer, message.key)
             self.marks[mark] = max(message.number, self.marks.get(mark, 0))
         self.heard(message)
-        if self.ignores(message):
-            return []
         return self._decisions(message, self.core.keys(message), causes_of(message), (message.id,), now)
 
     def _alone(self, key: str, given: Input, causes: tuple[Cause, ...], now: datetime) -> list[Made]:
-        return [] if self.ignores(given) else self._decisions(given, (key,), causes, (), now)
+        return self._decisions(given, (key,), causes, (), now)
 
     def _decisions(
         self,
@@ -192,9 +184,7 @@ class Node:
 
     # --- what waits ---------------------------------------------------------------------------------------------
 
-    def _reads_writer(self, writer: str) -> bool:
-        if not self.knows_causes:
-            return False
+    def reads_writer(self, writer: str) -> bool:
         names = {TOPICS[topic].writer for topic in self.who.reads}
         return writer in names or ("deployer" in names and writer not in _SERVICES)
 
@@ -219,7 +209,7 @@ class Node:
         """What is decided from the first of a queue, if it waits no longer."""
         record = queue[0].record
         at = (record.topic, (record.key or b"").decode(), record.offset)
-        why = hold(self._waiting[at], self.marks, {}, self._reads_writer)
+        why = hold(self._waiting[at], self.marks, {}, self.reads_writer)
         if why not in {None, Hold.SEEN}:
             return None
         queue.popleft()

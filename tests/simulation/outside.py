@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.messages.rollbacks import ReleaseHalted
 from lockgate.messages.values import EVERY
+from lockgate.messages.verdicts import Granted
 from tests.simulation.artifacts import Kind
 from tests.simulation.cluster import Write
-from tests.simulation.scenario import PREPROD
+from tests.simulation.scenario import PLACES, PREPROD, digest_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -48,27 +50,50 @@ class Outside:
             when = self.world.now + self.world.random.uniform(30, 1500)
             self.world.at(when, partial(self.alarm, write.application, write.region, digest))
 
-    def alarm(self, application: str, region: str, digest: str | None) -> None:
-        """Monitoring complains, repeats itself, and is content at last."""
+    def alarm(
+        self, application: str, region: str, digest: str | None, times: int = 1, named: str | None = None
+    ) -> None:
+        """Monitoring complains, repeats itself, and is content at last; with more `times` it cannot make up its mind.
+
+        `digest`: only if that runs there still. `named`: the version that it names.
+        """
         cluster = self.world.clusters.get(region)
         if digest is not None and cluster is not None and cluster.look(application).digest != digest:
             return
         incident = f"{application} {region} {self.world.random.randint(1, 5)}"
-        artifact = (
-            f"pkg:oci/{application}@{digest.replace(':', '%3A')}"
-            if digest and self.world.random.random() < 0.5
-            else None
-        )
+        named = named or (digest if self.world.random.random() < 0.5 else None)
+        artifact = f"pkg:oci/{application}@{named.replace(':', '%3A')}" if named else None
         about = {
             "incident": incident,
             "service": f"/shop/{application}",
             "environment": region,
             "artifact_id": artifact,
         }
-        self.inlet("anomalies", IncidentDetected(**about))
-        if self.world.random.random() < 0.5:
-            self.world.at(self.world.now + 300, lambda: self.inlet("anomalies", IncidentDetected(**about)))
-        self.world.at(self.world.now + 900, lambda: self.inlet("anomalies", IncidentResolved(**about)))
+        detected, resolved = IncidentDetected(**about), IncidentResolved(**about)
+        for n in range(times):
+            start = self.world.now + 45 * n
+            self._later(start, detected)
+            if self.world.random.random() < 0.5:
+                self._later(start + 300, detected)
+            self._later(start + (30 if times > 1 else 900), resolved)
+
+    def _later(self, when: float, body: IncidentDetected | IncidentResolved) -> None:
+        self.world.at(when, lambda: self.inlet("anomalies", body))
+
+    def published(self, body: Payload) -> None:
+        """Monitoring may complain of anything while a release is being taken back, and of what ran before while a region
+        is deployed to.
+        """
+        random, application = self.world.random, getattr(body, "application", "")
+        when = self.world.now + random.uniform(0, 60)
+        match body:
+            case ReleaseHalted() if self.world.chaotic and random.random() < 0.3:
+                self.world.at(when, partial(self.alarm, application, random.choice(PLACES), None))
+            case Granted(region=region) if self.world.chaotic and random.random() < 0.03:
+                before = digest_of(f"{application} before") if random.random() < 0.5 else None
+                self.world.at(when, partial(self.alarm, application, region, None, named=before))
+            case _:
+                pass
 
 
 def _short(digest: str | None) -> str:

@@ -20,14 +20,28 @@ READS = {
 CHAOS = 4 * 3600.0
 """Seconds; after that no fault begins, and each ends."""
 
+MOST_SKEW = 2.0
+"""Seconds that a deployer's clock is off."""
+
 _KINDS = {
     Kind.GOOD: 50,
     Kind.BAD_LATE: 16,
     Kind.BAD_PILOT: 12,
     Kind.NEVER_READY: 8,
     Kind.BAD_PREPROD: 8,
-    Kind.UNMEASURED: 6,
+    Kind.UNDECIDED: 5,
+    Kind.UNMEASURED: 5,
 }
+
+
+PLACES = (*PRODUCTION, "", "production", "no-such-region")
+"""What monitoring may name."""
+
+_STRATEGIES: tuple[Any, ...] = (
+    "rolling",
+    {"canary": ["25%", "50%"], "wait": "1m"},
+    {"blue-green": {"keep": "2m", "requests": [{"get": "/"}]}},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,16 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """`region` is empty if none is named; `times`: so often it comes and goes."""
+
+    at: float
+    application: str
+    region: str
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     applications: tuple[str, ...]
     deployers: dict[str, tuple[str, ...]]
@@ -59,8 +83,8 @@ class Scenario:
     announcements: tuple[Announcement, ...]
     kinds: dict[str, Kind]
     faults: tuple[Fault, ...]
-    alarms: tuple[tuple[float, str, str], ...]
-    """Incidents that have no cause: when, application, region (empty: none is named)."""
+    alarms: tuple["Alarm", ...]
+    """Incidents that have no cause."""
     former: int
     """The fence number that the clusters carry from an installation of Lockgate before this one; mostly none."""
     untagged: frozenset[tuple[str, str]]
@@ -172,6 +196,7 @@ def _wave(random: Random, name: str, regions: list[str]) -> dict[str, Any]:
         "name": name,
         "kind": "wave",
         "regions": regions,
+        "strategy": random.choices(_STRATEGIES, (60, 25, 15))[0],
         "max-parallel": random.randint(1, 3),
         "retry": random.choice((0, 1, 2)),
         "budget": random.choice(("5m", "15m")),
@@ -231,9 +256,12 @@ def _faults(random: Random, deployers: tuple[str, ...]) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _alarms(random: Random, applications: tuple[str, ...]) -> list[tuple[float, str, str]]:
-    places = (*PRODUCTION, "", "production", "no-such-region")
-    return [
-        (random.uniform(600, CHAOS), random.choice(applications), random.choice(places))
-        for _ in range(random.choice((0, 0, 1, 2)))
-    ]
+def _alarms(random: Random, applications: tuple[str, ...]) -> list[Alarm]:
+    """None, one, one that comes and goes, or two at nearly the same time."""
+    alarms: list[Alarm] = []
+    for _ in range(random.choice((0, 0, 1, 2))):
+        at, application = random.uniform(600, CHAOS), random.choice(applications)
+        alarms.append(Alarm(at, application, random.choice(PLACES), random.choice((1, 1, 1, 5))))
+        if random.random() < 0.3:
+            alarms.append(Alarm(at + random.uniform(0, 5), application, random.choice(PLACES)))
+    return alarms

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lockgate.verifier.core.measure import Measure
 from tests.simulation.artifacts import Kind
 from tests.simulation.cluster import Cluster
 
@@ -26,3 +27,5 @@ class Surroundings:
     clock: Callable[[], float]
     seconds: Callable[[datetime], float]
     pause: Callable[[], float]
+    measure: Callable[["Surroundings", Measure], Work]
+    """The verifier's work."""

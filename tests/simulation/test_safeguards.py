@@ -2,24 +2,15 @@
 
 import pytest
 
+from tests.simulation.mutants import MUTANTS, take_away
 from tests.simulation.running import run
-from tests.simulation.world import Safeguards
 
-MOST = 250
+MOST = 300
 """Seeds that are tried until one fails."""
 
-WITHOUT = {
-    "the fence as the condition of a write": Safeguards(fence=False),
-    "the deployer's floor": Safeguards(floor=False),
-    "the halt": Safeguards(halt=False),
-    "waiting for causes": Safeguards(causes=False),
-    "the high-water mark": Safeguards(marks=False),
-    "reading on before a timer fires": Safeguards(backlog=False),
-    "the deadline of an order": Safeguards(order_deadline=False),
-}
 
-
-@pytest.mark.parametrize("what", WITHOUT)
-def test_without_it_a_history_goes_wrong(what: str) -> None:
-    errors = (run(seed, WITHOUT[what]).error for seed in range(MOST))
-    assert next((error for error in errors if error is not None), None) is not None, f"{what} is not missed"
+@pytest.mark.ci
+@pytest.mark.parametrize("what", MUTANTS)
+def test_without_it_a_history_goes_wrong(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_away(monkeypatch, MUTANTS[what])
+    assert any(run(seed).error is not None for seed in range(MOST)), f"{what} is not missed in {MOST} seeds"

@@ -28,20 +28,21 @@ class Timing:
             elif process.readable and self._may_fire(process, row):
                 process.overdue.pop(name, None)
                 process.asked.pop(name, None)
-                if process.name == "rollback" and not self.world.safe.order_deadline:
-                    del process.node.timers[name]
-                else:
-                    self.world.committed(process, process.node.fire(row, self.world.time(process)))
+                self.world.committed(process, process.node.fire(row, self.world.time(process)))
 
     def _may_fire(self, process: Process, row: TimerRow) -> bool:
         """Read up to where the topics ended when it was seen due; graced after a gap; nothing of its key waits."""
-        if not self.world.safe.backlog:
-            return True
-        if row.grace > 0 and self.world.now < process.resumed + row.grace:
+        return not self._is_graced(process, row) and self._has_read_on(process, row)
+
+    def _is_graced(self, process: Process, row: TimerRow) -> bool:
+        if row.grace <= 0:
+            return False
+        if self.world.now < process.resumed + row.grace:
             self.world.at(process.resumed + row.grace, partial(self.fire_due, process))
-            return False
-        if row.grace > 0 and process.node.waits(row.key):
-            return False
+            return True
+        return process.node.waits(row.key)
+
+    def _has_read_on(self, process: Process, row: TimerRow) -> bool:
         name = (row.key, row.name)
         by, ends = process.asked.get(name, (0, {}))
         if by != row.set_by:

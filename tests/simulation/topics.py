@@ -3,12 +3,9 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lockgate.deployer.core.rows import RegionState
 from lockgate.messages.message import Message, decode, encode
 from lockgate.messages.payload import Payload
-from lockgate.messages.values import NO_FENCE
-from lockgate.runtime.decider import Loaded
-from tests.simulation.node import Made, Node, Place
+from tests.simulation.node import Place
 from tests.simulation.process import Process
 
 if TYPE_CHECKING:
@@ -45,6 +42,7 @@ class Topics:
                 for message in batch:
                     if n == 0:
                         self.world.checks.published(process, message)
+                        self.world.outside.published(message.body)
                     self.append((process.node.who.writes, key), message)
 
     def wake(self, process: Process, place: Place) -> None:
@@ -79,15 +77,10 @@ class Topics:
             if offset >= len(log) or not process.readable:
                 break
             message = log[offset]
-            self.world.committed(process, self._take(process, place, offset, message))
+            self.world.committed(process, process.node.take(place, offset, message, self.world.time(process)))
         self.wake(process, place)
         self.world.working.catch_up(process)
         self.world.timing.fire_due(process)
-
-    def _take(self, process: Process, place: Place, offset: int, message: Message[Payload]) -> list[Made]:
-        if not self.world.safe.floor:
-            _forget_floors(process.node)
-        return process.node.take(place, offset, message, self.world.time(process))
 
     def ends(self, process: Process, part: str | None = None) -> dict[Place, int]:
         return {
@@ -98,9 +91,3 @@ class Topics:
 
     def relay_soon(self, process: Process) -> None:
         self.world.at(self.world.now + self.world.random.uniform(0.01, 1.0), partial(self.relay, process))
-
-
-def _forget_floors(node: Node) -> None:
-    for key, loaded in list(node.rows.items()):
-        if isinstance(loaded.row, RegionState):
-            node.rows[key] = Loaded(loaded.version, loaded.row.model_copy(update={"floor": NO_FENCE}))

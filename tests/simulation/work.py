@@ -2,36 +2,21 @@
 
 Each is a generator that yields seconds to wait or a report of progress, and returns its last report. Between what
 it read and what it writes there is always a wait, in which anything may happen: it may be killed, or outlive its killing
-by one more write. Talks to the clusters; what it says goes to its node.
+by one more write. Talks to the clusters; what it says goes to its node. An action that is new is one line of `_STEPS`.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator
 
 from lockgate.deployer.bodies import OrderBody, RegisterBody, StepBody
-from lockgate.deployer.reports import (
-    Deployed,
-    Failed,
-    Fenced,
-    Piloted,
-    Probed,
-    Progressed,
-    Registered,
-    RolledBack,
-    Started,
-    Untouched,
-)
+from lockgate.deployer.reports import Deployed, Failed, Registered, RolledBack, Untouched
 from lockgate.deployer.reports import Report as Answer
-from lockgate.messages.deployments import ProbeResult
-from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Action
 from lockgate.runtime.batch import WorkRow
 from lockgate.verifier.core.measure import Measure
-from tests.simulation.artifacts import Kind
-from tests.simulation.cluster import Cluster, Runs
-from tests.simulation.measuring import measure
+from tests.simulation.beside import canary, green, pilot
+from tests.simulation.cluster import Runs
 from tests.simulation.surroundings import RaisedError, Surroundings, Work, Yielded
+from tests.simulation.target import Order, Step, asked, late, said
 
 
 def work(around: Surroundings, row: WorkRow) -> Work:
@@ -39,99 +24,11 @@ def work(around: Surroundings, row: WorkRow) -> Work:
         case "register":
             return _register(around, RegisterBody.read(row.body))
         case "rollback":
-            return _rollback(_Order(around, OrderBody.read(row.body)))
+            return _rollback(Order(around, OrderBody.read(row.body)))
         case "measure":
-            return measure(around, Measure.model_validate(row.body))
-        case Action.PROBE.value:
-            return _probe(_Step(around, StepBody.read(row.body)))
-        case Action.PILOT.value:
-            return _pilot(_Step(around, StepBody.read(row.body)))
-        case _:
-            return _deploy(_Step(around, StepBody.read(row.body)))
-
-
-@dataclass
-class _Target:
-    around: Surroundings
-    region: str
-    application: str
-    release: str
-    fence: Fence
-    until: float
-    begun: bool = False
-
-    @property
-    def cluster(self) -> Cluster:
-        return self.around.clusters[self.region]
-
-    def too_late(self) -> bool:
-        return self.around.clock() >= self.until
-
-    def look(self) -> Generator[Yielded, None, Runs | None]:
-        """What is live, once the cluster answers; None if it does not in time."""
-        yield self.around.pause()
-        while not self.cluster.reachable:
-            if self.too_late():
-                return None
-            yield min(20.0, max(self.until - self.around.clock(), 0.1))
-        return self.cluster.look(self.application)
-
-    def begin(self, runs: Runs) -> Generator[Yielded, None, None]:
-        if not self.begun:
-            self.begun = True
-            yield said(Started(found=runs.found if runs.release == self.release else runs.digest))
-
-    def write(self, runs: Runs, /, **changes: Any) -> Generator[Yielded, None, None]:
-        """One request: it may take effect long after it was sent, and then only if nobody wrote meanwhile."""
-        yield self.around.pause()
-        if self.cluster.reachable:
-            self.cluster.write(self.application, runs.fence, self.fence, self.around.clock(), **changes)
-
-    def claim(self, runs: Runs, /, **changes: Any) -> Generator[Yielded, None, None]:
-        found = runs.found if runs.release == self.release else runs.digest
-        yield from self.write(runs, release=self.release, found=found, **changes)
-
-    def fenced(self, runs: Runs) -> Fenced | None:
-        if runs.fence.order <= self.fence.order:
-            return None
-        return Fenced(live=runs.fence, reason=f"{self.region} carries {runs.fence}, above {self.fence}.")
-
-    def rolled_out(self, runs: Runs) -> Generator[Yielded, None, Failed | None]:
-        """Waits a while for production's roll-out; a failure if it is stuck. The caller looks again."""
-        now = self.around.clock()
-        if now >= runs.stuck_at:
-            return Failed(reason=f"The roll-out in {self.region} made no progress.")
-        yield said(Progressed(updated=1, wanted=3, reason="1 of 3 pods are ready."))
-        yield max(min(runs.ready_at, runs.stuck_at, self.until) - now, 0.1)
-        return None
-
-
-class _Step(_Target):
-    def __init__(self, around: Surroundings, body: StepBody) -> None:
-        grant = body.grant
-        super().__init__(
-            around, grant.region, grant.application, grant.release, grant.fence, around.seconds(body.until)
-        )
-        self.grant = grant
-        self.digest = grant.artifact.digest
-
-
-class _Order(_Target):
-    def __init__(self, around: Surroundings, body: OrderBody) -> None:
-        order = body.order
-        super().__init__(
-            around, order.region, order.application, order.release, order.fence, around.seconds(body.until)
-        )
-        self.order = order
-        self.touched = body.touched
-
-
-def said(answer: Answer) -> dict[str, Any]:
-    return answer.json_body()
-
-
-def _late(target: _Target) -> dict[str, Any]:
-    return said(Failed(reason=f"The step in {target.region} was not done in its time."))
+            return around.measure(around, Measure.model_validate(row.body))
+        case action:
+            return _STEPS[Action(action)](Step(around, StepBody.read(row.body)))
 
 
 def _register(around: Surroundings, body: RegisterBody) -> Work:
@@ -142,8 +39,8 @@ def _register(around: Surroundings, body: RegisterBody) -> Work:
     return said(Registered(cluster=cluster.identity, live=cluster.live()))
 
 
-def _deploy(step: _Step) -> Work:
-    while not step.too_late():
+def _deploy(step: Step) -> Work:
+    while not step.toolate():
         runs = yield from step.look()
         if runs is None:
             break
@@ -162,67 +59,38 @@ def _deploy(step: _Step) -> Work:
         else:
             step.cluster.sweep(step.application, step.fence)
             return said(Deployed())
-    return _late(step)
+    return late(step)
 
 
-def _pilot(step: _Step) -> Work:
-    while not step.too_late():
-        runs = yield from step.look()
-        if runs is None:
-            break
-        if (newer := step.fenced(runs)) is not None:
-            step.cluster.drop_clone(step.application, step.fence)
-            return said(newer)
-        yield from step.begin(runs)
-        if runs.fence != step.fence:
-            yield from step.claim(runs)
-        elif (step.fence, step.digest) not in runs.clones:
-            yield step.around.pause()
-            step.cluster.sweep(step.application, step.fence, keep=step.fence)
-            step.cluster.clone(step.application, step.fence, step.digest)
-        elif step.around.kind_of(step.digest) is Kind.NEVER_READY:
-            yield max(min(300.0, step.until - step.around.clock()), 0.1)
-            return said(Failed(reason="The pilot's clone did not become ready."))
-        elif runs.share != step.digest:
-            yield from step.write(runs, share=step.digest)
-        else:
-            names = {"pilot_pods": f"{step.application}-pilot-", "baseline_pods": f"{step.application}-"}
-            return said(Piloted(share=step.grant.share or 0.1, **names))
-    runs = step.cluster.look(step.application)
-    if step.begun and runs.fence == step.fence and runs.share is not None:
-        yield from step.write(runs, share=None)
-    return _late(step)
-
-
-def _probe(step: _Step) -> Work:
+def _probe(step: Step) -> Work:
     yield step.around.pause()
     if not step.cluster.reachable:
-        if step.too_late():
-            return _late(step)
+        if step.toolate():
+            return late(step)
         raise RaisedError
     runs = step.cluster.look(step.application)
     if (newer := step.fenced(runs)) is not None:
         return said(newer)
     if runs.digest != step.digest:
         return said(Failed(reason=f"{step.region} runs something else, so its requests would prove nothing."))
-    passed = step.around.kind_of(step.digest) is not Kind.BAD_PREPROD
-    results = tuple(
-        ProbeResult(
-            method=request.method,
-            path=request.path,
-            expected=request.expect.status,
-            status=request.expect.status if passed else 500,
-            seconds=0.01,
-            passed=passed,
-            reason="as expected" if passed else "it answered 500",
-        )
-        for request in step.grant.requests
-    )
-    return said(Probed(results=results))
+    return said(asked(step))
 
 
-def _rollback(order: _Order) -> Work:
-    while not order.too_late():
+_STEPS: dict[Action, Callable[[Step], Work]] = {
+    Action.DEPLOY: _deploy,
+    Action.PROBE: _probe,
+    Action.PILOT: pilot,
+    Action.CANARY: canary,
+    Action.GREEN: green,
+    Action.SWITCH: canary,
+}
+"""How each action is done in a region."""
+
+# --- the way back -----------------------------------------------------------------------------------------------
+
+
+def _rollback(order: Order) -> Work:
+    while not order.toolate():
         runs = yield from order.look()
         if runs is None:
             break
@@ -236,10 +104,10 @@ def _rollback(order: _Order) -> Work:
             return said(Untouched(reason=f"Nothing had been written in {order.region}."))
         if (answer := (yield from _taken_back(order, runs))) is not None:
             return said(answer)
-    return _late(order)
+    return late(order)
 
 
-def _taken_back(order: _Order, runs: Runs) -> Generator[Yielded, None, Answer | None]:
+def _taken_back(order: Order, runs: Runs) -> Generator[Yielded, None, Answer | None]:
     digest = order.order.digest
     if runs.share is not None:
         yield from order.write(runs, share=None)

@@ -1,15 +1,32 @@
 """The simulated world: every pure core at its desk, topics as lists, clusters as models, one clock, one seed.
 
-Nothing happens at once: each reader reads each topic at its own pace, so events of different topics and keys overtake
-each other; processes crash between a commit and its publication; messages come twice; work hangs, fails, is lost, or
-outlives its killing. The same seed gives the same history to the byte. `checks` watches all of it.
+The same seed gives the same history to the byte. `checks` watches all of it, `invariants` what it comes to.
+
+Real: the cores of intake, verifier, deployers and rollback coordinator with their tables and rows; `runtime.decider`
+(decisions, events, journal), `runtime.parking` (causes, marks, gaps), message ids and numbers.
+
+Modelled, each as small as it may be:
+- `topics`: order is kept within a topic and key; each reader reads each topic at its own pace, so that events of different
+  topics and keys overtake each other; what is published may come twice.
+- `node`: counters, marks, parked events, timers, work and outbox of a service, which a crash leaves as PostgreSQL would;
+  a process may crash between a commit and its publication, and then publishes late.
+- `timing`: timers due by one clock (deployers' are off a little), fired after what was written before has been read.
+- `work`, `target`, `beside`, `cluster`: a region as what it runs, under which fence, with which clones and share. Steps are
+  slow, fail, hang, are killed in the middle and run again, and outlive their killing by one more write. Clusters are away,
+  rebuilt, carry the fence of a former installation.
+- `measuring`, `oracle`: what a pilot shows, by the kind of its version; the statistics are asked in a few seeds only.
+- `outside`: CI announces good and bad versions, some twice or by a tag; monitoring complains with and without reason, also
+  while a release is taken back, twice at once, or without end. `faults`: processes down, cut off, slow; metrics away.
+
+Not modelled: Kafka, PostgreSQL and Kubernetes themselves, replicas of a service and how partitions move between them, the
+encoding of records (but with `wire`), dead letters, restored databases, the door, the ledger, operators' operations.
 """
 
 import hashlib
 import heapq
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
@@ -21,20 +38,22 @@ from lockgate.messages.decision import Core
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
-from lockgate.messages.rollbacks import ReleaseHalted
 from lockgate.messages.values import Fence
 from lockgate.rollback.core import TABLE as ROLLBACK
 from lockgate.verifier.core import TABLE as VERIFIER
+from lockgate.verifier.core.measure import Measure
 from tests.simulation.artifacts import Kind
 from tests.simulation.broken import fail
 from tests.simulation.checks import Checks
 from tests.simulation.cluster import Cluster, Runs
 from tests.simulation.faults import Faults
+from tests.simulation.invariants import AT_REST, AT_THE_END, hold_all, something_is_waited_for
 from tests.simulation.node import Made, Node, Place, Who
 from tests.simulation.outside import Outside
 from tests.simulation.process import Process
 from tests.simulation.scenario import (
     CHAOS,
+    MOST_SKEW,
     READS,
     REGIONS,
     SERVICES,
@@ -42,44 +61,31 @@ from tests.simulation.scenario import (
     digest_of,
     drawn,
 )
-from tests.simulation.surroundings import Surroundings
+from tests.simulation.surroundings import Surroundings, Work
 from tests.simulation.timing import Timing
 from tests.simulation.topics import SLOWEST, Topics
 from tests.simulation.working import Working
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MOST_ACTIONS = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Safeguards:
-    """What keeps the system safe. Tests take one away and see the simulation fail."""
-
-    fence: bool = True
-    floor: bool = True
-    halt: bool = True
-    causes: bool = True
-    marks: bool = True
-    backlog: bool = True
-    order_deadline: bool = True
-
-
-ALL = Safeguards()
+LOOK, LOOKS = 300.0, 72
+"""Seconds between two looks at whether something is waited for, and how many there are."""
 
 
 class World:
     def __init__(
         self,
         seed: int,
-        safeguards: Safeguards = ALL,
         tell: Callable[[str], None] | None = None,
         *,
         wire: bool = False,
+        measure: Callable[[Surroundings, Measure], Work],
     ) -> None:
-        """`wire`: events travel as the bytes that lie on the topics; else as they are, which is faster."""
+        """`wire`: events travel as the bytes that lie on the topics; else as they are, which is faster. `measure`: how
+        pilots are measured.
+        """
         self.random = Random(seed)
         self.scenario: Scenario = drawn(self.random)
-        self.safe = safeguards
         self.now = 0.0
         self.logs: dict[Place, list[Message[Payload]]] = {}
         self.history = hashlib.sha256()
@@ -92,10 +98,11 @@ class World:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._actions = 0
         self.faults_drawn = [replace(f, end=min(f.end, CHAOS + 1800)) for f in self.scenario.faults]
+        self.faults.draw(self.faults_drawn)
         self.clusters = {name: self._cluster(name) for name in REGIONS}
         self.processes = {who.writer: Process(self._node(who)) for who in self._whos()}
         for process in self.processes.values():
-            process.node.heard = partial(self.checks.commands.heard, process)
+            process.node.heard = partial(self.checks.heard, process)
         self.around = Surroundings(
             clusters=self.clusters,
             kind_of=self.scenario.kind_of,
@@ -103,6 +110,7 @@ class World:
             clock=lambda: self.now,
             seconds=self.seconds,
             pause=self.pause,
+            measure=measure,
         )
 
     # --- the run ------------------------------------------------------------------------------------------------
@@ -111,13 +119,13 @@ class World:
         """Runs the world to its end; returns the hash of its history. CheckError if anything is wrong."""
         self._begin()
         self._until_rest()
-        self.checks.at_rest()
+        hold_all(self, AT_REST)
         for name, process in self.processes.items():
             if name not in SERVICES:
                 self.faults.down(process)
                 self.at(self.now + 1.0, partial(self.faults.up, process))
         self._until_rest()
-        self.checks.at_the_end()
+        hold_all(self, AT_THE_END)
         return self.history.hexdigest()
 
     def at(self, when: float, action: Callable[[], None]) -> None:
@@ -160,7 +168,7 @@ class World:
                 READS["deployer"],
                 "deployments",
                 {"deployer": name, "regions": {region: f"ns-{region}" for region in regions}},
-                skew=self.random.uniform(-2, 2),
+                skew=self.random.uniform(-MOST_SKEW, MOST_SKEW),
             )
             for name, regions in self.scenario.deployers.items()
         ]
@@ -168,15 +176,10 @@ class World:
     def _node(self, who: Who) -> Node:
         cores: dict[str, Core] = {"intake": INTAKE, "verifier": VERIFIER, "rollback": ROLLBACK}
         core = cores.get(who.writer) or deployer_table(who.writer, who.settings["regions"])
-        node = Node(who, core, knows_causes=self.safe.causes, knows_marks=self.safe.marks)
-        if not self.safe.halt and who.writer in self.scenario.deployers:
-            node.ignores = lambda given: isinstance(given, Message) and isinstance(given.body, ReleaseHalted)
-        return node
+        return Node(who, core)
 
     def _cluster(self, region: str) -> Cluster:
-        cluster = Cluster(
-            region, f"ns-{region}", self._ready_in, self.outside.wrote, checks_fence=self.safe.fence
-        )
+        cluster = Cluster(region, f"ns-{region}", self._ready_in, self.outside.wrote)
         for application in self.scenario.applications:
             tagged = (region, application) not in self.scenario.untagged
             digest, number = digest_of(f"{application} before") if tagged else None, self.scenario.former
@@ -190,6 +193,8 @@ class World:
         return self.random.uniform(2, 60)
 
     def _begin(self) -> None:
+        for n in range(1, LOOKS + 1):
+            self.at(n * LOOK, lambda: hold_all(self, (something_is_waited_for,)))
         for process in self.processes.values():
             self.at(self.random.uniform(0, 30), partial(self.faults.up, process))
         for at, plan in self.scenario.plans:
@@ -197,8 +202,9 @@ class World:
         for said in self.scenario.announcements:
             body = ArtifactPublished(purl=said.purl)
             self.at(said.at, partial(self.outside.inlet, "artifacts", body, said.id))
-        for when, application, region in self.scenario.alarms:
-            self.at(when, partial(self.outside.alarm, application, region, None))
+        for alarm in self.scenario.alarms:
+            told = partial(self.outside.alarm, alarm.application, alarm.region, None, alarm.times)
+            self.at(alarm.at, told)
         for fault in self.faults_drawn:
             late = SLOWEST if fault.what == "slow" else 0.0  # what was begun slowly ends slowly
             self.troubles.append((fault.start, fault.end + late, fault.subject))

@@ -1,0 +1,181 @@
+"""What must hold of releases: their order, who owns production, how they end. Known from the topics alone."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.deployments import RegionDeployed, RegionProbed
+from lockgate.messages.payload import Payload
+from lockgate.messages.plan import PilotStage
+from lockgate.messages.releases import (
+    ArtifactRefused,
+    RegionAccepted,
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseEntered,
+    ReleaseQueued,
+    ReleaseStarted,
+    ReleaseSuperseded,
+)
+from lockgate.messages.values import Place
+from lockgate.messages.verdicts import StagePassed, WatchEnded, WatchOutcome, WatchStarted
+from tests.simulation.artifacts import UNPROVEN
+from tests.simulation.broken import that
+from tests.simulation.scenario import MOST_SKEW
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+@dataclass
+class Releases:
+    world: "World"
+    queued: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Application and digest -> the release that waits or is under way."""
+    started: dict[str, ReleaseStarted] = field(default_factory=dict)
+    entered: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    owner: dict[str, str] = field(default_factory=dict)
+    ends: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    passed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Release -> the stages that passed, in order."""
+    deployed: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Release and stage -> when the last region said that it deployed."""
+    refuted: set[str] = field(default_factory=set)
+    """Releases whose requests were not answered as the plan expects."""
+    watched: dict[str, float] = field(default_factory=dict)
+    """Release -> until when its watch lasts."""
+    watch_passed: set[str] = field(default_factory=set)
+    regions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those of the newest release's plan: a region that was taken out of the plan is the operators' own."""
+    completed: dict[str, ReleaseStarted] = field(default_factory=dict)
+    """The last one of each application."""
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
+        return {
+            RegionAccepted: self._accepted,
+            ReleaseQueued: self._queued,
+            ReleaseStarted: self._started,
+            ReleaseEntered: self._entered,
+            RegionDeployed: self._deployed,
+            RegionProbed: self._probed,
+            StagePassed: self._passed,
+            WatchStarted: self._watch_started,
+            WatchEnded: self._watch_ended,
+            ReleaseCompleted: self._completed,
+            ReleaseClosed: self._closed,
+            ReleaseSuperseded: lambda body: self._ended(body.release, "superseded"),
+            ArtifactRefused: lambda body: self._ended(body.event, "refused"),
+        }
+
+    def is_open(self, release: str) -> bool:
+        return release in self.started and not self.ends[release]
+
+    def _accepted(self, body: RegionAccepted) -> None:
+        """A region is served by whoever claimed it first."""
+        first = self.places.setdefault(body.place.region, body.place)
+        that(first == body.place, f"{body.place} is accepted, but {first} serves the region")
+
+    def _queued(self, body: ReleaseQueued) -> None:
+        """No version waits or is under way twice at once."""
+        name = (body.application, body.artifact.digest)
+        other = self.queued.get(name)
+        that(other is None, f"{body.release} is queued, but {other} is the same version")
+        self.queued[name] = body.release
+
+    def _started(self, body: ReleaseStarted) -> None:
+        """A release starts on a plan of its package, and never with a version that is known bad."""
+        self.started[body.release] = body
+        self.regions[body.application] = body.plan.regions
+        package = ArtifactPublished(purl=body.artifact.purl).package
+        that(
+            package == body.plan.artifact,
+            f"{body.release} of {package} starts on the plan of {body.plan.artifact}",
+        )
+        bad = self.world.checks.versions.bad[body.application]
+        that(body.artifact.digest not in bad, f"{body.release} starts with a bad version")
+        self._rises(body.application, body.number, body.release)
+
+    def _entered(self, body: ReleaseEntered) -> None:
+        """Production has one owner at a time, and nobody enters before its pre-production passed."""
+        other = self.owner.get(body.application)
+        that(other is None, f"{body.release} enters production, which {other} owns")
+        stages = [stage.name for stage in self.started[body.release].plan.stages if stage.kind == "preprod"]
+        passed = self.passed[body.release]
+        that(stages == passed, f"{body.release} enters production after {passed}, but has to pass {stages}")
+        that(
+            body.release not in self.refuted, f"{body.release} enters production, though its requests failed"
+        )
+        self.owner[body.application] = body.release
+        self.entered[body.release] = body.number
+        self._rises(body.application, body.number, body.release)
+
+    def _rises(self, application: str, number: int, release: str) -> None:
+        """The number of an application rises with each release that is let go."""
+        before = self.numbers[application]
+        that(number > before, f"{release} is let go with the number {number}, after {before}")
+        self.numbers[application] = number
+
+    def _deployed(self, body: RegionDeployed) -> None:
+        self.deployed[body.release, body.stage] = self.world.checks.said
+
+    def _probed(self, body: RegionProbed) -> None:
+        if not all(result.passed for result in body.results):
+            self.refuted.add(body.release)
+
+    def _passed(self, body: StagePassed) -> None:
+        """Stages pass in the plan's order, each once, and a wave is left alone for its time before."""
+        stages = self.started[body.release].plan.stages
+        done = self.passed[body.release]
+        expected = stages[len(done)].name if len(done) < len(stages) else None
+        that(body.stage == expected, f"{body.release} passes {body.stage} after {done}")
+        done.append(body.stage)
+        stage = next(stage for stage in stages if stage.name == body.stage)
+        if stage.kind == "wave":
+            since = self.world.checks.said - self.deployed[body.release, body.stage]
+            alone = since >= stage.after.bake - MOST_SKEW
+            that(alone, f"{body.release} passes {body.stage} {since:.1f} s after it was deployed")
+        if isinstance(stage, PilotStage) and stage.after.on_inconclusive.then == "rollback":
+            kind = self.world.scenario.kind_of(self.started[body.release].artifact.digest)
+            that(kind not in UNPROVEN, f"{body.release} is {kind}, and passes its pilot")
+
+    def _watch_started(self, body: WatchStarted) -> None:
+        self.watched[body.release] = self.world.checks.said + body.duration
+
+    def _watch_ended(self, body: WatchEnded) -> None:
+        """A watch passes when its whole time is over, and never after a fail."""
+        if body.outcome is not WatchOutcome.PASSED:
+            return
+        failed = self.world.checks.versions.failed
+        that(body.release not in failed, f"the watch of {body.release} passes, but it failed")
+        early = self.watched[body.release] - self.world.checks.said
+        that(early <= 0.001, f"the watch of {body.release} passes {early:.1f} s too early")
+        self.watch_passed.add(body.release)
+
+    def _completed(self, body: ReleaseCompleted) -> None:
+        """A release is completed after its watch passed, and then every region of production runs it."""
+        that(body.release in self.watch_passed, f"{body.release} is completed, but its watch has not passed")
+        self._ended(body.release, "completed")
+        self.owner.pop(body.application, None)
+        started = self.started[body.release]
+        self.completed[body.application] = started
+        for region in started.plan.production:
+            runs = self.world.clusters[region].look(body.application)
+            that(
+                runs.digest == body.artifact.digest,
+                f"{body.release} is completed, but {region} runs {runs.digest} since {runs.fence}",
+            )
+
+    def _closed(self, body: ReleaseClosed) -> None:
+        self._ended(body.release, "closed")
+        if self.owner.get(body.application) == body.release:
+            del self.owner[body.application]
+
+    def _ended(self, subject: str, how: str) -> None:
+        """Nothing ends twice."""
+        self.ends[subject].append(how)
+        that(len(self.ends[subject]) == 1, f"{subject} has the ends {self.ends[subject]}")
+        self.queued = {name: release for name, release in self.queued.items() if release != subject}

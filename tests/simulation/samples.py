@@ -1,0 +1,56 @@
+"""Samples of a pilot and of what runs beside it, which the real statistics judge, by the kind of version."""
+
+import json
+from functools import cache
+from typing import Any
+
+from lockgate.verifier.core.measure import Counted, Measure
+from lockgate.verifier.statistics.evidence import Evidence, parse
+from lockgate.verifier.statistics.record import settled, told
+from lockgate.verifier.statistics.verification import Verification
+from tests.simulation.artifacts import Kind
+from tests.support.verification import PER_SCRAPE, PILOT_PER_SCRAPE, pod, steady
+
+MANY = 100
+"""So many times the traffic of `tests.support.verification` that ten scrapes are enough to pass."""
+DIGEST = "0" * 64
+"""Of the samples, which nobody keeps here."""
+
+
+class Samples:
+    def __init__(self, kind: Kind, order: Measure) -> None:
+        self._evidence = _evidence(kind, order.scrapes, json.dumps(order.policy))
+        self._verification = Verification.of(self._evidence)
+
+    def counted(self, run: str, first: int, end: int) -> tuple[Counted, bool]:
+        verification, evidence = self._verification, self._evidence
+        assert verification.measuring is not None
+        block = verification.measuring.fold(evidence, evidence.start + end)
+        over = verification.judge(block).verdict != "running"
+        said = Counted(
+            run=run,
+            first=first,
+            end=end,
+            settled=settled(verification.setup) if first == 0 else None,
+            told=told(verification.setup, block),
+            digest=DIGEST if over else None,
+        )
+        return said, over
+
+
+@cache
+def _evidence(kind: Kind, scrapes: int, policy: str) -> Evidence:
+    evidence = steady(scrapes, policy=json.loads(policy))
+    length, worse = len(evidence["weight"]), 40 if kind is Kind.BAD_PILOT else 1
+    evidence["pods"] = [pod(f"b-{index}", "baseline", _times(PER_SCRAPE, 1), length) for index in range(3)]
+    if kind not in {Kind.UNMEASURED, Kind.UNDECIDED}:
+        evidence["pods"].append(pod("p-0", "pilot", _times(PILOT_PER_SCRAPE, worse), length))
+    return parse(evidence)
+
+
+def _times(step: dict[str, Any], worse: int) -> dict[str, Any]:
+    return {
+        "requests": MANY * step["requests"],
+        "errors": MANY * worse * step["errors"],
+        "buckets": [MANY * count for count in step["buckets"]],
+    }

@@ -1,0 +1,91 @@
+"""What must hold of versions: which are good or bad, who is blamed for what, and which region owes an answer."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.deployments import DeploymentStarted
+from lockgate.messages.payload import Payload
+from lockgate.messages.rollbacks import DebtCleared, Grade, ReleaseSettled, RollbackOrdered, VersionMarked
+from lockgate.messages.verdicts import Outcome, VerdictReached
+from tests.simulation.broken import Spot, that
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+@dataclass
+class Versions:
+    world: "World"
+    bad: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    owed: dict[Spot, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Release -> its version, once a verdict failed it."""
+    begun: set[tuple[str, str]] = field(default_factory=set)
+    """Release and region in which a step was begun."""
+
+    def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
+        return {
+            DeploymentStarted: lambda body: self.begun.add((body.release, body.region)),
+            VerdictReached: self._judged,
+            RollbackOrdered: self._ordered,
+            VersionMarked: self._marked,
+            ReleaseSettled: self._settled,
+            DebtCleared: self._cleared,
+        }
+
+    def _judged(self, body: VerdictReached) -> None:
+        """A release fails once, and never for an incident of another version or of a region that it has not reached."""
+        if body.outcome is not Outcome.FAIL:
+            return
+        releases = self.world.checks.releases
+        started = releases.started[body.release]
+        that(body.release not in self.failed, f"{body.release} fails twice")
+        that(releases.is_open(body.release), f"{body.release} fails, but it is over")
+        self.failed[body.release] = started.artifact.digest
+        if body.evidence.get("incident") is None:
+            return
+        for region in body.guilty:
+            that(
+                (body.release, region) in self.begun, f"{body.release} is blamed in {region}, where it is not"
+            )
+        if purl := body.evidence["artifactId"]:
+            blamed, own = ArtifactPublished(purl=purl).version, started.artifact.digest
+            that(blamed == own, f"{body.release} of {own} is blamed for {blamed}")
+
+    def _ordered(self, body: RollbackOrdered) -> None:
+        """No region is ordered to a version that is known bad."""
+        bad = self.bad[body.application]
+        that(body.digest not in bad, f"{body.region} is ordered back to the bad {body.digest}")
+
+    def _marked(self, body: VersionMarked) -> None:
+        """A version is bad when a release of it failed, and good when the watch of one passed."""
+        bad = self.bad[body.application]
+        match body.grade:
+            case Grade.BAD:
+                that(body.digest in self.failed.values(), f"{body.digest} is marked bad, but never failed")
+                bad[body.digest] = None
+            case Grade.GOOD:
+                releases = self.world.checks.releases
+                watched = {releases.started[name].artifact.digest for name in releases.watch_passed}
+                that(body.digest in watched, f"{body.digest} is marked good, but passed no watch")
+                bad.pop(body.digest, None)
+            case Grade.ADOPTED:
+                pass
+
+    def _settled(self, body: ReleaseSettled) -> None:
+        """What was taken back from production is bad; who may still run it is named."""
+        digest = body.artifact.digest
+        entered = body.release in self.world.checks.releases.entered
+        that(not entered or digest in self.bad[body.application], f"{digest} is settled, but not marked bad")
+        for region in body.answers:
+            self.owed.pop((body.application, region), None)
+        for region in body.debts:
+            self.owed[body.application, region] = digest
+
+    def _cleared(self, body: DebtCleared) -> None:
+        """Only a debt that was named is cleared."""
+        gone = self.owed.pop((body.application, body.region), None)
+        that(gone, f"a debt of {body.region} is cleared, which nobody named")
