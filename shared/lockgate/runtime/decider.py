@@ -9,6 +9,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
+
 from lockgate.messages.decision import (
     CancelTimer,
     CancelWork,
@@ -43,6 +45,7 @@ class Loaded(NamedTuple):
 
 
 ABSENT = Loaded(0, None)
+_TO_SECONDS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 
 class Case(NamedTuple):
@@ -90,7 +93,8 @@ def causes_of(message: Message[Payload]) -> tuple[Cause, ...]:
 @lru_cache(maxsize=16)  # a batch is decided at one time
 def timestamp(now: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as every event and journal record has it."""
-    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text = orjson.dumps(now, option=_TO_SECONDS).decode()  # a third of what isoformat takes
+    return f"{text[1:20]}.{now.microsecond // 1000:03}{text[20:-1]}"
 
 
 def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]) -> Decision:
@@ -100,7 +104,7 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
     _check(core, case, step)
     number = case.decisions + 1
     at = timestamp(case.now)
-    messages = tuple(_message(case, body, case.events + i, at) for i, body in enumerate(step.events, start=1))
+    messages = tuple([_message(case, body, case.events + i, at) for i, body in enumerate(step.events, 1)])
     events = tuple(map(encode, messages))
     key = case.key.encode()
     sent = tuple([record_hash(key, *event) for event in events])
@@ -110,7 +114,7 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
         "key": case.key,
         "number": number,
         "input": {**_input(case.given), **case.place},
-        "causes": [list(cause) for cause in case.causes],
+        "causes": list(map(list, case.causes)),
         "links": list(case.links),
         "now": at,
         "core": version,
@@ -122,8 +126,8 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
         "first": case.events + 1,
         "events": [message.id for message in messages],
         "sent": sent,
-        "timers": [_timer(timer) for timer in step.timers],
-        "work": [_work(work) for work in step.work],
+        "timers": list(map(_timer, step.timers)),
+        "work": list(map(_work, step.work)),
         "forward": list(step.forward),
     }
     return Decision(number, step, messages, events, sent, changed, sealed(record))
@@ -141,7 +145,7 @@ def sealed(record: Mapping[str, Any]) -> bytes:
 def _check(core: Core, case: Case, step: Step) -> None:
     if step.forward and case.key != EVERY:
         raise ValueError(f"the decision under {case.key!r} forwards to {step.forward}: only `*` may")
-    if EVERY in step.forward or len(set(step.forward)) != len(step.forward):
+    if step.forward and (EVERY in step.forward or len(set(step.forward)) != len(step.forward)):
         raise ValueError(f"`*` forwards to {step.forward}: only to applications, to each once")
     for change in step.rows:
         if change.row is not None and type(change.row) is not core.rows.get(change.kind):
