@@ -113,13 +113,15 @@ def _envelope(message: Message[Payload], subject: str) -> dict[str, Any]:
         "type": body.type,
         "timestamp": message.at,
     }
-    if body.chain:
-        context["chainId"] = body.chain
+    if chain := body.chain:
+        context["chainId"] = chain
     if message.links:
-        relation = {"linkType": "RELATION", "linkKind": "CAUSE"}
-        context["links"] = [{**relation, "target": {"contextId": link}} for link in message.links]
-    origin: dict[str, Any] = {"writer": message.writer, "key": message.key, "number": message.number}
-    origin["after"] = [{"writer": c.writer, "key": c.key, "number": c.number} for c in message.after]
+        context["links"] = [
+            {"linkType": "RELATION", "linkKind": "CAUSE", "target": {"contextId": link}}
+            for link in message.links
+        ]
+    after = [{"writer": writer, "key": key, "number": number} for writer, key, number in message.after]
+    origin = {"writer": message.writer, "key": message.key, "number": message.number, "after": after}
     payload = body.model_dump(mode="json", by_alias=True)
     custom = {"lockgate": origin, "payload": payload} if body.native else {"lockgate": origin}
     content = body.native_content() if body.native else payload
@@ -210,15 +212,15 @@ def _internal_message(payload: type[Payload], event: Envelope[Any, Any]) -> Mess
             "forged", f"the id {context.id!r} is not that of event {origin.number} of {origin.writer!r}"
         )
     return Message(
-        body=event.custom_data.payload if payload.native else event.subject.content,
-        id=context.id,
-        source=context.source,
-        key=origin.key,
-        at=context.timestamp,
-        writer=origin.writer,
-        number=origin.number,
-        after=tuple(Cause(c.writer, c.key, c.number) for c in origin.after),
-        links=tuple(link.target.context_id for link in context.links if link.target),
+        event.custom_data.payload if payload.native else event.subject.content,
+        context.id,
+        context.source,
+        origin.key,
+        context.timestamp,
+        origin.writer,
+        origin.number,
+        tuple([Cause(c.writer, c.key, c.number) for c in origin.after]),
+        tuple([link.target.context_id for link in context.links if link.target]),
     )
 
 

@@ -45,8 +45,8 @@ class Payload(Value):
 
     def subject_id(self) -> str:
         """The id of the CDEvent's subject: what it is about, from the widest to the narrowest name."""
-        parts = [getattr(self, name) for name in self.named]
-        return "/".join(str(part) for part in parts if part) or self.type.rsplit(".", 4)[1]
+        parts = [str(part) for name in self.named if (part := getattr(self, name))]
+        return "/".join(parts) or self.type.rsplit(".", 4)[1]
 
     def native_content(self) -> dict[str, Any]:
         """The official `subject.content` of a native type."""

@@ -82,9 +82,12 @@ def checked_key(key: bytes | None) -> str | None:
     """The key as text. UnreadableError if it is not UTF-8."""
     if key is None:
         return None
-    if len(key) > 512 or not _is_text(key):
-        raise UnreadableError("key", "the key is longer than 512 bytes, has a NUL, or is not UTF-8")
-    return key.decode()
+    try:
+        if len(key) <= 512 and b"\0" not in key:
+            return key.decode()
+    except UnicodeDecodeError:
+        pass
+    raise UnreadableError("key", "the key is longer than 512 bytes, has a NUL, or is not UTF-8")
 
 
 def checked_value(value: bytes | None) -> tuple[bytes, Any]:
@@ -95,7 +98,7 @@ def checked_value(value: bytes | None) -> tuple[bytes, Any]:
         raise UnreadableError("empty", "the record has no value")
     if len(value) > MAX_VALUE_BYTES:
         raise UnreadableError("too-large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES} are read")
-    if b"\0" in value or b"\\u0000" in value:
+    if b"\0" in value or (b"\\" in value and b"\\u0000" in value):
         raise UnreadableError("nul", "the value contains a NUL character, which no database text can hold")
     return value, _JSON.read(value)
 

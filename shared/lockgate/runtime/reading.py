@@ -57,14 +57,14 @@ def read(record: Record) -> Item:
 
 
 def _judged(record: Record, key: str | None, message: Message[Payload]) -> Item:
-    topic = TOPICS[record.topic]
+    topic, writer = TOPICS[record.topic], message.writer
     if topic.kind is Kind.INLET:
         return Readable(record, message)
-    if not may_write(topic.writer, message.writer or ""):
-        detail = f"the writer {message.writer!r} may not write to {topic.name!r}; {topic.writer} does"
+    if not may_write(topic.writer, writer or ""):
+        detail = f"the writer {writer!r} may not write to {topic.name!r}; {topic.writer} does"
         return Rejected(record, Reason.WRONG_WRITER, detail)
-    if (deployer := speaker(message.body)) not in {None, message.writer}:
-        detail = f"the writer {message.writer!r} may not speak for the deployer {deployer!r}"
+    if (deployer := speaker(message.body)) is not None and deployer != writer:
+        detail = f"the writer {writer!r} may not speak for the deployer {deployer!r}"
         return Rejected(record, Reason.WRONG_WRITER, detail)
     if key != message.key:
         return Rejected(record, Reason.KEY, f"the record's key {key!r} is not the event's {message.key!r}")
