@@ -45,6 +45,7 @@ async def client(whole: Whole, tmp_path: Path) -> AsyncIterator[Client]:
         await asyncio.to_thread(child.wait_ready, STARTED)
         async with aiohttp.ClientSession() as session:
             yield Client(session, int(whole.local.door.url.rpartition(":")[2]))
+        assert await asyncio.to_thread(child.stop) == 0, child.log.read_text()
     finally:
         await asyncio.to_thread(child.stop)
         del whole.local.children["door"]

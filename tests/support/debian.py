@@ -33,7 +33,11 @@ def program_of(package: str, name: str) -> tuple[str, ...]:
 def _unpack(package: str, target: Path) -> None:
     downloads = target.with_suffix(".download")
     downloads.mkdir()
-    _run("apt-get", "download", package, folder=downloads)
+    try:
+        _run("apt-get", "download", package, folder=downloads)
+    except subprocess.CalledProcessError:  # nothing is known of any package yet
+        _run("apt-get", "update", folder=downloads)
+        _run("apt-get", "download", package, folder=downloads)
     (archive,) = downloads.glob("*.deb")
     _run("dpkg", "-x", str(archive), str(target), folder=downloads)
     shutil.rmtree(downloads)

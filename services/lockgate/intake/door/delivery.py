@@ -90,6 +90,13 @@ def parsed(body: bytes) -> Any:
         raise Refused(Code.MALFORMED, f"the body is not JSON in UTF-8: {error}") from None
 
 
+def first_problem(error: ValidationError) -> str:
+    """What is wrong with a payload, with its place; of several problems the first."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, problem["loc"])) or "the body"
+    return f"{plain(place, 200)}: {plain(problem['msg'], 400)}"
+
+
 def draft(topic: str, type_: str, event: Mapping[str, Any]) -> Draft:
     return Draft(topic, type_, to_json(event))
 

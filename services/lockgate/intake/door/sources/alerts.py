@@ -21,6 +21,7 @@ from lockgate.intake.door.delivery import (
     Translated,
     cdevent,
     draft,
+    first_problem,
     is_name,
     moment,
     parsed,
@@ -87,11 +88,8 @@ def _read(model: type[AlertmanagerGroup | GrafanaGroup], body: Any, route: str) 
     try:
         return model.model_validate(body).alerts
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, problem["loc"])) or "the body"
-        raise Refused(
-            Code.UNREADABLE, f"this is no payload of {route}'s webhook: {place}: {problem['msg']}"
-        ) from None
+        detail = f"this is no payload of {route}'s webhook: {first_problem(error)}"
+        raise Refused(Code.UNREADABLE, detail) from None
 
 
 def _incident(alert: Alert, options: Options, route: str) -> Draft | Ignored:

@@ -15,7 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
 from lockgate.intake.door.answers import Code, Ignored, Refused
-from lockgate.intake.door.delivery import OWN_SOURCE, Delivery, Draft, Options, Translated, parsed, plain
+from lockgate.intake.door.delivery import (
+    OWN_SOURCE,
+    Delivery,
+    Draft,
+    Options,
+    Translated,
+    first_problem,
+    parsed,
+    plain,
+)
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.registry import payloads_of
 from lockgate.messages.topics import ANOMALIES, ARTIFACTS
@@ -107,11 +116,8 @@ def _unwrapped(given: Any, what: str) -> Event:
     try:
         CloudEvent.model_validate({**envelope, "data": None})
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise _unreadable(
-            f"{what} is no CloudEvent of version 1.0 in structured mode: {place}: {problem['msg']}"
-        ) from None
+        detail = f"{what} is no CloudEvent of version 1.0 in structured mode: {first_problem(error)}"
+        raise _unreadable(detail) from None
     data = envelope.get("data")
     if data is None and isinstance(encoded := envelope.get("data_base64"), str):
         try:

@@ -11,7 +11,16 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lockgate.intake.door.answers import Code, Ignored, Refused
-from lockgate.intake.door.delivery import Delivery, Draft, Options, Translated, moment, parsed, plain
+from lockgate.intake.door.delivery import (
+    Delivery,
+    Draft,
+    Options,
+    Translated,
+    first_problem,
+    moment,
+    parsed,
+    plain,
+)
 from lockgate.intake.door.sources.images import Image, announced
 from lockgate.messages.values import digest_problem
 
@@ -85,12 +94,8 @@ def _read(body: Any) -> PackageEvent:
     try:
         return PackageEvent.model_validate(body)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, problem["loc"])) or "the body"
-        raise Refused(
-            Code.UNREADABLE,
-            f"this is no payload of GitHub's webhooks for packages: {place}: {problem['msg']}",
-        ) from None
+        detail = f"this is no payload of GitHub's webhooks for packages: {first_problem(error)}"
+        raise Refused(Code.UNREADABLE, detail) from None
 
 
 def _image(event: PackageEvent, package: Package, version: PackageVersion, now: datetime) -> Image:

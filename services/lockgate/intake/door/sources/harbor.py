@@ -12,7 +12,16 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lockgate.intake.door.answers import Code, Ignored, Refused
-from lockgate.intake.door.delivery import Delivery, Draft, Options, Translated, moment, parsed, plain
+from lockgate.intake.door.delivery import (
+    Delivery,
+    Draft,
+    Options,
+    Translated,
+    first_problem,
+    moment,
+    parsed,
+    plain,
+)
 from lockgate.intake.door.sources.images import Image, announced
 
 PUSHED: Final = frozenset({"PUSH_ARTIFACT", "harbor.artifact.pushed"})
@@ -74,9 +83,7 @@ def _images(body: Any) -> Iterator[Image]:
         event = _model(body).model_validate(body)
         at = _time(event)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, problem["loc"])) or "the body"
-        raise _unreadable(f"{place}: {problem['msg']}") from None
+        raise _unreadable(first_problem(error)) from None
     except ValueError as error:
         raise _unreadable(str(error)) from None
     data = event.event_data if isinstance(event, HarborEvent) else event.data
