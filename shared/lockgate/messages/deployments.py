@@ -74,7 +74,7 @@ class RegionDeployed(_StageStep, topic="deployments", native="service.upgraded.0
 
 
 class PilotDeployed(_StageStep, topic="deployments", native="service.deployed.0.3.0"):
-    """The pilot's clone is ready and its share of the traffic is set."""
+    """The release's clone is ready and its share of the traffic is set: a pilot's, a canary's or all, by the action."""
 
     share: Share = Field(description="as set; the nearest that the route or the replicas allow")
     pilot_pods: str = Field(description="the name prefix of the clone's pods")

@@ -91,7 +91,9 @@ def test_the_wave_says_at_its_beginning_how_each_region_changes_version() -> Non
         "Deploying to eu-west by a canary of 25 %, 50 %, 100 % with 120 s after each step, at most 1 at once."
     )
     said = [e for e in wave(BLUE_GREEN).desk.events if isinstance(e, StageWaiting)][-1]
-    assert said.reason == "Deploying to eu-west blue-green, the old side kept for 600 s, at most 1 at once."
+    assert (
+        said.reason == "Deploying to eu-west by blue-green, the old side kept for 600 s, at most 1 at once."
+    )
 
 
 def test_without_a_wait_the_next_step_follows_the_answer_at_once() -> None:

@@ -126,7 +126,7 @@ def _manner(strategy: Strategy) -> str:
             steps = ", ".join(_percent(share) for share in shares)
             return f" by a canary of {steps} with {seconds(wait)} after each step"
         case BlueGreen(blue_green=side):
-            return f" blue-green, the old side kept for {seconds(side.keep)}"
+            return f" by blue-green, the old side kept for {seconds(side.keep)}"
         case _:
             assert_never(strategy)
 
