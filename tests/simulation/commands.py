@@ -62,6 +62,8 @@ class Commands:
     given: dict[Command, Given] = field(default_factory=dict)
     newest: dict[tuple[str, str, str], Given] = field(default_factory=dict)
     """Application, release and region -> the command with the highest fence."""
+    dead: set[tuple[str, str, str]] = field(default_factory=set)
+    """Application, release and region whose deadline passed without an answer."""
     granted: dict[tuple[str, str], Given] = field(default_factory=dict)
     """Release and region -> the grant that was published last."""
     open: dict[tuple[str, str], dict[str, Fence]] = field(default_factory=lambda: defaultdict(dict))
@@ -159,25 +161,31 @@ class Commands:
                     self._rises(process, (halt.application, region), fence)
 
     def decided(self, process: Process, made: Made) -> None:
+        if isinstance(made.given, TimerDue):
+            self._overdue(made, made.given)
         for message in made.decision.messages:
             match message.body:
                 case Granted() | RollbackOrdered() as command:
                     self._gives(command)
-                case RegionFailed(unreachable=True) as body:
-                    self._is_dead(made, (body.application, body.release, body.region))
                 case ReleaseSettled() as body:
                     self._is_settled(body)
                 case RegionRegistered(place=place):
                     self.registered[process.name, place.region] = place.cluster
                 case _:
                     pass
-        for change in made.decision.step.rows:
-            if isinstance(order := change.row, Order) and order.answer is RegionAnswer.UNREACHABLE:
-                ordered = order.ordered
-                self._is_dead(made, (ordered.application, ordered.release, ordered.region))
         if process.name in self.world.scenario.deployers:
             self._begins(process, made)
             self._works(process)
+
+    def _overdue(self, made: Made, due: TimerDue) -> None:
+        """What a deadline leads to: a region that is unreachable."""
+        for message in made.decision.messages:
+            if isinstance(body := message.body, RegionFailed) and body.unreachable:
+                self._is_dead(due, (body.application, body.release, body.region))
+        for change in made.decision.step.rows:
+            if isinstance(order := change.row, Order) and order.answer is RegionAnswer.UNREACHABLE:
+                ordered = order.ordered
+                self._is_dead(due, (ordered.application, ordered.release, ordered.region))
 
     def _gives(self, command: Granted | RollbackOrdered) -> None:
         about = (command.application, command.release, command.region)
@@ -187,14 +195,15 @@ class Commands:
         if newest is None or command.fence.order > newest.command.fence.order:
             self.newest[about] = given
 
-    def _is_dead(self, made: Made, about: tuple[str, str, str]) -> None:
-        """No region is called unreachable because of an outage of whoever commands."""
+    def _is_dead(self, due: TimerDue, about: tuple[str, str, str]) -> None:
+        """No region is called unreachable before its deadline, or because of an outage of whoever commands."""
         newest, region = self.newest[about], about[2]
         newest.dead = True
+        self.dead.add(about)
         command, since = newest.command, newest.at
-        if not isinstance(made.given, TimerDue):
-            return
-        if newest.answered is not None and newest.answered < self.world.seconds(made.given.due):
+        waited = self.world.now - since
+        that(waited >= command.deadline, f"{region} had {waited:.0f} s for {command.fence} only")
+        if newest.answered is not None and newest.answered < self.world.seconds(due.due):
             fail(f"{region} is said to be unreachable, but had answered at {newest.answered:.1f}")
         deployers = [name for name, served in self.world.scenario.deployers.items() if region in served]
         excused = any(
@@ -209,13 +218,9 @@ class Commands:
     def _is_settled(self, body: ReleaseSettled) -> None:
         """A release is settled when each region answered, or its deadline is over."""
         for region, answer in body.answers.items():
-            if answer is RegionAnswer.UNREACHABLE:
-                given = self.newest[body.application, body.release, region]
-                waited = self.world.now - given.at
-                that(
-                    waited >= given.command.deadline,
-                    f"{body.release} is settled, but {region} had {waited:.0f} s for {given.command.fence} only",
-                )
+            dead = (body.application, body.release, region) in self.dead
+            over = answer is not RegionAnswer.UNREACHABLE or dead
+            that(over, f"{body.release} is settled, but the deadline of {region} is not over")
 
     def _begins(self, process: Process, made: Made) -> None:
         """A deployer begins only what is above every fence that it has read, in time, and meant for its cluster."""
@@ -246,11 +251,11 @@ class Commands:
         """A deployer that was away begins nothing below what was halted or ordered before it came back."""
         if (spot := _spot(row)) is None or process.name not in self.world.scenario.deployers:
             return
-        fence = _fence(row)
+        order = _order(row)
         missed = [floor for at, floor in self.published_floors[spot] if at < process.resumed]
         that(
-            all(fence.order >= floor.order for floor in missed),
-            f"{process.name} goes on with {fence} in {spot}, though {missed} came before it was back",
+            all(order >= floor.order for floor in missed),
+            f"{process.name} goes on with {order} in {spot}, though {missed} came before it was back",
         )
 
     def _works(self, process: Process) -> None:
@@ -258,9 +263,11 @@ class Commands:
         read = self.read[process.name]
         for row in process.node.work.values():
             if (spot := _spot(row)) is not None and (floor := read.get(spot)) is not None:
-                fence = _fence(row)
-                above = fence.order >= floor.order
-                that(above, f"{process.name} works at {fence} in {spot}, having read {floor}")
+                order = _order(row)
+                that(
+                    order >= floor.order,
+                    f"{process.name} works at {order} in {spot}, having read {floor}",
+                )
 
     def _rises(self, process: Process, spot: Spot, fence: Fence) -> None:
         read = self.read[process.name]
@@ -273,6 +280,7 @@ def _spot(row: WorkRow) -> Spot | None:
     return None if about is None else (row.key, about["region"])
 
 
-def _fence(row: WorkRow) -> Fence:
+def _order(row: WorkRow) -> tuple[int, int, int]:
     about: dict[str, Any] = row.body.get("grant") or row.body["order"]
-    return Fence(**about["fence"])
+    fence = about["fence"]
+    return fence["number"], fence["turn"], fence["grant"]

@@ -7,6 +7,7 @@ otherwise than here, taking it away fails and says so: write it here as it is no
 
 import inspect
 import textwrap
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -41,6 +42,11 @@ def take_away(patch: pytest.MonkeyPatch, mutant: Mutant) -> None:
     patch.setattr(function, "__code__", _plain(compiled(source, name, function.__globals__)).__code__)
 
 
+def code_of(owner: Any, name: str) -> CodeType:
+    code: CodeType = _plain(inspect.getattr_static(owner, name)).__code__
+    return code
+
+
 def _plain(function: Any) -> Any:
     if isinstance(function, property):
         return function.fget
@@ -70,9 +76,6 @@ _RUNTIME = {
         Timing, "_has_read_on", ("return process.has_read(ends)", "return True")
     ),
     "the grace after a gap": _without(Timing, "_is_graced", ("if row.grace <= 0:", "if True:")),
-    "no deadline while an event waits": _without(
-        Timing, "_is_graced", ("return process.node.waits(row.key)", "return False")
-    ),
     "reading on before work begins": _without(
         Working, "catch_up", ("process.has_read(process.ends)", "True")
     ),
@@ -154,9 +157,6 @@ _VERIFIER = {
     ),
     "what the plan says of an undecided pilot": _without(
         verifying, "_undecided", ('if stage.after.on_inconclusive.then == "pass":', "if True:")
-    ),
-    "parts that follow each other": _without(
-        verifying, "_kept", ("elif (said.run, said.first) == (row.run, row.end):", "elif row.parts:")
     ),
     "no measuring after the end": _without(Scene, "_piloted", ("self.stage.regions if", "[] if")),
 }

@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from lockgate.messages.decision import (
@@ -35,6 +36,11 @@ Place = tuple[str, str]
 """A topic and one of its partitions. Here each key is a partition of its own."""
 
 _SERVICES = {topic.writer for topic in TOPICS.values()}
+
+
+@cache
+def _writers(topics: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(TOPICS[topic].writer for topic in topics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ class Node:
     # --- what waits ---------------------------------------------------------------------------------------------
 
     def reads_writer(self, writer: str) -> bool:
-        names = {TOPICS[topic].writer for topic in self.who.reads}
+        names = _writers(self.who.reads)
         return writer in names or ("deployer" in names and writer not in _SERVICES)
 
     def _park(self, place: Place, offset: int, message: Message[Payload], why: Hold) -> None:

@@ -2,14 +2,26 @@
 
 import pytest
 
-from tests.simulation.mutants import MUTANTS, take_away
+from tests.simulation.mutants import MUTANTS, code_of, take_away
 from tests.simulation.running import run
 
-MOST = 300
+MOST = 600
 """Seeds that are tried until one fails."""
 
 
+@pytest.mark.parametrize("what", MUTANTS)
+def test_it_is_written_as_its_mutant_says(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `take_away` says which text it did not find, long before the mutants are run."""
+    owner, name, _ = MUTANTS[what]
+    before = code_of(owner, name)
+    take_away(monkeypatch, MUTANTS[what])
+    assert code_of(owner, name) != before
+    monkeypatch.undo()
+    assert code_of(owner, name) == before
+
+
 @pytest.mark.ci
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("what", MUTANTS)
 def test_without_it_a_history_goes_wrong(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     take_away(monkeypatch, MUTANTS[what])
