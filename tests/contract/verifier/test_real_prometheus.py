@@ -1,0 +1,117 @@
+"""A pilot is measured by a real Prometheus that scrapes real exporters every second."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from lockgate.messages.plan import Metrics
+from lockgate.verifier.core.measure import Measure, Pods
+from lockgate.verifier.settings import Settings
+from lockgate.verifier.statistics.record import load_block, load_setup
+from lockgate.verifier.statistics.verification import Verification, joined
+from lockgate.verifier.work import open_work
+from tests.support.prometheus import MISSING, PROGRAM, Exporter, Scraping, scraping
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+
+HISTORY, SCRAPES = 8, 16
+PILOT = "payments-pilot-8-a"
+POLICY = {
+    "deadline": SCRAPES,
+    "soak": 6,
+    "min_strata": 3,
+    "stale": 5,
+    "err_margin": 3.0,
+    "lat_margin": 1.0,
+    "required": ["errors", "latency"],
+}
+
+
+@pytest_asyncio.fixture
+async def pods() -> list[Exporter]:
+    return [*(Exporter(f"payments-6d4f-{name}", 4000) for name in "abc"), Exporter(PILOT, 3000)]
+
+
+@pytest_asyncio.fixture
+async def prometheus(pods: list[Exporter], tmp_path: Path) -> AsyncIterator[Scraping]:
+    """One that has scraped production for a while."""
+    async with scraping(tmp_path, pods) as running:
+        async with asyncio.timeout(60):
+            while await running.scrapes(pods[0].pod) < HISTORY:  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.2)
+        yield running
+
+
+async def verdict(
+    prometheus: Scraping, meanwhile: Callable[[int], Awaitable[None]] | None = None
+) -> dict[str, Any]:
+    """Of a pilot that begins now. `meanwhile` is called with the number of reports after each."""
+    parts: list[dict[str, Any]] = []
+
+    async def report(said: dict[str, Any]) -> None:
+        if said["outcome"] == "counted":
+            if said["first"] == 0:
+                parts.clear()
+            parts.append(said)
+            if meanwhile is not None:
+                await meanwhile(len(parts))
+
+    order = Measure(
+        release="r",
+        stage="pilot",
+        region="eu-west",
+        since=datetime.now(UTC),
+        step=1.0,
+        scrapes=SCRAPES,
+        share=0.2,
+        metrics=Metrics(interval=1.0),
+        pods=Pods(
+            namespace="shop", pilot="payments-pilot-8-", baseline="payments-6d4f-", service="p", route=None
+        ),
+        policy=POLICY,
+    )
+    async with open_work(Settings(prometheus=prometheus.url)) as work:
+        await report(await work["measure"](order.model_dump(mode="json"), report))
+    setup = load_setup(parts[0]["settled"])
+    run = Verification(setup)
+    return run.result(run.judge(joined([load_block(setup, p["told"], p["first"]) for p in parts])), "")
+
+
+async def test_a_good_pilot_passes(prometheus: Scraping) -> None:
+    assert (await verdict(prometheus))["verdict"] == "pass"
+
+
+@pytest.mark.parametrize(("worse", "why"), [({"errors": 0.1}, "errors"), ({"slow": 0.3}, "latency")])
+async def test_a_bad_pilot_fails(
+    prometheus: Scraping, pods: list[Exporter], worse: dict[str, float], why: str
+) -> None:
+    for name, value in worse.items():
+        setattr(pods[-1], name, value)
+    found = await verdict(prometheus)
+    assert (found["verdict"], found["why"]) == ("fail", why)
+
+
+@pytest.mark.parametrize("forget", [False, True], ids=["restarted", "with an empty disk"])
+async def test_a_good_pilot_passes_although_prometheus_was_away(prometheus: Scraping, forget: bool) -> None:
+    async def away(reports: int) -> None:
+        if reports == 2:
+            await prometheus.stop(forget=forget)
+            await asyncio.sleep(3.0)  # what is not scraped in this time is missing
+            await prometheus.start()
+
+    assert (await verdict(prometheus, away))["verdict"] == "pass"
+
+
+async def test_a_pilot_whose_samples_are_no_numbers_neither_passes_nor_fails(
+    prometheus: Scraping, pods: list[Exporter]
+) -> None:
+    async def broken(reports: int) -> None:
+        for pod in pods:
+            pod.nan = reports >= 2
+
+    assert (await verdict(prometheus, broken))["verdict"] == "unmeasurable"

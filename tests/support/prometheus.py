@@ -1,0 +1,156 @@
+"""A real Prometheus that scrapes real exporters every second, where the program is there (Debian's package prometheus)."""
+
+import asyncio
+import os
+import random
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from lockgate.embedded.ports import free_ports
+
+BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25)
+"""Every request takes longer than the lowest: below it nothing is known, so nothing could be shown at it."""
+PROGRAM = os.environ.get("LOCKGATE_TEST_PROMETHEUS") or shutil.which("prometheus")
+MISSING = "there is no program `prometheus`: install the package, or name it in LOCKGATE_TEST_PROMETHEUS"
+
+_CONFIG = """\
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: payments
+    static_configs:
+{targets}
+"""
+_TARGET = """\
+      - targets: ['{address}']
+        labels: {{region: eu-west, namespace: shop, pod: {pod}}}
+"""
+
+
+@dataclass
+class Exporter:
+    """A pod that counts requests: so many each time that it is scraped, drawn from its own seed."""
+
+    pod: str
+    rate: int
+    errors: float = 0.02
+    slow: float = 0.1
+    """The share that takes longer than 50 ms."""
+    nan: bool = False
+    counts: dict[str, list[int]] = field(default_factory=lambda: {"200": [0] * 6, "500": [0] * 6})
+    draws: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.draws = random.Random(self.pod)
+
+    def text(self) -> str:
+        """The exposition, after some more requests."""
+        for _ in range(self.rate):
+            code = "500" if self.draws.random() < self.errors else "200"
+            place = (
+                self.draws.choice((3, 4)) if self.draws.random() < self.slow else self.draws.choice((1, 2))
+            )
+            self.counts[code][place] += 1
+        lines = ["# TYPE http_server_request_duration_seconds histogram"]
+        for code, counts in self.counts.items():
+            label, total = f'http_response_status_code="{code}"', 0
+            for le, count in zip((*map(str, BOUNDS), "+Inf"), counts, strict=True):
+                total += count
+                lines.append(
+                    f'http_server_request_duration_seconds_bucket{{{label},le="{le}"}} {self._told(total)}'
+                )
+            lines.append(f"http_server_request_duration_seconds_sum{{{label}}} {self._told(total)}")
+            lines.append(f"http_server_request_duration_seconds_count{{{label}}} {self._told(total)}")
+        return "\n".join(lines) + "\n"
+
+    def _told(self, value: int) -> str:
+        return "NaN" if self.nan else str(value)
+
+
+@dataclass
+class Scraping:
+    """A Prometheus with its data in a folder; it can be stopped and started again, also with an empty disk."""
+
+    folder: Path
+    port: int
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        assert PROGRAM is not None, MISSING
+        self.process = await asyncio.create_subprocess_exec(
+            PROGRAM,
+            f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--log.level=error",
+        )
+        async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+            while not await _ready(session, f"{self.url}/-/ready"):  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.1)
+
+    async def stop(self, *, forget: bool = False) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            await self.process.wait()
+            self.process = None
+        if forget:
+            shutil.rmtree(self.folder / "data")
+
+    async def scrapes(self, pod: str) -> int:
+        """How many samples of a pod's requests it has."""
+        query = (
+            f'http_server_request_duration_seconds_count{{pod="{pod}",http_response_status_code="200"}}[10m]'
+        )
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self.url}/api/v1/query", params={"query": query}) as answer,
+        ):
+            found = (await answer.json())["data"]["result"]
+        return len(found[0]["values"]) if found else 0
+
+
+@asynccontextmanager
+async def scraping(folder: Path, exporters: list[Exporter]) -> AsyncIterator[Scraping]:
+    servers = [await _served(exporter) for exporter in exporters]
+    targets = [
+        _TARGET.format(address=f"127.0.0.1:{server.port}", pod=exporter.pod)
+        for server, exporter in zip(servers, exporters, strict=True)
+    ]
+    (folder / "prometheus.yml").write_text(_CONFIG.format(targets="".join(targets)))
+    found = Scraping(folder, free_ports(1)[0])
+    await found.start()
+    try:
+        yield found
+    finally:
+        await found.stop()
+        for server in servers:
+            await server.close()
+
+
+async def _served(exporter: Exporter) -> TestServer:
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(text=exporter.text())
+
+    application = web.Application()
+    application.router.add_get("/metrics", metrics)
+    server = TestServer(application)
+    await server.start_server()
+    return server
+
+
+async def _ready(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
