@@ -59,7 +59,7 @@ def every_artifact_has_one_end(world: "World") -> Breaches:
     """Every artifact that was announced has exactly one end."""
     ends = world.checks.releases.ends
     for said in world.scenario.announcements:
-        release = derived_id("release", said.application, "/artifacts", said.id)
+        release = derived_id("release", said.application, "/artifacts", said.id, said.purl)
         found = [*ends.get(said.id, ()), *ends.get(release, ())]
         if len(found) != 1:
             yield f"the artifact {said.id} (release {release}) has the ends {found}"

@@ -41,13 +41,15 @@ class Desk:
     events: list[Payload] = field(default_factory=list)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def give(self, body: Payload, *, key: str | None = None, writer: str = "somebody") -> list[Payload]:
-        """Hands over an event; returns what was emitted, forwarded inputs included."""
+    def give(
+        self, body: Payload, *, key: str | None = None, writer: str = "somebody", id_: str | None = None
+    ) -> list[Payload]:
+        """Hands over an event; returns what was emitted, forwarded inputs included. `id_` as somebody outside chose it."""
         key = key if key is not None else getattr(body, "application", EVERY)
         number = self.numbers[writer, key] = self.numbers.get((writer, key), 0) + 1
         message = Message(
             body=body,
-            id=event_id(writer, key, number),
+            id=id_ or event_id(writer, key, number),
             source=f"/{writer}",
             key=key,
             at=self.now.isoformat(timespec="milliseconds"),

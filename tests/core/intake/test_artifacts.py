@@ -140,6 +140,14 @@ def test_a_digest_that_is_under_way_is_a_duplicate() -> None:
     )
 
 
+def test_two_images_that_ci_announces_with_one_id_are_two_releases() -> None:
+    at_desk = desk(queue={"supersede": False})
+    given = [at_desk.give(announced(n), writer="ci", id_="build-4711") for n in (1, 2)]
+    queued = [event for events in given for event in events if isinstance(event, ReleaseQueued)]
+    assert [event.artifact.digest for event in queued] == [digest(1), digest(2)]
+    assert queued[0].release != queued[1].release
+
+
 def test_a_digest_that_waits_is_a_duplicate() -> None:
     at_desk = desk()
     announce(at_desk, 1)

@@ -97,8 +97,8 @@ def arrived(rows: Rows, given: Announcement, _now: datetime) -> Step:
         return _refuse(given, ArtifactRefusal.KNOWN_BAD, _known_bad(rows.key, digest, bad.reason), rows.key)
     tag = given.body.tag
     artifact = Artifact(purl=given.body.purl, digest=digest, tag=tag and clip(tag, _TAG))
-    # The digest is no part of the id: an inlet's event is known by its source and its id.
-    release = derived_id("release", rows.key, given.source, given.id)
+    # As an inlet knows an event: some CI gives one id to the announcements of all images of a build.
+    release = derived_id("release", rows.key, given.source, given.id, given.body.subject_id())
     return queue(rows, newest, release, Release(artifact=artifact))
 
 
