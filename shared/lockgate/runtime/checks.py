@@ -4,6 +4,7 @@ Pure. Everything that fails here, or that is no event we know, goes to the dead 
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -14,6 +15,8 @@ MAX_VALUE_BYTES = 256 * 1024  # the largest event is `started`, which carries a 
 MAX_DEPTH = 32
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 16 * 1024
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
+"""After an even number of backslashes: else it is text about a NUL, and none."""
 MAX_INTEGER = 2**63  # beyond it neither the database nor a consumer in another language reads the same number
 
 
@@ -98,7 +101,7 @@ def checked_value(value: bytes | None) -> tuple[bytes, Any]:
         raise UnreadableError("empty", "the record has no value")
     if len(value) > MAX_VALUE_BYTES:
         raise UnreadableError("too-large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES} are read")
-    if b"\0" in value or (b"\\" in value and b"\\u0000" in value):
+    if b"\0" in value or (b"\\" in value and b"\\u0000" in value and _ESCAPED_NUL.search(value)):
         raise UnreadableError("nul", "the value contains a NUL character, which no database text can hold")
     return value, _JSON.read(value)
 

@@ -44,6 +44,7 @@ VALUES: dict[str, tuple[bytes | None, Reason]] = {
     "one byte more than 256 KiB": (GOOD.ljust(256 * 1024 + 1), Reason.TOO_LARGE),
     "a raw NUL": (described('"a\0b"'), Reason.NUL),
     "an escaped NUL": (described('"\\u0000"'), Reason.NUL),
+    "an escaped NUL behind an escaped backslash": (described(r'"\\\u0000"'), Reason.NUL),
     "an escaped NUL in a key": (GOOD.replace(b'"description"', b'"\\u0000"'), Reason.NUL),
     "depth 100,000 that never ends": (DEEP, Reason.TOO_DEEP),
     "depth 100,000 that ends": (DEEP + b"]" * 100_000, Reason.TOO_DEEP),
@@ -140,6 +141,7 @@ HARMLESS: dict[str, tuple[bytes, bytes | None, Headers]] = {
     "many brackets in text": (described(json.dumps("[{" * 500)), b"shop", ()),
     "many brackets side by side": (described('"slow", "x": [' + "[]," * 500 + "[]]"), b"shop", ()),
     "2**63 - 1": (described(f'"slow", "x": {2**63 - 1}'), b"shop", ()),
+    "text about an escaped NUL": (described(r'"\\\\u0000"'), b"shop", ()),
     "an escaped quote and a backslash": (described('"\\"\\\\"'), b"shop", ()),
 }
 
