@@ -209,6 +209,7 @@ async def test_one_who_asks_too_often_waits_and_keeps_nobody_else_out(shelf: She
         assert (await client.post("/v1/alertmanager", ALERTS, bearer(Role.MONITORING))).status == 202
         strangers = [(await client.post("/v1/events", ARTIFACT, {})).status for _ in range(3)]
         assert strangers == [401, 401, 429]
+        assert (await client.post("/nowhere", b"", {})).status == 429, "the same stranger"
 
 
 async def test_more_at_once_than_memory_is_for_are_told_to_come_again(

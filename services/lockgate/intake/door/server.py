@@ -68,7 +68,7 @@ class Door:
         began = time.monotonic()
         name, outcome = "none", "defect"
         try:
-            route = route_of(request.method, request.path)
+            route = self._route(request)
             name = route if isinstance(route, str) else route.name
             answer = (
                 await self._post(request, route) if isinstance(route, Route) else self._get(request, route)
@@ -76,7 +76,8 @@ class Door:
             outcome = "published" if answer.status == 202 else "nothing"
         except Refused as refused:
             outcome = refused.code.code
-            log.info("refused", route=name, code=outcome, peer=request.remote, why=refused.detail[:300])
+            tell = log.debug if refused.code is Code.TOO_MANY else log.info  # one who floods floods no log
+            tell("refused", route=name, code=outcome, peer=request.remote, why=refused.detail[:300])
             answer = _problem(refused)
         except Exception:
             log.exception("a defect of Lockgate", route=name)
@@ -84,6 +85,14 @@ class Door:
         METRICS.deliveries.labels(name, outcome).inc()
         METRICS.seconds.observe(time.monotonic() - began)
         return answer
+
+    def _route(self, request: web.Request) -> Route | str:
+        """Where it goes. What leads nowhere is counted by address, like whoever is not known."""
+        try:
+            return route_of(request.method, request.path)
+        except Refused:
+            self._let_in(_address(request))
+            raise
 
     def _get(self, request: web.Request, path: str) -> web.Response:
         if path == DOCUMENT:
