@@ -200,9 +200,6 @@ _COORDINATOR = {
     "no way back to a bad version": _without(
         histories, "way_back", (" and version.digest not in bad and version.grade is not Grade.BAD", "")
     ),
-    "no old order to a version bad since": _without(
-        answers, "to_no_bad_version", ("if not bad.has(ordered.digest):", "if True:")
-    ),
     "settled with the last answer": _without(
         answers, "_answer", ("waiting = release.waiting - (1 if first else 0)", "waiting = 0")
     ),

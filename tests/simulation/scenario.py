@@ -85,6 +85,8 @@ class Scenario:
     faults: tuple[Fault, ...]
     alarms: tuple["Alarm", ...]
     """Incidents that have no cause."""
+    crashes: float
+    """How often a process crashes between a commit and its publication."""
     former: int
     """The fence number that the clusters carry from an installation of Lockgate before this one; mostly none."""
     untagged: frozenset[tuple[str, str]]
@@ -111,6 +113,7 @@ def drawn(random: Random) -> Scenario:
         kinds=kinds,
         faults=_faults(random, tuple(deployers)),
         alarms=tuple(_alarms(random, applications)),
+        crashes=random.choice((0.0, 0.004, 0.02)),
         former=random.choice((3, 6)) if random.random() < 0.08 else 0,
         untagged=frozenset((r, a) for r in REGIONS for a in applications if random.random() < 0.1),
     )

@@ -224,7 +224,7 @@ class World:
                     self.at(due, partial(self.timing.due, process, (row.key, row.name)))
         self.working.sync(process)
         if any(each.decision.messages for each in made):
-            if self.chaotic and self.random.random() < 0.004 and process.up:
+            if self.chaotic and self.random.random() < self.scenario.crashes and process.up:
                 self.faults.crash(process)
             self.topics.relay_soon(process)
 

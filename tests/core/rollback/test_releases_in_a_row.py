@@ -227,6 +227,22 @@ def test_a_deployer_that_reads_its_order_too_late_gets_it_again_without_a_start(
     assert isinstance(cleared, DebtCleared)
 
 
+def test_a_debt_is_not_ordered_back_to_a_version_that_is_bad_by_now() -> None:
+    way, order = with_a_debt_in_east()
+    assert order.digest == digest("a")
+    way.close()
+    west_only = [stage for stage in way.plan.stages if stage.name != "rest"]
+    way.plan = way.plan.model_copy(update={"stages": west_only})
+    way.start("a")
+    way.enter()
+    way.deploy("west")
+    way.fail("watch")
+    way.desk.fire(APP, "deadline west")
+    way.close()
+    (again,) = orders(way.register("east")).values()
+    assert again.digest is None
+
+
 def test_a_region_that_says_it_is_not_served_stays_a_debt() -> None:
     way = Journey()
     way.start("b")
