@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lockgate.deployer.objects import CLONE_LABEL, labels_of, name_of
-from lockgate.deployer.strategies.given import Create, Delete, Kind, Next, Patch, Region, Target
+from lockgate.deployer.strategies.given import Create, Delete, Kind, Next, Patch, Region, Stuck, Target, Wait
 from tests.support.deployer import deployment, patched, route, service
 
 Strategy = Callable[[Target, Region], Next]
@@ -45,9 +45,9 @@ class Held:
                 return self._patch((kind, name), operations)
             case Create(kind=kind, body=body):
                 return self._create((kind, name_of(body)), body)
-            case Delete(kind=kind, name=name, uid=uid):
-                found = self.objects.get((kind, name))
-                if found is None or found["metadata"]["uid"] != uid:
+            case Delete(kind=kind, name=name, uid=uid, version=version):
+                metadata = self.objects.get((kind, name), {"metadata": {}})["metadata"]
+                if (metadata.get("uid"), metadata.get("resourceVersion")) != (uid, version):
                     return False
                 del self.objects[kind, name]
                 return True
@@ -100,6 +100,30 @@ class Held:
     @property
     def names(self) -> list[str]:
         return sorted(f"{kind} {name}" for kind, name in self.objects)
+
+
+class Worker:
+    """One step, whose look and whose write are apart: anything may happen in between."""
+
+    def __init__(self, held: Held, strategy: Strategy, wanted: Target) -> None:
+        self.held, self.strategy, self.wanted = held, strategy, wanted
+        self.planned: Next | None = None
+        self.answer: Next | None = None
+
+    def move(self) -> None:
+        if self.answer is not None:
+            return
+        if self.planned is None:
+            self.planned = self.strategy(self.wanted, self.held.live())
+            return
+        match self.planned:
+            case Patch() | Create() | Delete() as write:
+                self.held.do(write)
+            case Wait() | Stuck():
+                pass
+            case final:
+                self.answer = final
+        self.planned = None
 
 
 def _counted(pods: int) -> dict[str, int]:

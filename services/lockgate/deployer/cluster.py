@@ -106,9 +106,10 @@ class Cluster:
         path = self._path(resource, name)
         return await self._ask("PATCH", path, what=what, body=operations, content_type=_JSON_PATCH)
 
-    async def delete(self, resource: Resource, name: str, uid: str) -> None:
-        """Deletes this very object, what it owns afterwards; CONFLICT if the name is another's by now."""
-        options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+    async def delete(self, resource: Resource, name: str, uid: str, version: str) -> None:
+        """Deletes this very object, what it owns afterwards; CONFLICT if it was changed, or the name is another's."""
+        unchanged = {"uid": uid, "resourceVersion": version}
+        options = {"preconditions": unchanged, "propagationPolicy": "Background"}
         await self._ask(
             "DELETE", self._path(resource, name), what=f"the {resource.kind} {name}", body=options
         )

@@ -93,13 +93,16 @@ class Engine:
 
     async def _undone(self, undo: Undo) -> None:
         """As far as the cluster lets us; what is left over is for the rollback that follows."""
-        with contextlib.suppress(ClusterError):
-            for _ in range(_MOST_UNDOING):
+        for _ in range(_MOST_UNDOING):
+            try:
                 match undo(self.target, await look(self.cluster, self.target)):
                     case Patch() | Create() | Delete() as write:
                         await self._write(write)
                     case _:
                         return
+            except ClusterError as error:
+                if error.trouble is not Trouble.CONFLICT:  # a clone that fails changes all the time
+                    return
 
     async def _turn(self) -> Final | None:
         live = await look(self.cluster, self.target)
@@ -137,8 +140,8 @@ class Engine:
             case Create(kind=kind, body=body):
                 await self.cluster.create(_RESOURCES[kind], body)
                 self._last = f"the {kind} {body['metadata']['name']} was made"
-            case Delete(kind=kind, name=name, uid=uid):
-                await self.cluster.delete(_RESOURCES[kind], name, uid)
+            case Delete(kind=kind, name=name, uid=uid, version=version):
+                await self.cluster.delete(_RESOURCES[kind], name, uid, version)
                 self._last = f"the {kind} {name} was deleted"
 
     async def _begun(self, live: Region) -> None:

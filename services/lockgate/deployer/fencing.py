@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lockgate.deployer.objects import Json, annotations_of, uid_of
+from lockgate.deployer.objects import Json, annotations_of, uid_of, version_of
 from lockgate.messages.values import NO_FENCE, Fence
 
 Operation = dict[str, object]
@@ -79,6 +79,14 @@ def fence_of(obj: Json, marks: Marks = OWN) -> Fence | None:
         ) from None
 
 
+def clone_fence(obj: Json) -> Fence:
+    """The fence under which a clone was made or taken over; below every fence if it says none."""
+    try:
+        return Fence.parse(annotations_of(obj).get(OWN.fence, ""))
+    except ValueError:
+        return NO_FENCE
+
+
 def pointer(*parts: str | int) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
 
@@ -86,7 +94,7 @@ def pointer(*parts: str | int) -> str:
 def adoption(obj: Json, marks: Marks, values: Mapping[str, str]) -> list[Operation]:
     """First contact: fence 0 and these annotations, on exactly the object that was read."""
     annotations = {**values, marks.fence: str(NO_FENCE)}
-    guard = [_test(pointer("metadata", "resourceVersion"), obj["metadata"]["resourceVersion"])]
+    guard = [_test(pointer("metadata", "resourceVersion"), version_of(obj))]
     if not annotations_of(obj):
         return [*guard, {"op": "add", "path": "/metadata/annotations", "value": annotations}]
     return [*guard, *_annotated(annotations)]

@@ -20,6 +20,10 @@ def uid_of(obj: Json) -> str:
     return str(obj["metadata"]["uid"])
 
 
+def version_of(obj: Json) -> str:
+    return str(obj["metadata"]["resourceVersion"])
+
+
 def annotations_of(obj: Json) -> dict[str, str]:
     return obj["metadata"].get("annotations") or {}
 

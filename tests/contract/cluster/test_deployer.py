@@ -178,7 +178,9 @@ async def test_what_goes_wrong_is_told_apart(place: Place, west: AtWork) -> None
         with pytest.raises(ClusterError) as error:
             await call
         assert error.value.trouble is trouble
-    with pytest.raises(ClusterError) as conflict:
-        await cluster.delete(DEPLOYMENTS, "payments", "00000000-0000-0000-0000-000000000000")
-    assert conflict.value.trouble is Trouble.CONFLICT
+    metadata = (await place.read("deployments", "payments"))["metadata"]
+    for uid, version in (("00000000-0000-0000-0000-000000000000", ""), (metadata["uid"], "1")):
+        with pytest.raises(ClusterError) as conflict:
+            await cluster.delete(DEPLOYMENTS, "payments", uid, version or metadata["resourceVersion"])
+        assert conflict.value.trouble is Trouble.CONFLICT
     assert (await place.read("deployments", "payments"))["spec"]["replicas"] == 4

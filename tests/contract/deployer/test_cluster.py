@@ -90,9 +90,12 @@ async def test_a_patch_whose_test_does_not_hold_changes_nothing(west: AtWork) ->
     assert (await west.object(DEPLOYMENTS))["spec"]["replicas"] == 4
 
 
-async def test_only_the_object_of_that_uid_is_deleted(west: AtWork) -> None:
+@pytest.mark.parametrize("changed", ["uid", "resourceVersion"])
+async def test_only_the_object_that_was_read_is_deleted(west: AtWork, changed: str) -> None:
+    metadata = (await west.object(SERVICES))["metadata"]
+    read = {key: metadata[key] for key in ("uid", "resourceVersion")} | {changed: "1"}
     with pytest.raises(ClusterError) as error:
-        await west.cluster.delete(SERVICES, "payments", "another-uid")
+        await west.cluster.delete(SERVICES, "payments", read["uid"], read["resourceVersion"])
     assert error.value.trouble is Trouble.CONFLICT
     assert await west.names(SERVICES) == ["payments"]
 

@@ -160,8 +160,8 @@ async def test_a_pilot_that_an_order_overtakes_leaves_nothing(sandbox: Sandbox, 
 
 
 async def test_without_a_route_the_share_is_that_of_the_pods(sandbox: Sandbox, west: AtWork) -> None:
-    route = await west.object(ROUTES)
-    await west.cluster.delete(ROUTES, "payments", route["metadata"]["uid"])
+    metadata = (await west.object(ROUTES))["metadata"]
+    await west.cluster.delete(ROUTES, "payments", metadata["uid"], metadata["resourceVersion"])
     answer = await west.step(grant("7.0.1", Action.PILOT, workload=ROUTELESS, share=0.2))
     assert answer["outcome"] == "piloted"
     assert answer["share"] == pytest.approx(0.2)  # 1 of 5

@@ -58,9 +58,10 @@ def test_the_clone_grows_before_its_share_does() -> None:
         said.append(f"{found.kind} {found.name}{''.join(f' {path}' for path in paths)}")
         assert held.do(found)
     assert said == [
+        "Deployment payments-pilot-7",
+        "Service payments-pilot-7",
         "Deployment payments",
         "HTTPRoute payments",
-        "Service payments-pilot-7",
         "Deployment payments-pilot-7 /spec/replicas",
         "HTTPRoute payments /spec/rules/0/backendRefs",
     ]
@@ -68,7 +69,7 @@ def test_the_clone_grows_before_its_share_does() -> None:
 
 def test_a_clone_that_is_not_ready_at_its_new_size_keeps_the_share_of_before() -> None:
     held = ran(0.25)
-    for _ in range(4):
+    for _ in range(5):
         held.do(canary(step("7.0.2", 0.5), held.live()))
     held.objects[CLONE]["status"]["availableReplicas"] = 1
     assert isinstance(canary(step("7.0.2", 0.5), held.live()), Wait)

@@ -17,14 +17,14 @@ from lockgate.deployer.reports import (
 )
 from lockgate.deployer.strategies.blue_green import green, switch
 from lockgate.deployer.strategies.canary import canary
-from lockgate.deployer.strategies.given import Create, Delete, Kind, Next, Patch, Region, Stuck, Target, Wait
+from lockgate.deployer.strategies.given import Create, Delete, Kind, Next, Patch, Region, Stuck, Target
 from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
 from lockgate.messages.values import Workload
 from tests.support.deployer import NEW, OLD, OTHER, ROUTELESS, WORKLOAD, deployment, fence, marks, service
 from tests.support.deployer import target as step_of
-from tests.support.deployer_cluster import Held, Strategy
+from tests.support.deployer_cluster import Held, Strategy, Worker
 
 
 def target(at: str = "7.2.1", **changes: Any) -> Target:
@@ -85,6 +85,8 @@ def test_the_take_over_of_a_wave_ends_the_share_after_the_roll_out() -> None:
     held = ran((pilot, step("7.0.1", share=0.1)))
     said, answer = writes(held, rolling, step("7.0.2"))
     assert said == [
+        "Deployment payments-pilot-7",
+        "Service payments-pilot-7",
         "Deployment payments spec",
         "HTTPRoute payments",
         "HTTPRoute payments spec",
@@ -161,30 +163,6 @@ def test_clones_go_even_where_production_cannot_come_back() -> None:
     assert isinstance(held.carry_out(rollback, target()), Stuck)
     assert held.names == ["Deployment payments", "HTTPRoute payments", "Service payments"]
     assert held.weights == [("payments", 1)]
-
-
-class Worker:
-    """One step, whose look and whose write are apart: anything may happen in between."""
-
-    def __init__(self, held: Held, strategy: Strategy, wanted: Target) -> None:
-        self.held, self.strategy, self.wanted = held, strategy, wanted
-        self.planned: Next | None = None
-        self.answer: Next | None = None
-
-    def move(self) -> None:
-        if self.answer is not None:
-            return
-        if self.planned is None:
-            self.planned = self.strategy(self.wanted, self.held.live())
-            return
-        match self.planned:
-            case Patch() | Create() | Delete() as write:
-                self.held.do(write)
-            case Wait() | Stuck():
-                pass
-            case final:
-                self.answer = final
-        self.planned = None
 
 
 OLDER: tuple[Strategy, ...] = (pilot, canary, green, switch, rolling)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lockgate.deployer.fencing import OWN, fenced
+from lockgate.deployer.fencing import OWN, Operation, clone_fence, fenced
 from lockgate.deployer.objects import (
     Json,
     baseline_prefix,
@@ -21,9 +21,10 @@ from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_stat
 from lockgate.deployer.strategies import production
 from lockgate.deployer.strategies.clones import (
     clone_deployment,
-    clone_fence,
     clone_service,
     farewell,
+    is_earlier,
+    taken_over,
     uncloneable,
 )
 from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
@@ -63,8 +64,9 @@ def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next
     if missing is not None:
         return Failed(reason=missing)
     return (
-        _claimed(target, live, seen, traffic)
-        or _kept(target, home, seen, traffic, manner)
+        _gone_on_with(target, home, traffic, manner)
+        or _claimed(target, live, seen, traffic)
+        or _resized(target, home, seen, traffic, manner)
         or farewell(target, live, traffic, keep=target.fence, dark=manner.dark)
         or _cloned(target, home, seen, traffic, manner)
         or finish(target, live, traffic)
@@ -100,8 +102,10 @@ def no_share(target: Target, live: Region) -> Next | None:
 def _withdrawn(target: Target, live: Region, traffic: Traffic) -> Next | None:
     """A newer step came while this one worked, and may not have seen the clone that was made since: it goes here.
 
-    Route and Service are the newer step's by now, which has taken whatever share there was.
+    Not one that has traffic: the newer step has seen that, and says what becomes of it.
     """
+    if traffic.reaches_clone(target, live):
+        return None
     clones, services = (
         tuple(each for each in objects if clone_fence(each) == target.fence)
         for objects in (live.clones, live.clone_services)
@@ -118,29 +122,29 @@ def _claimed(target: Target, live: Region, seen: Production, traffic: Traffic) -
     return traffic.claim(target, live)
 
 
-def _kept(target: Target, live: Region, seen: Production, traffic: Traffic, manner: Manner) -> Patch | None:
-    """Until the clone of the step before this one has this step's fence and size; None if there is nothing to keep."""
-    if not manner.goes_on:
+def _gone_on_with(target: Target, live: Region, traffic: Traffic, manner: Manner) -> Patch | None:
+    """Until the clone of the step before this one is this step's; None if there is nothing to go on with."""
+    clone = _named(live.clones, target.clone)
+    if not manner.goes_on or clone is None:
         return None
-    clone, service = _named(live.clones, target.clone), _named(live.clone_services, target.clone_service)
-    if service is not None and _earlier(target, service):
-        return Patch(Kind.SERVICE, name_of(service), fenced(service, OWN, target.fence, {}, []))
-    if clone is None or not _is_sound(target, live, clone, in_service=_in_service(manner, traffic)):
+    sound = _is_sound(target, live, clone, in_service=_in_service(manner, traffic))
+    return taken_over(target, live) if sound else None
+
+
+def _resized(
+    target: Target, live: Region, seen: Production, traffic: Traffic, manner: Manner
+) -> Patch | None:
+    """Until the clone that was taken over has this step's size; None if there is none."""
+    clone = _named(live.clones, target.clone)
+    if not manner.goes_on or clone is None or clone_fence(clone) != target.fence:
         return None
     size = _size(target, seen, traffic, manner)
     if traffic.by_route or manner.apart:
         size = max(size, replicas_of(clone))  # its pods may serve more than this step's share still
-    if size == replicas_of(clone) and not _earlier(target, clone):
+    if size == replicas_of(clone):
         return None
-    resized = {"op": "replace", "path": "/spec/replicas", "value": size}
-    changes = [resized] if size != replicas_of(clone) else []
-    return Patch(Kind.DEPLOYMENT, name_of(clone), fenced(clone, OWN, target.fence, {}, changes))
-
-
-def _earlier(target: Target, obj: Json) -> bool:
-    """Whether it is of an earlier step of the same release."""
-    fence = clone_fence(obj)
-    return fence.number == target.fence.number and fence.order < target.fence.order
+    resized: Operation = {"op": "replace", "path": "/spec/replicas", "value": size}
+    return Patch(Kind.DEPLOYMENT, name_of(clone), fenced(clone, OWN, target.fence, {}, [resized]))
 
 
 def _is_sound(target: Target, live: Region, clone: Json, *, in_service: bool) -> bool:
@@ -154,7 +158,7 @@ def _is_sound(target: Target, live: Region, clone: Json, *, in_service: bool) ->
         and digest_of(image_at(clone, index)) == target.digest
         and selects(served, labels) == in_service
         and not is_going(clone)
-        and not (_earlier(target, clone) and isinstance(rollout_status(clone), TimedOut))
+        and not (is_earlier(target, clone) and isinstance(rollout_status(clone), TimedOut))
     )
 
 

@@ -6,35 +6,27 @@ change its fence and its size only; it is changed and goes by its uid, so that n
 
 import copy
 
-from lockgate.deployer.fencing import OWN
+from lockgate.deployer.fencing import OWN, clone_fence, fenced
 from lockgate.deployer.objects import (
     APPLICATION_LABEL,
     CLONE_LABEL,
     Json,
-    annotations_of,
     is_going,
     labels_of,
     name_of,
     selects,
     uid_of,
+    version_of,
     with_digest,
 )
 from lockgate.deployer.strategies.given import Create, Delete, Kind, Patch, Region, Target, Wait
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.traffic import Traffic
-from lockgate.messages.values import NO_FENCE, Fence
+from lockgate.messages.values import Fence
 
 _NAME_LIMIT = 63
 _COPIED = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
 _PORT_FIELDS = ("name", "protocol", "port", "targetPort", "appProtocol")
-
-
-def clone_fence(obj: Json) -> Fence:
-    """The fence under which a clone was made; below every fence if it says none."""
-    try:
-        return Fence.parse(annotations_of(obj).get(OWN.fence, ""))
-    except ValueError:
-        return NO_FENCE
 
 
 def uncloneable(target: Target, live: Region, *, in_service: bool) -> str | None:
@@ -134,6 +126,25 @@ def _metadata(target: Target, name: str) -> Json:
     }
 
 
+def taken_over(target: Target, live: Region) -> Patch | None:
+    """Until nothing of the release's clone carries the fence of an earlier step; then None.
+
+    This comes before anything else that a step writes: an earlier step that still runs somewhere takes away what it made
+    once it finds itself outdated, and must not find what serves by now among that.
+    """
+    for kind, objects in ((Kind.DEPLOYMENT, live.clones), (Kind.SERVICE, live.clone_services)):
+        for obj in objects:
+            if is_earlier(target, obj):
+                return Patch(kind, name_of(obj), fenced(obj, OWN, target.fence, {}, []))
+    return None
+
+
+def is_earlier(target: Target, obj: Json) -> bool:
+    """Whether a clone, or its Service, is of an earlier step of the same release."""
+    fence = clone_fence(obj)
+    return _is_ours(target, obj) and fence.number == target.fence.number and fence.order < target.fence.order
+
+
 def farewell(
     target: Target, live: Region, traffic: Traffic, keep: Fence | None = None, *, dark: bool = False
 ) -> Patch | Delete | Wait | None:
@@ -149,7 +160,7 @@ def farewell(
     for kind, objects in ((Kind.SERVICE, services), (Kind.DEPLOYMENT, clones)):
         for obj in objects:
             if not is_going(obj):
-                return Delete(kind, name_of(obj), uid_of(obj))
+                return Delete(kind, name_of(obj), uid_of(obj), version_of(obj))
     if services or clones:
         return Wait(0, 0, f"{len(services) + len(clones)} objects of clones have still to go.")
     return None
@@ -158,5 +169,8 @@ def farewell(
 def _leaves(target: Target, obj: Json, keep: Fence | None) -> bool:
     """Clones of this application at or below the target's fence. Newer ones are another step's."""
     fence = clone_fence(obj)
-    ours = labels_of(obj).get(APPLICATION_LABEL) == target.application and CLONE_LABEL in labels_of(obj)
-    return ours and fence.order <= target.fence.order and fence != keep
+    return _is_ours(target, obj) and fence.order <= target.fence.order and fence != keep
+
+
+def _is_ours(target: Target, obj: Json) -> bool:
+    return labels_of(obj).get(APPLICATION_LABEL) == target.application and CLONE_LABEL in labels_of(obj)

@@ -77,9 +77,12 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
+    """Void unless the object still is what was read: a newer step may have taken it over since."""
+
     kind: Kind
     name: str
     uid: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from lockgate.deployer.fencing import OWN, DamagedFenceError, Operation, adoption, fence_of, fenced, pointer
+from lockgate.deployer.fencing import (
+    OWN,
+    DamagedFenceError,
+    Operation,
+    adoption,
+    clone_fence,
+    fence_of,
+    fenced,
+    pointer,
+)
 from lockgate.deployer.objects import (
     Json,
     annotations_of,
@@ -43,12 +52,13 @@ class Production:
 
 
 def fenced_out(target: Target, live: Region) -> Fenced | Failed | None:
-    """Whether the cluster shows a newer fence on anything that this step writes to."""
+    """Whether the cluster shows a newer fence on anything that this step writes to. A newer step begins with the clones."""
     try:
         seen = [
             *([fence_of(live.deployment)] if live.deployment else []),
             *([fence_of(live.route, target.route_marks)] if live.route else []),
             *([fence_of(home(live.service, target.route_marks), target.route_marks)] if live.service else []),
+            *(clone_fence(each) for each in (*live.clones, *live.clone_services)),
         ]
     except DamagedFenceError as error:
         return Failed(reason=str(error))

@@ -1,10 +1,10 @@
 """The way back: first the share goes to zero, then production goes back, then the clones go. Pure."""
 
-from lockgate.deployer.fencing import OWN
+from lockgate.deployer.fencing import OWN, clone_fence
 from lockgate.deployer.objects import annotations_of
 from lockgate.deployer.reports import Failed, RolledBack, Untouched
 from lockgate.deployer.strategies import production
-from lockgate.deployer.strategies.clones import clone_fence, farewell
+from lockgate.deployer.strategies.clones import farewell
 from lockgate.deployer.strategies.given import Next, Region, Stuck, Target
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.strategies.rolling import observed

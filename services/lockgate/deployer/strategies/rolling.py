@@ -4,7 +4,7 @@ from lockgate.deployer.objects import image_at
 from lockgate.deployer.reports import Deployed, Failed
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
 from lockgate.deployer.strategies import production
-from lockgate.deployer.strategies.clones import farewell
+from lockgate.deployer.strategies.clones import farewell, taken_over
 from lockgate.deployer.strategies.given import Next, Region, Stuck, Target, Wait
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.traffic import traffic_of
@@ -16,7 +16,7 @@ def rolling(target: Target, live: Region) -> Next:
     if not isinstance(seen, Production):
         return seen
     if seen.fence != target.fence:
-        return _begin(target, seen)
+        return taken_over(target, live) or _begin(target, seen)
     if seen.digest != target.digest:
         return _overwritten(target, seen)
     traffic = traffic_of(target.workload)

@@ -44,9 +44,9 @@ def switched(target: Target, live: Region) -> Patch | None:
         return Patch(
             Kind.SERVICE, name_of(service), adoption(service, marks, {marks.application: target.application})
         )
-    wanted = {CLONE_LABEL: target.clone}
-    if service["spec"]["selector"] == wanted:
+    if is_switched_to(target.clone, service):
         return None
+    wanted = {CLONE_LABEL: target.clone}
     before = json.dumps(home(service, marks)["spec"]["selector"], sort_keys=True)
     return _written(target, service, wanted, {marks.selector: before}, drains=False)
 
@@ -56,7 +56,7 @@ def switched_back(target: Target, live: Region, keep: str | None) -> Patch | Non
     service = live.service
     if service is None or not _is_switched(service):
         return None
-    if keep is not None and service["spec"]["selector"] == {CLONE_LABEL: target.clone}:
+    if keep is not None and is_switched_to(target.clone, service):
         return None
     return _written(target, service, home(service, target.route_marks)["spec"]["selector"], {}, drains=True)
 
@@ -80,6 +80,10 @@ def _written(target: Target, service: Json, selector: Json, values: dict[str, st
     noted = {marks.release: target.release, **values}
     operations = fenced(service, marks, target.fence, noted, changes)
     return Patch(Kind.SERVICE, name_of(service), operations, drains)
+
+
+def is_switched_to(clone: str, service: Json) -> bool:
+    return (service["spec"].get("selector") or {}) == {CLONE_LABEL: clone}
 
 
 def _is_switched(service: Json) -> bool:
