@@ -27,6 +27,7 @@ from lockgate.messages.stage_rules import Path
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
+MAX_PARTS: Final = 20_000  # keys, values and brackets; reading so many takes a second or two
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 
 
@@ -90,10 +91,11 @@ def _plain(text: str | bytes) -> str:
 def _refuse_tricks(plain: str) -> None:
     """What a reader of the file could misunderstand is refused, and what is too deep to build a tree of."""
     depth = 0
-    for event in _yaml().parse(plain):
+    for number, event in enumerate(_yaml().parse(plain)):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         too_deep = f"this is nested deeper than {MAX_DEPTH} levels: write it flatter"
-        if trick := too_deep if depth > MAX_DEPTH else _trick(event):
+        too_many = f"a plan has at most {MAX_PARTS} keys and values: write a smaller one"
+        if trick := too_deep if depth > MAX_DEPTH else too_many if number > MAX_PARTS else _trick(event):
             raise UnreadableTextError(_line(event), trick)
 
 

@@ -1,15 +1,19 @@
 """Alertmanager's and Grafana's alerts: what fires is an incident of an application, and its end is told as well."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lockgate.intake.door.answers import Code
 from lockgate.intake.door.callers import Role
+from lockgate.intake.door.delivery import Delivery, Draft, Options, Translated
+from lockgate.intake.door.judging import judged
+from lockgate.intake.door.routes import BY_PATH
 from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
 from tests.support.cdevents import problems
-from tests.support.deliveries import caller, delivered, payload, refusal
+from tests.support.deliveries import NOW, caller, delivered, payload, refusal
 
 MONITORING = caller(Role.MONITORING)
 SAID = "ErrorRateHigh: 5 % of the requests fail: payments answers 500 in us-east"
@@ -124,6 +128,52 @@ def test_what_is_no_webhook_of_alertmanager_is_refused(change: Any, says: str) -
     refused = refusal("/v1/alertmanager", {**payload("alertmanager/firing"), **change}, MONITORING)
     assert refused.code is Code.UNREADABLE
     assert refused.detail.startswith(f"this is no payload of alertmanager's webhook: {says}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fingerprint": "f" * 65},
+        {"fingerprint": ""},
+        {"status": "unprocessed"},
+        {"annotations": None},
+        {"labels": {"application": "payments", "zone": None}},
+        {"startsAt": None},
+    ],
+)
+def test_an_alert_that_cannot_be_read_is_ignored_and_spoils_no_other(change: Any) -> None:
+    group = payload("alertmanager/firing")
+    good = group["alerts"][0]
+    group["alerts"] = [{**good, **change}, good, "no alert"]
+    made = alertmanager(group)
+    assert [outgoing.key for outgoing in made.outgoing] == ["payments"]
+    assert [ignored.what for ignored in made.ignored] == ["alert 1", "alert 3"]
+    assert made.ignored[0].why.startswith(f"it cannot be read: {next(iter(change))}")
+
+
+def test_an_incident_that_no_service_could_read_is_ignored_and_spoils_no_other() -> None:
+    nowhere = json.dumps({"context": {}, "subject": {}}).encode()
+    (good,) = alertmanager(one()).outgoing
+    drafts = (
+        Draft("anomalies", IncidentDetected.type, nowhere),
+        Draft("anomalies", IncidentDetected.type, good.value),
+    )
+    route = replace(BY_PATH["/v1/alertmanager"], translate=lambda *_: Translated(drafts))
+    made = judged(route, MONITORING, Delivery({}, b"", "somebody", NOW, "fresh"), Options())
+    assert made.outgoing == (good,)
+    assert [ignored.what for ignored in made.ignored] == [IncidentDetected.type]
+    assert "this is no dev.cdevents.incident.detected.0.3.0 that can be read" in made.ignored[0].why
+
+
+def test_of_more_alerts_than_are_read_at_once_the_first_are_incidents_and_the_rest_is_counted() -> None:
+    group = payload("alertmanager/firing")
+    group["alerts"] = [{**group["alerts"][0], "fingerprint": f"f{number}"} for number in range(1200)]
+    made = alertmanager(group)
+    assert len(made.outgoing) == 500
+    assert made.outgoing[-1].told.subject == "ErrorRateHigh/f499"
+    (ignored,) = made.ignored
+    assert ignored.what == "700 more alerts"
+    assert "500 alerts are read" in ignored.why
 
 
 def test_fields_of_newer_versions_are_let_pass() -> None:

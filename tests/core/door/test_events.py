@@ -98,6 +98,13 @@ def test_a_batch_with_one_bad_event_is_refused_as_a_whole() -> None:
     assert "context.timestamp" in refused.detail
 
 
+def test_a_batch_has_so_many_events_at_most() -> None:
+    batch = [wrapped(artifact(id=f"build-{n}")) for n in range(501)]
+    refused = refusal("/v1/events", batch, CI, {"content-type": BATCH})
+    assert (refused.code, "at most 500 events, and this has 501" in refused.detail) == (Code.UNREADABLE, True)
+    assert len(delivered("/v1/events", batch[:500], CI, {"content-type": BATCH}).outgoing) == 500
+
+
 def test_an_empty_batch_is_nothing() -> None:
     assert delivered("/v1/events", [], CI, {"content-type": BATCH}) == ((), ())
 

@@ -71,6 +71,11 @@ def test_every_problem_of_a_bad_plan_is_answered_with_its_line() -> None:
     assert [error.split(":")[0] for error in refused.errors] == ["line 6", "line 7"]
 
 
+def test_a_small_text_with_more_in_it_than_a_plan_has_is_refused_before_all_of_it_is_read() -> None:
+    (error,) = refusal("/v1/plans", b"{a: [" + b"1," * 30_000 + b"]}", OPERATOR, YAML).errors
+    assert "at most 20000 keys and values" in error
+
+
 def test_who_is_restricted_publishes_plans_of_its_own_applications() -> None:
     shop = caller(Role.OPERATOR, applications=frozenset({"shop"}))
     refused = refusal("/v1/plans", PLAN, shop, YAML)

@@ -180,6 +180,13 @@ def test_each_digest_of_a_push_is_announced_once() -> None:
     assert digests == [DIGEST, "sha256:" + "5d" * 32]
 
 
+def test_more_images_at_once_than_harbor_pushes_are_refused() -> None:
+    event = payload("harbor/pushed")
+    event["event_data"]["resources"] *= 501
+    refused = refusal("/v1/harbor", event, CI)
+    assert (refused.code, "at most 500 items" in refused.detail) == (Code.UNREADABLE, True)
+
+
 def test_a_pull_from_harbor_is_ignored() -> None:
     made = harbor(payload("harbor/pulled"))
     assert (made.outgoing, made.ignored[0].what) == ((), "PULL_ARTIFACT")

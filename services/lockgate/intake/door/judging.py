@@ -4,7 +4,16 @@ from typing import NamedTuple
 
 from lockgate.intake.door.answers import Code, Ignored, Refused
 from lockgate.intake.door.callers import Caller
-from lockgate.intake.door.delivery import Delivery, Options, Outgoing, Translated, allowed, checked, plain
+from lockgate.intake.door.delivery import (
+    Delivery,
+    Draft,
+    Options,
+    Outgoing,
+    Translated,
+    allowed,
+    checked,
+    plain,
+)
 from lockgate.intake.door.routes import BY_PATH, GETS, JSON, Route
 
 
@@ -53,15 +62,24 @@ def too_large(route: Route) -> Refused:
 def judged(route: Route, caller: Caller, delivery: Delivery, options: Options) -> Judged:
     """What is to be published, each part of it readable and allowed. Refused as a whole unless the route says otherwise."""
     translated: Translated = route.translate(delivery, options)
-    outgoing: list[Outgoing] = []
-    ignored = list(translated.ignored)
-    for each in translated.drafts:
-        made = checked(each)
+    found = [_one(route, caller, each) for each in translated.drafts]
+    return Judged(
+        tuple(each for each in found if isinstance(each, Outgoing)),
+        (*translated.ignored, *(each for each in found if isinstance(each, Ignored))),
+    )
+
+
+def _one(route: Route, caller: Caller, draft: Draft) -> Outgoing | Ignored:
+    """One event: in a delivery of which parts may be left out, what cannot be published spoils none of the others."""
+    try:
+        made = checked(draft)
         why = allowed(caller, made)
-        if why is None:
-            outgoing.append(made)
-        elif route.partial:
-            ignored.append(Ignored(what=plain(made.told.subject, 300), why=why))
-        else:
-            raise Refused(Code.FORBIDDEN, f"{why}; nothing of this delivery was published")
-    return Judged(tuple(outgoing), tuple(ignored))
+    except Refused as refused:
+        if route.partial:
+            return Ignored(what=draft.type, why=refused.detail)
+        raise
+    if why is None:
+        return made
+    if route.partial:
+        return Ignored(what=plain(made.told.subject, 300), why=why)
+    raise Refused(Code.FORBIDDEN, f"{why}; nothing of this delivery was published")

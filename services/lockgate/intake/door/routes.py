@@ -36,7 +36,7 @@ class Route:
     schemes: tuple[Scheme, ...] = ()
     most_bytes: int = MOST_BYTES
     partial: bool = False
-    """Whether what a caller may not say is left out, instead of refusing the whole delivery."""
+    """Whether what cannot be read or may not be said is left out, instead of refusing the whole delivery."""
     thorough: bool = False
     """Whether translating it takes long enough to keep others waiting."""
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 Source: prometheus.io, "Alerting: Configuration", `webhook_config`; grafana.com, "Configure webhook notifications"
 (contact points; without a custom payload). Both repeat what fires, and group alerts of several applications: so each
 alert is an event of its own, known again by its fingerprint, the time it began and whether it fires, and one from which
-no event can be made spoils none of the others.
+no event can be made spoils none of the others. Of a delivery so many are read; to read more would keep others waiting.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,6 +32,9 @@ from lockgate.messages.message import derived_id
 
 EVERYWHERE: Final = "production"
 """The environment of an alert that names no region; to the verifier it means all of them."""
+
+MOST_ALERTS: Final = 500
+"""Of one delivery."""
 
 _DESCRIPTION: Final = 2000
 _LABELS: Final = 64
@@ -73,7 +76,7 @@ def _translate(
     delivery: Delivery, options: Options, *, model: type[AlertmanagerGroup | GrafanaGroup], route: str
 ) -> Translated:
     """An incident for each alert."""
-    found = [_incident(alert, options, route) for alert in _read(model, parsed(delivery.body), route)]
+    found = list(_found(_read(model, parsed(delivery.body), route), options, route))
     return Translated(
         tuple(dict.fromkeys(each for each in found if isinstance(each, Draft))),
         tuple(each for each in found if isinstance(each, Ignored)),
@@ -84,12 +87,29 @@ alertmanager = partial(_translate, model=AlertmanagerGroup, route="alertmanager"
 grafana = partial(_translate, model=GrafanaGroup, route="grafana")
 
 
-def _read(model: type[AlertmanagerGroup | GrafanaGroup], body: Any, route: str) -> tuple[Alert, ...]:
+def _read(model: type[AlertmanagerGroup | GrafanaGroup], body: Any, route: str) -> list[Any]:
+    """What it names as alerts. Refused if all around them is no payload of the product."""
+    alerts = body.get("alerts") if isinstance(body, dict) else None
     try:
-        return model.model_validate(body).alerts
+        model.model_validate({**body, "alerts": ()} if isinstance(alerts, list) else body)
     except ValidationError as error:
         detail = f"this is no payload of {route}'s webhook: {first_problem(error)}"
         raise Refused(Code.UNREADABLE, detail) from None
+    return alerts if isinstance(alerts, list) else []
+
+
+def _found(alerts: list[Any], options: Options, route: str) -> Iterator[Draft | Ignored]:
+    """Each alert is read alone."""
+    for number, given in enumerate(alerts[:MOST_ALERTS], 1):
+        try:
+            yield _incident(Alert.model_validate(given), options, route)
+        except ValidationError as error:
+            yield Ignored(what=f"alert {number}", why=f"it cannot be read: {first_problem(error)}")
+    if (more := len(alerts) - MOST_ALERTS) > 0:
+        why = (
+            f"of one delivery {MOST_ALERTS} alerts are read: group by application, so that fewer come at once"
+        )
+        yield Ignored(what=f"{more} more alerts", why=why)
 
 
 def _incident(alert: Alert, options: Options, route: str) -> Draft | Ignored:

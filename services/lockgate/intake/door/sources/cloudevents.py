@@ -2,7 +2,8 @@
 
 Source: CloudEvents v1.0.2, `bindings/http-protocol-binding.md` and `formats/json-format.md`; CDEvents v0.5.1,
 `cloudevents-binding.md`: the data is the whole CDEvent. The content type decides the mode, as the binding says. The
-events of 0.4.1 are taken too, and published as they came. A batch is published whole or not at all.
+events of 0.4.1 are taken too, and published as they came. A batch is published whole or not at all, and has a bound, since
+others wait while it is read.
 """
 
 import base64
@@ -33,6 +34,8 @@ from lockgate.messages.upcast import upcast
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 BINARY: Final = "application/json"
+MOST_EVENTS: Final = 500
+"""In one batch."""
 
 ROUTED: Final = {
     name: topic
@@ -107,6 +110,10 @@ def _binary(delivery: Delivery) -> Event:
 def _batched(batch: Any) -> Iterator[Event]:
     if not isinstance(batch, list):
         raise _unreadable("a batch is a JSON array of CloudEvents")
+    if len(batch) > MOST_EVENTS:
+        raise _unreadable(
+            f"a batch has at most {MOST_EVENTS} events, and this has {len(batch)}: send several"
+        )
     for number, each in enumerate(batch, 1):
         yield _unwrapped(each, f"event {number} of the batch")
 

@@ -40,7 +40,7 @@ class Resource(_Payload):
 
 
 class EventData(_Payload):
-    resources: tuple[Resource, ...] = ()
+    resources: tuple[Resource, ...] = Field(default=(), max_length=500)
 
 
 class HarborEvent(_Payload):
