@@ -62,8 +62,8 @@ class Commands:
     given: dict[Command, Given] = field(default_factory=dict)
     newest: dict[tuple[str, str, str], Given] = field(default_factory=dict)
     """Application, release and region -> the command with the highest fence."""
-    dead: set[tuple[str, str, str]] = field(default_factory=set)
-    """Application, release and region whose deadline passed without an answer."""
+    over: set[tuple[str, str, str]] = field(default_factory=set)
+    """Application, release and region in which a deadline ran out."""
     granted: dict[tuple[str, str], Given] = field(default_factory=dict)
     """Release and region -> the grant that was published last."""
     open: dict[tuple[str, str], dict[str, Fence]] = field(default_factory=lambda: defaultdict(dict))
@@ -179,6 +179,8 @@ class Commands:
 
     def _overdue(self, made: Made, due: TimerDue) -> None:
         """What a deadline leads to: a region that is unreachable."""
+        if region := due.body.get("region"):
+            self.over.add((made.key, due.body["release"], region))
         for message in made.decision.messages:
             if isinstance(body := message.body, RegionFailed) and body.unreachable:
                 self._is_dead(due, (body.application, body.release, body.region))
@@ -199,7 +201,6 @@ class Commands:
         """No region is called unreachable before its deadline, or because of an outage of whoever commands."""
         newest, region = self.newest[about], about[2]
         newest.dead = True
-        self.dead.add(about)
         command, since = newest.command, newest.at
         waited = self.world.now - since
         that(waited >= command.deadline, f"{region} had {waited:.0f} s for {command.fence} only")
@@ -218,9 +219,11 @@ class Commands:
     def _is_settled(self, body: ReleaseSettled) -> None:
         """A release is settled when each region answered, or its deadline is over."""
         for region, answer in body.answers.items():
-            dead = (body.application, body.release, region) in self.dead
-            over = answer is not RegionAnswer.UNREACHABLE or dead
-            that(over, f"{body.release} is settled, but the deadline of {region} is not over")
+            over = (body.application, body.release, region) in self.over
+            that(
+                over or answer is not RegionAnswer.UNREACHABLE,
+                f"{body.release} is settled, but the deadline of {region} is not over",
+            )
 
     def _begins(self, process: Process, made: Made) -> None:
         """A deployer begins only what is above every fence that it has read, in time, and meant for its cluster."""

@@ -238,7 +238,6 @@ _COORDINATOR = {
     "a debt where it went back to a bad version": _without(
         answers, "rolled_back", ("owed=bad", "owed=False")
     ),
-    "a debt where a bad version stays": _without(answers, "untouched", ("owed=order.stranded", "owed=False")),
     "a debt where going back failed": _without(
         answers, "failed", ("RegionAnswer.FAILED, owed=True", "RegionAnswer.FAILED, owed=False")
     ),
