@@ -113,14 +113,7 @@ class Measuring:
             silence=Silence(policy),
             restarts=restarts,
             online=online,
-            left_end=Rows(
-                [-1],
-                counting.counted[None],
-                placebo.over_pods(placebo.terms.sums)[None],
-                seen[start - 1 :] if start else np.zeros((1, pods), bool),
-                [now[-1] if now else (0, 0)],
-                [0.0],
-            ),
+            left_end=_left_end(counting, placebo, seen if start else np.zeros((1, pods), bool), now),
             at=start,
             before=usual,
         )
@@ -206,6 +199,18 @@ def _beside_each_other(counts: Counts, seen: Flags, columns: Indices) -> tuple[P
     history = int(np.add.reduce(seen, axis=1, dtype=int).max(initial=0))
     placebo.leave_out(history)
     return placebo, history
+
+
+def _left_end(counting: Counting, placebo: Placebo, seen: Flags, now: list[tuple[int, int]]) -> Rows:
+    """The last scrape of the history, at which the first stratum begins."""
+    return Rows(
+        [-1],
+        counting.counted[None],
+        placebo.over_pods(placebo.terms.sums)[None],
+        seen[-1:],
+        [now[-1] if now else (0, 0)],
+        [0.0],
+    )
 
 
 def _setup(evidence: Evidence, chosen: tuple[int, ...], pilots: int, there: list[int]) -> Setup:
