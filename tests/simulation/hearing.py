@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.runtime.inlet_id import inlet_id
 from tests.simulation.broken import that
 from tests.simulation.process import Process
 
@@ -19,7 +20,7 @@ class Hearing:
     def heard(self, process: Process, message: Message[Payload]) -> None:
         """Every event is decided once, in the order of its writer and key, and never before what it follows from."""
         if message.writer is None or message.number is None:
-            inlet = (process.name, message.source, message.id)
+            inlet = (process.name, *inlet_id(message))
             that(inlet not in self.inlets, f"{process.name} decides {message.id} of {message.source} twice")
             self.inlets.add(inlet)
             return

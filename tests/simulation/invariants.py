@@ -60,7 +60,7 @@ def every_artifact_has_one_end(world: "World") -> Breaches:
     ends = world.checks.releases.ends
     for said in world.scenario.announcements:
         release = derived_id("release", said.application, "/artifacts", said.id, said.purl)
-        found = [*ends.get(said.id, ()), *ends.get(release, ())]
+        found = [*ends.get(f"{said.id} {said.purl}", ()), *ends.get(release, ())]
         if len(found) != 1:
             yield f"the artifact {said.id} (release {release}) has the ends {found}"
 

@@ -69,7 +69,9 @@ _RUNTIME = {
         ("if mark is not None and number > mark + 1:", "if False:"),
     ),
     "the ids of inlets": _without(
-        Node, "_take_inlet", ("if (message.source, message.id) in self.seen:", "if False:")
+        Node,
+        "_take_inlet",
+        ("if (name := inlet_id(message)) in self.seen:", "if not (name := inlet_id(message)):"),
     ),
     "the outbox": _without(Faults, "crash", ("    self.down(process)", "    process.node.outbox.clear()")),
     "reading on before a timer fires": _without(

@@ -30,6 +30,7 @@ from lockgate.messages.values import EVERY, Cause
 from lockgate.runtime.batch import ParkedRow, TimerRow, WorkRow
 from lockgate.runtime.checks import Record
 from lockgate.runtime.decider import ABSENT, Case, Decision, Loaded, causes_of, decide
+from lockgate.runtime.inlet_id import inlet_id
 from lockgate.runtime.parking import Hold, hold
 
 Place = tuple[str, str]
@@ -118,9 +119,9 @@ class Node:
     # --- decisions ----------------------------------------------------------------------------------------------
 
     def _take_inlet(self, message: Message[Payload], now: datetime) -> list[Made]:
-        if (message.source, message.id) in self.seen:
+        if (name := inlet_id(message)) in self.seen:
             return []
-        self.seen.add((message.source, message.id))
+        self.seen.add(name)
         return self._decided(message, now)
 
     def _decided(self, message: Message[Payload], now: datetime) -> list[Made]:

@@ -68,7 +68,7 @@ class Releases:
             ReleaseCompleted: self._completed,
             ReleaseClosed: self._closed,
             ReleaseSuperseded: lambda body: self._ended(body.release, "superseded"),
-            ArtifactRefused: lambda body: self._ended(body.event, "refused"),
+            ArtifactRefused: lambda body: self._ended(f"{body.event} {body.purl}", "refused"),
         }
 
     def is_open(self, release: str) -> bool:
