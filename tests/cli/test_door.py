@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from lockgate.cli.local.door import LocalDoor
 from lockgate.cli.main import app
 from lockgate.embedded.ports import free_ports
+from lockgate.intake.door import server
+from lockgate.intake.door.answers import Code, Refused
 from lockgate.intake.door.callers import Role, hash_of
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.plans import PlanPublished
@@ -113,6 +116,32 @@ async def test_a_plan_is_sent_again_as_the_same_publication_while_kafka_is_away(
     assert (await run("plan", "publish", str(plan), "--door", client.url)).exit_code == 0
     assert waits == [5.0, 5.0]
     assert len(shelf.lies) == 1
+
+
+@pytest.mark.parametrize("said", ["Mon, 30 Nov 2026 10:00:00 GMT", "-1", "nan", "99999999999"])
+async def test_what_a_proxy_says_of_when_to_try_again_is_bounded(
+    client: Client, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    def away(*_: object) -> Refused:
+        return Refused(Code.UNAVAILABLE, "away", headers={"Retry-After": said})
+
+    monkeypatch.setattr(server, "_away", away)
+    shelf.away = True
+    waits: list[float] = []
+    monkeypatch.setattr("lockgate.cli.door.time.sleep", waits.append)
+    assert (await run("publish", "pkg:oci/payments", DIGEST, "--door", client.url)).exit_code == 2
+    assert waits == [10.0] * 5
+
+
+def test_the_local_door_has_a_token_even_if_its_file_was_left_empty(tmp_path: Path) -> None:
+    (tmp_path / "door-token").touch()
+    door = LocalDoor.in_folder(tmp_path)
+    token = door.token_file.read_text().strip()
+    assert re.fullmatch(r"lgd_[\w-]{43}", token)
+    assert door.token_file.stat().st_mode & 0o077 == 0
+    assert hash_of(token) in door.environment["LOCKGATE_DOOR_CALLERS"]
+    assert LocalDoor.in_folder(tmp_path).token_file.read_text().strip() == token
+    assert [file.name for file in tmp_path.iterdir()] == ["door-token"]
 
 
 async def test_a_door_that_stays_away_is_said_with_exit_code_2(

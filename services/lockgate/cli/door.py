@@ -129,12 +129,17 @@ def _delivered(door: str, request: urllib.request.Request) -> None:
             if error.code != 503:
                 raise DoorRefusedError(_problem(error)) from None
             if attempt + 1 < TRIES:
-                time.sleep(min(MOST_WAIT, float(error.headers.get("Retry-After") or 1)))
+                time.sleep(_wait(error.headers.get("Retry-After", "1")))
         except (OSError, HTTPException) as error:
             raise UnreachableError(
                 f"no door answers at {door} ({type(error).__name__}): see --door and LOCKGATE_DOOR"
             ) from None
     raise UnreachableError(f"the door at {door} can publish nothing for now: try again later")
+
+
+def _wait(said: str) -> float:
+    """Seconds; a date, which a proxy may write, is waited for as long as anything is."""
+    return min(MOST_WAIT, float(said)) if said.isascii() and said.isdigit() else MOST_WAIT
 
 
 class DoorRefusedError(Exception):

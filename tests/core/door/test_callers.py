@@ -127,6 +127,12 @@ def test_any_other_token_is_nobodys(given: str) -> None:
     assert TOKENS[Role.CI][:-1] not in refused.value.detail
 
 
+@pytest.mark.parametrize("given", ["", " ", "Bearer", "Bearer "])
+def test_nothing_is_no_token_even_if_its_hash_is_known(given: str) -> None:
+    with pytest.raises(Refused):
+        known({"authorization": given}, [Caller("x", Role.OPERATOR, token=hash_of(""))])
+
+
 def test_two_tokens_of_one_caller_both_work_while_one_is_replaced() -> None:
     both = [Caller("ci", Role.CI, token=hash_of(token)) for token in ("old", "new")]
     assert {known({"authorization": token}, both).name for token in ("old", "new")} == {"ci"}

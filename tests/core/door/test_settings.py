@@ -47,6 +47,7 @@ def test_a_secret_that_cannot_be_used_is_named_by_its_file(
     [
         {},
         {"token": HASH, "secret_file": "/x"},
+        {"token": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
         {"token": "lgd_token"},
         {"token": HASH, "applicatoins": ["a"]},
     ],
@@ -54,6 +55,17 @@ def test_a_secret_that_cannot_be_used_is_named_by_its_file(
 def test_a_caller_that_proves_nothing_or_is_misspelt_is_refused(caller: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         settings(**caller)
+
+
+def test_two_entries_with_one_token_or_one_secret_are_refused_by_their_names(tmp_path: Path) -> None:
+    file, copy = tmp_path / "secret", tmp_path / "copy"
+    for each in (file, copy):
+        each.write_bytes(b"sixteen bytes or more")
+    for proofs in (({"token": HASH}, {"token": HASH}), ({"secret_file": file}, {"secret_file": copy})):
+        ann = CallerSettings(name="ann", role=Role.OPERATOR, **proofs[0])
+        hub = CallerSettings(name="hub", role=Role.CI, **proofs[1])
+        with pytest.raises(SecretError, match="the entries ann and hub of LOCKGATE_DOOR_CALLERS have one"):
+            Settings(kafka="k:1", door_callers=(ann, hub)).callers()
 
 
 def test_labels_and_tags_are_what_translations_are_told() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,19 @@ class LocalDoor:
     def in_folder(cls, home: Path) -> "LocalDoor":
         """With the token of an earlier run, if the folder was kept."""
         file = home / TOKEN_FILE
-        if not file.exists():
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as created:
-                created.write(TOKEN_PREFIX + secrets.token_urlsafe(32) + "\n")
+        token = file.read_text().strip() if file.exists() else ""
+        if not token:
+            token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+            _write(file, token + "\n")
         port = free_ports(1)[0]
-        operator = {"name": "operator", "role": Role.OPERATOR, "token": hash_of(file.read_text().strip())}
+        operator = {"name": "operator", "role": Role.OPERATOR, "token": hash_of(token)}
         settings = {"LOCKGATE_DOOR_PORT": str(port), "LOCKGATE_DOOR_CALLERS": json.dumps([operator])}
         return cls(f"http://127.0.0.1:{port}", file, settings)
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, and for nobody else to read: a file that was cut off would be no token, or a short one."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+    with os.fdopen(descriptor, "w") as created:
+        created.write(text)
+    Path(name).replace(file)

@@ -79,6 +79,17 @@ def hash_of(token: str) -> str:
     return f"sha256:{hashlib.sha256(token.encode(errors='surrogateescape')).hexdigest()}"
 
 
+def shared(callers: Iterable[Caller]) -> tuple[str, str] | None:
+    """The names of two entries that one token or secret would open, if there are such: who it is could not be told."""
+    found: dict[str | bytes, str] = {}
+    for caller in callers:
+        proof = caller.secret or caller.token or ""
+        if proof in found:
+            return found[proof], caller.name
+        found[proof] = caller.name
+    return None
+
+
 def known(headers: Mapping[str, str], callers: Iterable[Caller]) -> Caller:
     """Whose token it is. Refused if there is none, or if it is nobody's."""
     if (given := headers.get("authorization")) is None:
@@ -148,6 +159,8 @@ def _by_token(given: str, callers: Iterable[Caller]) -> Caller | None:
     All hashes are compared, each in constant time, so that the time says nothing.
     """
     match = _BEARER.fullmatch(given.strip())
+    if not given.strip():
+        return None  # whatever the settings say, nothing is no token
     presented = hash_of(match[1] if match else given.strip())
     found = None
     for caller in callers:

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from lockgate.intake.door.callers import HASH_PATTERN, Caller, Role
+from lockgate.intake.door.callers import HASH_PATTERN, Caller, Role, hash_of, shared
 from lockgate.intake.door.delivery import APPLICATION_LABELS, REGION_LABELS, Options
 from lockgate.messages.values import Name
 from lockgate.runtime.settings import ProcessSettings
@@ -21,7 +21,7 @@ def _somebody(callers: tuple["CallerSettings", ...]) -> tuple["CallerSettings", 
 
 
 class SecretError(Exception):
-    """A file with a secret cannot be used. The message names the file and says what to do."""
+    """A secret cannot be used. The message names its file or its entries, and says what to do."""
 
 
 class CallerSettings(BaseModel):
@@ -42,6 +42,10 @@ class CallerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _proves_itself(self) -> Self:
+        if self.token == hash_of(""):
+            raise ValueError(
+                "`token` is the hash of nothing: `lockgate door token` makes a token and its hash"
+            )
         if (self.token is None) == (self.secret_file is None):
             raise ValueError(
                 "name either `token`, the hash of one, or `secret_file`, whose content signs bodies"
@@ -74,7 +78,13 @@ class Settings(ProcessSettings):
     door_region_labels: tuple[str, ...] = REGION_LABELS
 
     def callers(self) -> tuple[Caller, ...]:
-        return tuple(each.caller() for each in self.door_callers)
+        """With their secrets. SecretError if one cannot be read, or is also somebody else's."""
+        found = tuple(each.caller() for each in self.door_callers)
+        if both := shared(found):
+            raise SecretError(
+                f"the entries {both[0]} and {both[1]} of LOCKGATE_DOOR_CALLERS have one token or secret: give each its own"
+            )
+        return found
 
     @property
     def options(self) -> Options:
