@@ -161,6 +161,10 @@ def test_each_role_writes_to_its_own_topic() -> None:
             "purl: String should have at most 1024",
         ),
         ({**artifact(), "subject": "text"}, "subject: "),
+        (
+            {**artifact(), "subject": {"id": f"pkg:oci/{'😀' * 150}", "content": {}}},
+            "(key): the key is longer than 512 bytes",
+        ),
         ({"context": "text"}, "context.type is missing"),
         ({"subject": {}}, "context.type is missing"),
         ([], "must be a JSON object"),

@@ -52,6 +52,13 @@ def test_a_request_that_is_repeated_with_its_key_is_the_same_publication() -> No
     assert first == again != other
 
 
+def test_one_key_for_two_plans_are_two_publications() -> None:
+    keyed = {**YAML, "idempotency-key": "k-1"}
+    other = PLAN.replace(b"2h", b"3h")
+    made = [delivered("/v1/plans", plan, OPERATOR, keyed).outgoing[0].told.id for plan in (PLAN, other, PLAN)]
+    assert made[0] == made[2] != made[1]
+
+
 def test_somebody_elses_key_is_another_publication() -> None:
     named = (Caller(name, Role.OPERATOR) for name in ("ann", "bob"))
     assert len({published(who, idempotency_key="k-1").told.id for who in named}) == 2
@@ -69,6 +76,14 @@ def test_every_problem_of_a_bad_plan_is_answered_with_its_line() -> None:
     assert refused.code is Code.UNREADABLE
     assert refused.detail.startswith("the plan has 2 problems; nothing was published")
     assert [error.split(":")[0] for error in refused.errors] == ["line 6", "line 7"]
+
+
+def test_a_plan_of_ones_own_application_does_not_take_somebody_elses_artifacts() -> None:
+    who = caller(Role.OPERATOR, applications=frozenset({"payments"}))
+    assert published(who).key == "payments"
+    refused = refusal("/v1/plans", PLAN.replace(b"pkg:oci/payments", b"pkg:oci/shop"), who, YAML)
+    assert refused.code is Code.FORBIDDEN
+    assert "may not publish a plan that takes pkg:oci/shop" in refused.detail
 
 
 def test_a_small_text_with_more_in_it_than_a_plan_has_is_refused_before_all_of_it_is_read() -> None:

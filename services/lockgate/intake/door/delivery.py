@@ -21,7 +21,7 @@ from lockgate.messages.message import USUAL_HEADERS, Headers, Message, Unreadabl
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.values import Name
-from lockgate.runtime.checks import Record, checked_headers
+from lockgate.runtime.checks import Record, checked_headers, checked_key
 from lockgate.runtime.reading import Rejected, read
 
 OWN_SOURCE = "/lockgate/door/"
@@ -156,11 +156,13 @@ def checked(given: Draft) -> Outgoing:
         subject=message.body.subject_id(),
     )
     headers = _headers(told, message)
+    key = _key(message.body)
     try:
         checked_headers(headers)
+        checked_key(key.encode())
     except UnreadableError as error:
         raise _unreadable(given, error.code, str(error)) from None
-    return Outgoing(told, _key(message.body), headers, given.value, message.body)
+    return Outgoing(told, key, headers, given.value, message.body)
 
 
 def _unreadable(given: Draft, reason: str, detail: str) -> Refused:
@@ -207,6 +209,8 @@ def allowed(caller: Caller, outgoing: Outgoing) -> str | None:
             what = f"report incidents of {application_of(body)}"
         case PlanPublished() as body if not caller.may_touch(body.subject_id()):
             what = f"publish plans of {plain(body.subject_id(), 80)}"
+        case PlanPublished() as body if not caller.may_announce(taken := str(body.plan["artifact"])):
+            what = f"publish a plan that takes {plain(taken, 200)}"
         case _:
             return None
     return f"{caller.name} may not {what}: the door's settings restrict it to other applications"

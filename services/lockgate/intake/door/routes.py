@@ -107,7 +107,7 @@ ROUTES: Final = (
         translate=plans.translate,
         most_bytes=MOST_PLAN_BYTES,
         thorough=True,
-        headers={plans.KEY: "makes a repeated request the same publication"},
+        headers={plans.KEY: "makes the same plan, sent again, the same publication"},
     ),
 )
 

@@ -5,6 +5,7 @@ regions are served and its package is free is intake's to say, on `releases`. Ea
 brings an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), with which it may be repeated without fear.
 """
 
+import hashlib
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -57,4 +58,5 @@ def _id(delivery: Delivery, application: str) -> str:
         raise Refused(
             Code.MALFORMED, f"{KEY} must have 1 to {MOST_KEY} plain characters: send a UUID, for instance"
         )
-    return derived_id("door", "plans", delivery.caller, application, key)
+    plan = hashlib.sha256(delivery.body).hexdigest()  # one key for two plans would hide the second
+    return derived_id("door", "plans", delivery.caller, application, key, plan)
