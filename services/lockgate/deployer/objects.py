@@ -64,12 +64,21 @@ def replicas_of(deployment: Json) -> int:
     return int(deployment["spec"].get("replicas", 1))
 
 
+def available_of(deployment: Json) -> int:
+    return int((deployment.get("status") or {}).get("availableReplicas", 0))
+
+
+def recreates(deployment: Json) -> bool:
+    """Whether its roll-outs end all pods before they begin any."""
+    return bool((deployment["spec"].get("strategy") or {}).get("type") == "Recreate")
+
+
 def may_miss(deployment: Json) -> int:
     """How many of its pods a Deployment's own strategy lets a roll-out take away, rounded as Kubernetes does."""
-    wanted, strategy = replicas_of(deployment), deployment["spec"].get("strategy") or {}
-    if strategy.get("type") == "Recreate":
+    wanted = replicas_of(deployment)
+    if recreates(deployment):
         return wanted
-    bounds = strategy.get("rollingUpdate") or {}
+    bounds = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
     missing = _part_of(wanted, bounds.get("maxUnavailable", "25%"), math.floor)
     return missing if missing or _part_of(wanted, bounds.get("maxSurge", "25%"), math.ceil) else 1
 

@@ -24,6 +24,7 @@ from lockgate.deployer.strategies.clones import (
     clone_service,
     farewell,
     is_earlier,
+    labels_of_pods,
     taken_over,
     uncloneable,
 )
@@ -104,7 +105,7 @@ def _withdrawn(target: Target, live: Region, traffic: Traffic) -> Next | None:
 
     Not one that has traffic: the newer step has seen that, and says what becomes of it.
     """
-    if traffic.reaches_clone(target, live):
+    if traffic.reaches(target, live, target.clone):
         return None
     clones, services = (
         tuple(each for each in objects if clone_fence(each) == target.fence)
@@ -149,14 +150,13 @@ def _resized(
 
 def _is_sound(target: Target, live: Region, clone: Json, *, in_service: bool) -> bool:
     """Whether a clone may serve this step: of this release and digest, wanted where its pods are, and not given up."""
-    labels = clone["spec"]["template"]["metadata"].get("labels") or {}
     served = {"matchLabels": (live.service or {})["spec"]["selector"]}
     index = container_at(clone, target.workload.container)
     return (
         clone_fence(clone).number == target.fence.number
         and index is not None
         and digest_of(image_at(clone, index)) == target.digest
-        and selects(served, labels) == in_service
+        and selects(served, labels_of_pods(clone)) == in_service
         and not is_going(clone)
         and not (is_earlier(target, clone) and isinstance(rollout_status(clone), TimedOut))
     )

@@ -172,5 +172,9 @@ def _leaves(target: Target, obj: Json, keep: Fence | None) -> bool:
     return _is_ours(target, obj) and fence.order <= target.fence.order and fence != keep
 
 
+def labels_of_pods(clone: Json) -> dict[str, str]:
+    return clone["spec"]["template"]["metadata"].get("labels") or {}
+
+
 def _is_ours(target: Target, obj: Json) -> bool:
     return labels_of(obj).get(APPLICATION_LABEL) == target.application and CLONE_LABEL in labels_of(obj)

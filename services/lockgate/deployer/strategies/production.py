@@ -158,6 +158,12 @@ def raise_fence(target: Target, seen: Production) -> Patch:
     return _patch(seen, fenced(seen.deployment, OWN, target.fence, {}, []))
 
 
+def resized(target: Target, seen: Production, replicas: int) -> Patch:
+    """So many pods: only to take traffic back that they were taken away without."""
+    changes: list[Operation] = [{"op": "add", "path": "/spec/replicas", "value": replicas}]
+    return _patch(seen, fenced(seen.deployment, OWN, target.fence, {}, changes))
+
+
 def to_digest(target: Target, seen: Production, digest: str) -> list[Operation]:
     """The image at another digest; the container is named, in case that somebody reorders them."""
     container = pointer("spec", "template", "spec", "containers", seen.index)

@@ -6,6 +6,7 @@ from lockgate.deployer.reports import Failed, RolledBack, Untouched
 from lockgate.deployer.strategies import production
 from lockgate.deployer.strategies.clones import farewell
 from lockgate.deployer.strategies.given import Next, Region, Stuck, Target
+from lockgate.deployer.strategies.handover import grown, is_short, meanwhile
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.strategies.rolling import observed
 from lockgate.deployer.traffic import Traffic, traffic_of
@@ -19,7 +20,7 @@ def rollback(target: Target, live: Region) -> Next:
         return Untouched(reason=f"There is no Deployment {target.workload.deployment} in {target.region}.")
     seen, traffic = production.production(target, live), traffic_of(target.workload)
     if isinstance(seen, Failed):
-        return seen
+        return Failed(reason=seen.reason + meanwhile(target, live, traffic))
     return _raised(target, live, seen, traffic) or (
         _taken_back(target, live, seen, traffic) if _written(target, live) else _untouched(target, seen)
     )
@@ -35,6 +36,8 @@ def _raised(target: Target, live: Region, seen: Production, traffic: Traffic) ->
 
 
 def _taken_back(target: Target, live: Region, seen: Production, traffic: Traffic) -> Next:
+    if (first := _filled(target, live, seen, traffic)) is not None:
+        return first
     if (patch := traffic.take(target, live)) is not None:
         return patch
     if not traffic.by_route and (clones := farewell(target, live, traffic)) is not None:
@@ -43,6 +46,19 @@ def _taken_back(target: Target, live: Region, seen: Production, traffic: Traffic
     if isinstance(back, Stuck | Failed):
         return farewell(target, live, traffic) or back  # production needs people, and clones go all the same
     return back or farewell(target, live, traffic) or _answer(target, seen)
+
+
+def _filled(target: Target, live: Region, seen: Production, traffic: Traffic) -> Next | None:
+    """Until production can carry what a clone carries: nobody is sent to pods that are not there. Mostly None at once."""
+    if not is_short(target, live, traffic):
+        return None
+    match _production_back(target, seen):
+        case Stuck(reason=reason, watched=watched):
+            return Stuck(reason + meanwhile(target, live, traffic), watched)
+        case Failed(reason=reason):
+            return Failed(reason=reason + meanwhile(target, live, traffic))
+        case back:
+            return back or grown(target, live, seen, traffic)
 
 
 def _untouched(target: Target, seen: Production) -> Untouched:

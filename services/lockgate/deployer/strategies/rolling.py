@@ -6,6 +6,7 @@ from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_stat
 from lockgate.deployer.strategies import production
 from lockgate.deployer.strategies.clones import farewell, taken_over
 from lockgate.deployer.strategies.given import Next, Region, Stuck, Target, Wait
+from lockgate.deployer.strategies.handover import grown
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.traffic import traffic_of
 
@@ -20,8 +21,13 @@ def rolling(target: Target, live: Region) -> Next:
     if seen.digest != target.digest:
         return _overwritten(target, seen)
     traffic = traffic_of(target.workload)
-    claim = traffic.claim(target, live)
-    return claim or observed(target, seen) or farewell(target, live, traffic) or Deployed()
+    return (
+        traffic.claim(target, live)
+        or observed(target, seen)
+        or grown(target, live, seen, traffic)
+        or farewell(target, live, traffic)
+        or Deployed()
+    )
 
 
 def _begin(target: Target, seen: Production) -> Next:

@@ -33,8 +33,8 @@ class Traffic(Protocol):
     def switch(self, target: Target, live: Region) -> Patch | None:
         """Sends all traffic to the target's clone in one write; None once that is so. Its pods are not production's."""
 
-    def reaches_clone(self, target: Target, live: Region) -> bool:
-        """Whether a route or a switched Service names the target's clone. Pods among production's do not count."""
+    def reaches(self, target: Target, live: Region, clone: str) -> bool:
+        """Whether a route or a switched Service names this clone. Pods among production's do not count."""
 
     def home(self, target: Target, live: Region) -> Json | None:
         """Production's Service as it is when no traffic is switched."""

@@ -64,9 +64,10 @@ class HttpRoute:
     def switch(self, target: Target, live: Region) -> Patch | None:
         return self.give(replace(target, share=1.0), live)
 
-    def reaches_clone(self, target: Target, live: Region) -> bool:
+    def reaches(self, target: Target, live: Region, clone: str) -> bool:
+        service = f"{target.workload.service}-pilot-{clone.rpartition('-')[2]}"
         refs = [ref for rule in _rules(live.route or {}) for ref in _refs(rule) if _is_service(ref)]
-        return any(ref["name"] == target.clone_service for ref in refs)
+        return any(ref["name"] == service for ref in refs)
 
     def home(self, target: Target, live: Region) -> Json | None:
         del target

@@ -37,8 +37,9 @@ class Replicas:
     def switch(self, target: Target, live: Region) -> Patch | None:
         return selector.switched(target, live)
 
-    def reaches_clone(self, target: Target, live: Region) -> bool:
-        return live.service is not None and selector.is_switched_to(target.clone, live.service)
+    def reaches(self, target: Target, live: Region, clone: str) -> bool:
+        del target
+        return live.service is not None and selector.is_switched_to(clone, live.service)
 
     def home(self, target: Target, live: Region) -> Json | None:
         return selector.home(live.service, target.route_marks) if live.service is not None else None
