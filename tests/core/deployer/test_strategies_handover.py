@@ -141,14 +141,11 @@ def test_a_production_that_needs_people_leaves_the_traffic_and_says_who_has_it(
     held = switched(workload)
     available(held, 0)
     production = held.objects[PRODUCTION]
-    match harm:
-        case "given up":
-            production["status"]["conditions"] = [
-                {"type": "Progressing", "reason": "ProgressDeadlineExceeded"}
-            ]
-        case "paused":
-            production["spec"]["template"]["spec"]["containers"][1]["image"] = f"payments@{NEW}"
-            production["spec"]["paused"] = True
+    if harm == "given up":
+        production["status"]["conditions"] = [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]
+    if harm == "paused":
+        production["spec"]["template"]["spec"]["containers"][1]["image"] = f"payments@{NEW}"
+        production["spec"]["paused"] = True
     answer: Next = until_it_waits(held, rollback, back(workload))
     if harm == "gone":
         live = held.live()
