@@ -114,10 +114,10 @@ def test_an_unreadable_event_of_a_false_origin_gets_no_place(origin: dict[str, A
 
 
 def test_two_facts_of_one_id_are_told_apart_and_one_fact_is_the_same_everywhere() -> None:
-    def id_of(**context: str) -> tuple[str, str]:
+    def id_of(service: str = "shop", **context: str) -> tuple[str, str]:
         basis = {"specversion": "0.5.1", "id": "1", "source": "/m", "timestamp": "2026-11-24T12:00:00Z"}
         basis["type"] = "dev.cdevents.incident.detected.0.3.0"
-        content: dict[str, Any] = {"service": {"id": "shop"}}
+        content: dict[str, Any] = {"service": {"id": service}}
         event = {"context": {**basis, **context}, "subject": {"id": "outage", "content": content}}
         item = read(Record("anomalies", 0, 0, None, (), json.dumps(event).encode()))
         assert isinstance(item, Readable), item
@@ -125,10 +125,9 @@ def test_two_facts_of_one_id_are_told_apart_and_one_fact_is_the_same_everywhere(
 
     assert id_of() == id_of()
     assert id_of() == id_of(timestamp="2027-01-01T00:00:00Z")
-    assert (
-        len({id_of(), id_of(id="2"), id_of(source="/n"), id_of(type="dev.cdevents.incident.resolved.0.3.0")})
-        == 4
-    )
+    ids = {id_of(), id_of(id="2"), id_of(source="/n"), id_of(type="dev.cdevents.incident.resolved.0.3.0")}
+    assert len(ids) == 4
+    assert id_of(service="payments") not in ids, "nobody's incident hides another application's"
     long = id_of(source="/" + "x" * 2000)
     assert len(long[0]) == 200
     assert len(long[1]) == 64
