@@ -1,7 +1,6 @@
-"""A real Prometheus that scrapes real exporters every second, where the program is there (Debian's package prometheus)."""
+"""A real Prometheus, Debian's, that scrapes real exporters every second."""
 
 import asyncio
-import os
 import random
 import shutil
 from collections.abc import AsyncIterator
@@ -14,11 +13,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from lockgate.embedded.ports import free_ports
+from tests.support.debian import program_of
 
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25)
 """Every request takes longer than the lowest: below it nothing is known, so nothing could be shown at it."""
-PROGRAM = os.environ.get("LOCKGATE_TEST_PROMETHEUS") or shutil.which("prometheus")
-MISSING = "there is no program `prometheus`: install the package, or name it in LOCKGATE_TEST_PROMETHEUS"
 
 _CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
@@ -86,9 +84,8 @@ class Scraping:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        assert PROGRAM is not None, MISSING
         self.process = await asyncio.create_subprocess_exec(
-            PROGRAM,
+            *program_of("prometheus", "prometheus"),
             f"--config.file={self.folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",

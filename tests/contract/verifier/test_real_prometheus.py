@@ -15,9 +15,9 @@ from lockgate.verifier.settings import Settings
 from lockgate.verifier.statistics.record import load_block, load_setup
 from lockgate.verifier.statistics.verification import Verification, joined
 from lockgate.verifier.work import open_work
-from tests.support.prometheus import MISSING, PROGRAM, Exporter, Scraping, scraping
+from tests.support.prometheus import Exporter, Scraping, scraping
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+pytestmark = pytest.mark.ci
 
 HISTORY, SCRAPES = 8, 16
 PILOT = "payments-pilot-8-a"
