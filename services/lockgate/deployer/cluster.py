@@ -46,6 +46,10 @@ class ClusterError(Exception):
         self.trouble = trouble
 
 
+class NoAnswerError(ClusterError):
+    """There was no whole answer in the time that it had. Through a Service, that may be the Service's own slowness."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """Where a kind of object is served."""
@@ -180,7 +184,8 @@ class Cluster:
             why = str(error) or f"no answer within {timeout:g} s"
             region = self.settings.region
             message = f"The cluster of {region} did not answer {what}: {why[:300]}."
-            raise ClusterError(Trouble.UNAVAILABLE, message) from None
+            late = isinstance(error, TimeoutError)
+            raise (NoAnswerError if late else ClusterError)(Trouble.UNAVAILABLE, message) from None
 
     def _headers(self, content_type: str | None) -> dict[str, str]:
         headers = {"User-Agent": _AGENT, "Accept": _JSON}

@@ -1,11 +1,12 @@
 """Sends the plan's requests, one after the other, to what was deployed in pre-production or to a green side."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lockgate.deployer.cluster import Cluster, ClusterError
+from lockgate.deployer.cluster import Cluster, ClusterError, NoAnswerError, Trouble
 from lockgate.deployer.look import look
 from lockgate.deployer.objects import Json, name_of
 from lockgate.deployer.reports import Failed, Fenced, Probed
@@ -17,10 +18,15 @@ from lockgate.messages.plan_parts import Request
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Until when all requests must be over, and what time it is."""
+    """Until when all requests must be over, what time it is, and how long to wait before one is sent again."""
 
     until: datetime
     clock: Callable[[], datetime]
+    pause: float
+
+    @property
+    def left(self) -> float:
+        return (self.until - self.clock()).total_seconds()
 
 
 Asking = Callable[[Cluster, Target, tuple[Request, ...], Times], Awaitable[Probed | Failed | Fenced]]
@@ -83,12 +89,21 @@ def _port(service: Json) -> str | None:
 
 
 async def _result(cluster: Cluster, to: Receiver, request: Request, times: Times) -> ProbeResult:
+    """ClusterError if the time is over before the Service was heard: that says nothing about the version in question."""
+    why = f"{request.method} {request.path} was not sent in {to.region}: the time for all requests was over."
+    last = ClusterError(Trouble.UNAVAILABLE, why)
+    while times.left > 0:
+        try:
+            return await _asked(cluster, to, request, times)
+        except ClusterError as error:  # the API server's own words, or it is away
+            last = error
+            await asyncio.sleep(max(0.0, min(times.pause, times.left)))
+    raise last
+
+
+async def _asked(cluster: Cluster, to: Receiver, request: Request, times: Times) -> ProbeResult:
     about = {"method": request.method, "path": request.path, "expected": request.expect.status}
-    left = (times.until - times.clock()).total_seconds()
-    if left <= 0:
-        why = f"{request.method} {request.path} was not sent: the time for all requests was over."
-        return ProbeResult(**about, status=None, seconds=0.0, passed=False, reason=why)
-    begun = time.monotonic()
+    begun, left = time.monotonic(), times.left
     try:
         status = await cluster.through_service(
             to.service,
@@ -97,6 +112,9 @@ async def _result(cluster: Cluster, to: Receiver, request: Request, times: Times
             timeout=min(request.within, left),
         )
     except ClusterError as error:
+        climbs = error.trouble is Trouble.INVALID
+        if not climbs and not (isinstance(error, NoAnswerError) and request.within <= left):
+            raise
         seconds = time.monotonic() - begun
         return ProbeResult(**about, status=None, seconds=seconds, passed=False, reason=str(error))
     seconds, passed = time.monotonic() - begun, status == request.expect.status

@@ -102,14 +102,14 @@ class Work:
         return (await self._engine(rollback, target, given.until, report).run()).json_body()
 
     async def probe(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
-        """The plan's requests. Raises while the cluster does not answer at all and there is time."""
+        """The plan's requests. Raises while the cluster cannot be looked at and there is time."""
         del report
         return (await self._asked(StepBody.read(body), probe)).json_body()
 
     async def _asked(self, given: StepBody, ask: Asking) -> Answer:
         cluster, target = self.clusters[given.grant.region], target_of(given.grant)
         try:
-            return await ask(cluster, target, given.grant.requests, Times(given.until, _now))
+            return await ask(cluster, target, given.grant.requests, Times(given.until, _now, self.pace.poll))
         except ClusterError as error:
             if error.trouble is Trouble.UNAVAILABLE and _now() < given.until:
                 raise

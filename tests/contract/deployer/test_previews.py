@@ -8,6 +8,7 @@ from lockgate.messages.plan_parts import Request
 from lockgate.messages.values import Workload
 from lockgate.messages.verdicts import Action
 from lockgate.sandbox import Behaviour, Sandbox
+from lockgate.sandbox.faults import Fault
 from tests.support.deployer import NEW, OLD, ROUTELESS, WORKLOAD, grant
 from tests.support.deployer_at_work import DEPLOYMENTS, SERVICES, AtWork
 
@@ -43,6 +44,35 @@ async def test_the_requests_are_sent_again_where_a_run_ended_before_its_answer(
     assert [each["passed"] for each in first["results"]] == [True, True]
     assert [each["passed"] for each in again["results"]] == [True, True]
     assert await west.names(DEPLOYMENTS) == ["payments", "payments-pilot-7"]
+
+
+async def test_what_the_api_server_says_itself_is_asked_again_and_is_no_answer_of_green(
+    sandbox: Sandbox, west: AtWork
+) -> None:
+    await west.step(preparing(WORKLOAD))
+    await sandbox.set_kubernetes_fault("eu-west", Fault(mode="error", status=429, methods=("POST",), times=2))
+    answer = await west.step(preparing(WORKLOAD))
+    assert [(each["status"], each["passed"]) for each in answer["results"]] == [(200, True), (200, True)]
+
+
+async def test_an_api_server_that_does_not_let_it_ask_costs_an_attempt_and_not_the_release(
+    sandbox: Sandbox, west: AtWork
+) -> None:
+    await west.step(preparing(WORKLOAD))
+    await sandbox.set_kubernetes_fault("eu-west", Fault(mode="error", status=403, methods=("POST",)))
+    answer = await west.step(preparing(WORKLOAD), seconds=1.0)
+    assert answer["outcome"] == "failed"
+    assert "answered POST /pay with 403" in answer["reason"]
+    assert "has the Role" in answer["reason"]
+
+
+async def test_a_request_for_which_there_was_less_time_than_the_plan_gives_it_is_no_answer(
+    sandbox: Sandbox, west: AtWork
+) -> None:
+    sandbox.set_image(NEW, Behaviour(latency_ms=5000, latency_spread=0.0))
+    await west.step(preparing(WORKLOAD), seconds=1.0)
+    slow = grant("7.0.1", Action.GREEN, requests=(Request(get="/who", within=4.0),))
+    assert (await west.step(slow, seconds=1.0))["outcome"] == "failed"
 
 
 async def test_a_green_side_that_never_gets_ready_is_sent_nothing(sandbox: Sandbox, west: AtWork) -> None:
