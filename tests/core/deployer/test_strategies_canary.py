@@ -10,7 +10,7 @@ from lockgate.deployer.objects import may_miss
 from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted
 from lockgate.deployer.strategies.beside import no_share
 from lockgate.deployer.strategies.canary import canary
-from lockgate.deployer.strategies.given import Create, Kind, Patch, Stuck, Wait
+from lockgate.deployer.strategies.given import Create, Delete, Kind, Patch, Stuck, Wait
 from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
@@ -110,6 +110,52 @@ def test_a_clone_that_is_not_sound_is_made_anew(harm: str) -> None:
     assert isinstance(held.carry_out(canary, step("7.0.2", 0.5)), Piloted)
     assert held.objects[CLONE]["metadata"]["uid"] != uid
     assert held.weights == [("payments", 500), ("payments-pilot-7", 500)]
+
+
+def test_another_attempt_lowers_the_share_before_it_waits_for_the_clone() -> None:
+    held = ran(0.25, 1.0)
+    held.objects[CLONE]["status"]["availableReplicas"] = 0
+    again = step("7.0.3", 0.25)
+    while isinstance(found := canary(again, held.live()), Patch):
+        assert held.do(found)
+    assert isinstance(found, Wait)
+    assert held.weights == [("payments", 750), ("payments-pilot-7", 250)]
+
+
+@pytest.mark.parametrize("harm", ["gone", "given up", "another digest"])
+def test_a_clone_that_cannot_serve_has_no_share_while_another_is_made(harm: str) -> None:
+    held = ran(0.25)
+    harmed = held.objects[CLONE]
+    if harm == "gone":
+        del held.objects[CLONE]
+    if harm == "given up":
+        harmed["status"]["conditions"] = [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]
+    if harm == "another digest":
+        harmed["spec"]["template"]["spec"]["containers"][1]["image"] = f"payments@{OTHER}"
+    made = []
+    while isinstance(found := canary(step("7.0.2", 0.5), held.live()), Patch | Create | Delete):
+        if isinstance(found, Create | Delete):
+            made.append(held.weights)
+        assert held.do(found)
+    assert isinstance(found, Piloted)
+    assert made
+    assert all(weights == [("payments", 1)] for weights in made)
+    assert held.weights == [("payments", 500), ("payments-pilot-7", 500)]
+
+
+@pytest.mark.parametrize("harm", ["gone", "another digest", "going"])
+def test_the_same_step_again_takes_the_share_from_a_clone_that_was_harmed(harm: str) -> None:
+    held = ran(0.25)
+    if harm == "gone":
+        del held.objects[CLONE]
+    if harm == "another digest":
+        held.objects[CLONE]["spec"]["template"]["spec"]["containers"][1]["image"] = f"payments@{OTHER}"
+    if harm == "going":
+        held.objects[CLONE]["metadata"]["deletionTimestamp"] = "2026-11-24T12:00:00Z"
+    first = canary(step("7.0.1", 0.25), held.live())
+    assert isinstance(first, Patch)
+    assert held.do(first)
+    assert held.weights == [("payments", 1)]
 
 
 def test_the_clone_of_another_release_goes_first() -> None:

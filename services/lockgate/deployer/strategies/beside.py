@@ -68,7 +68,8 @@ def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next
         _gone_on_with(target, home, traffic, manner)
         or _claimed(target, live, seen, traffic)
         or _resized(target, home, seen, traffic, manner)
-        or farewell(target, live, traffic, keep=target.fence, dark=manner.dark)
+        or _others_gone(target, home, live, traffic, manner)
+        or _lowered(target, live, traffic, manner)
         or _cloned(target, home, seen, traffic, manner)
         or finish(target, live, traffic)
     )
@@ -146,6 +147,23 @@ def _resized(
         return None
     resized: Operation = {"op": "replace", "path": "/spec/replicas", "value": size}
     return Patch(Kind.DEPLOYMENT, name_of(clone), fenced(clone, OWN, target.fence, {}, [resized]))
+
+
+def _others_gone(target: Target, home: Region, live: Region, traffic: Traffic, manner: Manner) -> Next | None:
+    """Until there is no clone but this step's own. A share is kept only on one that may serve: never on no pods at all."""
+    clone = _named(live.clones, target.clone)
+    own = (
+        clone is not None
+        and clone_fence(clone) == target.fence
+        and _is_sound(target, home, clone, in_service=_in_service(manner, traffic))
+    )
+    keep = target.fence if own or clone is None else None
+    return farewell(target, live, traffic, keep=keep, dark=manner.dark or not own)
+
+
+def _lowered(target: Target, live: Region, traffic: Traffic, manner: Manner) -> Patch | None:
+    """A share above this step's, as an attempt that failed leaves it, falls before anything is waited for."""
+    return None if manner.dark or manner.apart else traffic.lower(target, live)
 
 
 def _is_sound(target: Target, live: Region, clone: Json, *, in_service: bool) -> bool:

@@ -27,6 +27,9 @@ class Traffic(Protocol):
     def give(self, target: Target, live: Region) -> Patch | None:
         """Sets the target's share for the target's clone; None if it is set."""
 
+    def lower(self, target: Target, live: Region) -> Patch | None:
+        """As `give`, but only where the clone has more than the target's share."""
+
     def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
         """All traffic of clones, but for the one that is kept, back to production; None if there is none."""
 

@@ -56,6 +56,10 @@ class HttpRoute:
         wanted = [_shared(rule, target, scale) for rule in _restored(route, target, None)]
         return _patch(target, route, wanted, {target.route_marks.scale: str(scale)}, drains=False)
 
+    def lower(self, target: Target, live: Region) -> Patch | None:
+        above = any(_is_above(rule, target) for rule in _rules(live.route or {}))
+        return self.give(target, live) if above else None
+
     def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
         if live.route is None:
             return None
@@ -163,6 +167,16 @@ def _shared(rule: Json, target: Target, scale: int) -> Json:
         else:
             refs.append({**ref, "weight": ref.get("weight", 1) * scale})
     return {**rule, "backendRefs": refs}
+
+
+def _is_above(rule: Json, target: Target) -> bool:
+    """Whether the clone has more of what production and it get together than the target's share."""
+    names = (target.workload.service, target.clone_service)
+    production, clone = (
+        sum(ref.get("weight", 1) for ref in _refs(rule) if _is_service(ref) and ref["name"] == name)
+        for name in names
+    )
+    return bool(clone > 0 and clone > _part(production + clone, target.share))
 
 
 def _patch(

@@ -31,6 +31,10 @@ class Replicas:
         del target, live
         return None
 
+    def lower(self, target: Target, live: Region) -> Patch | None:
+        del target, live
+        return None
+
     def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
         return selector.switched_back(target, live, keep)
 
