@@ -39,9 +39,9 @@ def wave(strategy: object, **changes: object) -> Journey:
     return in_production({**WAVE, "strategy": strategy, **changes}, WATCH, workload=ROUTED)
 
 
-def stepped(release: Journey, region: str = "eu-west") -> list[Payload]:
-    """The deployer says that the clone has the share that was granted."""
-    share = release.grant(region).share
+def stepped(release: Journey, region: str = "eu-west", share: float | None = None) -> list[Payload]:
+    """The deployer says that the clone has the share that was granted, or what it could set."""
+    share = share or release.grant(region).share
     return release.give(
         release.answer(
             PilotDeployed,
@@ -82,7 +82,44 @@ def test_what_is_waited_for_between_two_steps_is_said_with_its_end() -> None:
     release = wave(CANARY)
     waiting = only(stepped(release), StageWaiting)
     assert (waiting.waiting_for, waiting.until) == (WaitingFor.STEP, "2026-11-24T12:02:00.000+00:00")
-    assert waiting.reason == "The release has 25 % of the traffic of eu-west. It is left alone for 120 s."
+    assert waiting.reason == (
+        "The release has 25 % of the traffic of eu-west. It is left alone for 120 s, then the new version gets 50 % of "
+        "the traffic."
+    )
+
+
+def test_the_share_that_was_really_set_is_said_and_not_the_plans() -> None:
+    waiting = only(stepped(wave(CANARY), share=1 / 3), StageWaiting)
+    assert waiting.reason.startswith("The release has 33.33 % of the traffic of eu-west.")
+
+
+def test_what_was_said_of_a_step_is_over_with_the_grant_of_the_next() -> None:
+    release = wave(CANARY, retry=1)
+    said = []
+    for _ in range(3):
+        stepped(release)
+        said.append(only(release.fire("step eu-west"), StageWaiting))
+    said.append(only(release.failed("eu-west"), StageWaiting))
+    assert [(each.waiting_for, each.until, each.reason) for each in said] == [
+        (WaitingFor.REGIONS, None, "Step 2 of 4 in eu-west: the new version gets 50 % of the traffic."),
+        (WaitingFor.REGIONS, None, "Step 3 of 4 in eu-west: the new version gets 100 % of the traffic."),
+        (WaitingFor.REGIONS, None, "Step 4 of 4 in eu-west: the Deployment rolls."),
+        (WaitingFor.REGIONS, None, "Step 4 of 4 in eu-west: the Deployment rolls."),
+    ]
+
+
+def test_each_of_two_regions_that_are_left_alone_at_the_same_instant_is_said() -> None:
+    release = wave(CANARY, regions=["eu-west", "eu-north"], **{"max-parallel": 2})
+    for region in ("eu-west", "eu-north"):
+        assert f"of the traffic of {region}." in only(stepped(release, region), StageWaiting).reason
+
+
+def test_of_a_region_that_is_done_nothing_is_said_any_more() -> None:
+    release = wave({**CANARY, "wait": "0s"}, regions=["eu-west", "eu-north"])
+    for _ in range(3):
+        stepped(release)
+    waiting = only(release.deployed("eu-west"), StageWaiting)
+    assert waiting.reason == "The release runs in 1 of 2 regions of the wave."
 
 
 def test_the_wave_says_at_its_beginning_how_each_region_changes_version() -> None:
@@ -212,7 +249,10 @@ def test_green_is_prepared_and_asked_then_switched_to_then_kept_apart_and_then_p
     switch = only(release.probed("eu-west", *ALL_GOOD), Granted)
     assert (switch.action, switch.share, switch.requests) == (Action.SWITCH, 1.0, ())
     waiting = only(stepped(release), StageWaiting)
-    assert waiting.reason == "The release has 100 % of the traffic of eu-west. It is left alone for 600 s."
+    assert waiting.reason == (
+        "The green side has all traffic of eu-west. The old side is kept for 600 s to go back to, then the Deployment "
+        "rolls."
+    )
     assert only(release.fire("step eu-west"), Granted).action is Action.DEPLOY
     assert "StagePassed" in names(release.deployed("eu-west"))
 

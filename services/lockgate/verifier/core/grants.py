@@ -17,7 +17,7 @@ from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Action, Granted, RegionFailed, WaitingFor
 from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds, sentence
-from lockgate.verifier.core.steps import again_from, parts_of
+from lockgate.verifier.core.steps import again_from, doing, parts_of
 
 Answer = RegionDeployed | PilotDeployed | RegionProbed | DeploymentFailed | GrantRefused
 
@@ -200,7 +200,17 @@ def _granted_again(scene: Scene, name: str, region: RegionRow) -> Scene:
     if isinstance(stage, WaveStage):
         step = again_from(stage.strategy, region.step)
         region, action = region.model_copy(update={"step": step}), parts_of(stage.strategy)[step].action
-    return grant(scene, name, region, action, region.attempt + 1)
+    again = grant(scene, name, region, action, region.attempt + 1)
+    return said_what_follows(again, name, region)
+
+
+def said_what_follows(scene: Scene, name: str, region: RegionRow) -> Scene:
+    """What was said before is over. A strategy of one step has nothing to say."""
+    stage = scene.stage
+    if not isinstance(stage, WaveStage) or len(parts_of(stage.strategy)) == 1:
+        return scene
+    reason = doing(stage.strategy, region.step, name)
+    return scene.waits(WaitingFor.REGIONS, reason, subject=f"{name} {region.grant + 1}")
 
 
 def _last_attempt(name: str, stage: Stage, attempts: int, reason: str) -> str:

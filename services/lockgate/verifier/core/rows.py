@@ -42,6 +42,8 @@ class Waiting(Row):
     stage: str
     waiting_for: WaitingFor
     until: str | None
+    subject: str | None = None
+    """Which part of the stage it is about, where it is not all of it."""
 
 
 class ReleaseRow(Row):

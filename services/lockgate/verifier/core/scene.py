@@ -102,10 +102,20 @@ class Scene:
         release = self.release.model_copy(update=changes) if changes else self.release
         return replace(self, done=done, release=release)
 
-    def waits(self, waiting_for: WaitingFor, reason: str, *, until: datetime | None = None) -> Self:
+    def waits(
+        self,
+        waiting_for: WaitingFor,
+        reason: str,
+        *,
+        until: datetime | None = None,
+        subject: str | None = None,
+    ) -> Self:
         """Says what is waited for, unless that was the last thing said."""
         waiting = Waiting(
-            stage=self.stage.name, waiting_for=waiting_for, until=stamp(until) if until else None
+            stage=self.stage.name,
+            waiting_for=waiting_for,
+            until=stamp(until) if until else None,
+            subject=subject,
         )
         if waiting == self.release.waiting:
             return self

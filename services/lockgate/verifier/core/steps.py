@@ -37,6 +37,28 @@ def parts_of(strategy: Strategy) -> tuple[Part, ...]:
             assert_never(strategy)
 
 
+def doing(strategy: Strategy, step: int, region: str) -> str:
+    """Which step it is in the region, and what it does, for people."""
+    parts = parts_of(strategy)
+    return f"Step {step + 1} of {len(parts)} in {region}: {what_happens(parts[step])}."
+
+
+def what_happens(part: Part) -> str:
+    match part.action:
+        case Action.CANARY:
+            return f"the new version gets {percent(part.share or 0.0)} of the traffic"
+        case Action.GREEN:
+            return "the green side gets ready without traffic"
+        case Action.SWITCH:
+            return "the green side gets all traffic"
+        case _:
+            return "the Deployment rolls"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.4g} %"
+
+
 def again_from(strategy: Strategy, step: int) -> int:
     """Where another attempt begins: a failed clone has lost its share, so its way begins anew; a roll-out goes on."""
     return step if parts_of(strategy)[step].action is Action.DEPLOY else 0

@@ -10,12 +10,12 @@ from lockgate.messages.decision import CancelTimer, SetTimer, Step, put
 from lockgate.messages.deployments import RegionDeployed, RegionProbed
 from lockgate.messages.plan import WaveStage
 from lockgate.messages.strategies import BlueGreen, Canary, Strategy
-from lockgate.messages.verdicts import WaitingFor
-from lockgate.verifier.core.grants import done, grant, left_alone
+from lockgate.messages.verdicts import Action, WaitingFor
+from lockgate.verifier.core.grants import done, grant, left_alone, said_what_follows
 from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS, evidence_of, first_problem
 from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds
-from lockgate.verifier.core.steps import parts_of
+from lockgate.verifier.core.steps import parts_of, percent, what_happens
 
 
 def begin(scene: Scene, stage: WaveStage) -> Scene:
@@ -42,7 +42,7 @@ def _granted(scene: Scene, stage: WaveStage, name: str, region: RegionRow) -> Sc
     return grant(scene, name, region, parts_of(stage.strategy)[region.step].action, region.attempt)
 
 
-def stepped(scene: Scene, name: str, region: RegionRow, stage: WaveStage) -> Scene:
+def stepped(scene: Scene, name: str, region: RegionRow, stage: WaveStage, share: float = 0.0) -> Scene:
     """A step that is not the last one is done: the next follows at once, or when the region was left alone for a while.
 
     Whatever must hold before the next step is granted is asked in `_next`.
@@ -54,7 +54,7 @@ def stepped(scene: Scene, name: str, region: RegionRow, stage: WaveStage) -> Sce
     body = {"release": region.release, "region": name, "grant": region.grant}
     timers = (CancelTimer(f"deadline {name}"), SetTimer(f"step {name}", until, body))
     return scene.then(put(paused, name), Step(timers=timers)).waits(
-        WaitingFor.STEP, f"{_so_far(stage, name, region)} It is left alone for {seconds(wait)}.", until=until
+        WaitingFor.STEP, _between(stage, name, region, share), until=until, subject=name
     )
 
 
@@ -71,7 +71,8 @@ def _next(scene: Scene, stage: WaveStage, name: str, region: RegionRow) -> Scene
     """The next step, unless a fence was met meanwhile: then nothing is granted any more."""
     if scene.release.fenced:
         return scene.then(left_alone(name, region))
-    return _granted(scene, stage, name, region.model_copy(update={"step": region.step + 1}))
+    following = region.model_copy(update={"step": region.step + 1})
+    return said_what_follows(_granted(scene, stage, name, following), name, following)
 
 
 def probed(scene: Scene, answer: RegionProbed, region: RegionRow, stage: WaveStage) -> Scene:
@@ -90,7 +91,7 @@ def probed(scene: Scene, answer: RegionProbed, region: RegionRow, stage: WaveSta
 def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow, stage: WaveStage) -> Scene:
     scene = _fill(done(scene, answer.region, region), stage)
     if scene.release.done < len(stage.regions):
-        return scene
+        return _some_done(scene, stage)
     if stage.after.bake <= 0:
         return _passed(scene, stage)
     until = after(scene.now, stage.after.bake)
@@ -123,7 +124,7 @@ def _manner(strategy: Strategy) -> str:
         case "rolling":
             return ""
         case Canary(canary=shares, wait=wait):
-            steps = ", ".join(_percent(share) for share in shares)
+            steps = ", ".join(percent(share) for share in shares)
             return f" by a canary of {steps} with {seconds(wait)} after each step"
         case BlueGreen(blue_green=side):
             return f" by blue-green, the old side kept for {seconds(side.keep)}"
@@ -131,10 +132,22 @@ def _manner(strategy: Strategy) -> str:
             assert_never(strategy)
 
 
-def _so_far(stage: WaveStage, name: str, region: RegionRow) -> str:
-    part = parts_of(stage.strategy)[region.step]
-    return f"The release has {_percent(part.share or 0.0)} of the traffic of {name}."
+def _between(stage: WaveStage, name: str, region: RegionRow, share: float) -> str:
+    """What a region has by now, for how long it is left so, and what comes then."""
+    part, following = parts_of(stage.strategy)[region.step : region.step + 2]
+    wait, then = seconds(part.wait), what_happens(following)
+    if part.action is Action.SWITCH:
+        return f"The green side has all traffic of {name}. The old side is kept for {wait} to go back to, then {then}."
+    return f"The release has {percent(share)} of the traffic of {name}. It is left alone for {wait}, then {then}."
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.4g} %"
+def _some_done(scene: Scene, stage: WaveStage) -> Scene:
+    """What was said of the region that is done is over, where its steps were said."""
+    if len(parts_of(stage.strategy)) == 1 or scene.release.fenced:
+        return scene
+    so_far, count = scene.release.done, len(stage.regions)
+    return scene.waits(
+        WaitingFor.REGIONS,
+        f"The release runs in {so_far} of {count} regions of the wave.",
+        subject=f"{so_far} done",
+    )
