@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer
 
 from lockgate.intake.door.callers import Caller
 from lockgate.intake.door.delivery import Options, Outgoing
-from lockgate.intake.door.limits import Limiter, Rate
+from lockgate.intake.door.limits import Bounds, Limiter, Rate
 from lockgate.intake.door.publishing import AwayError
 from lockgate.intake.door.server import Door, Rules
 from lockgate.runtime.checks import Record
@@ -95,9 +95,10 @@ async def opened_door(
     callers: Sequence[Caller] = CALLERS,
     rate: Rate = Rate(1e6, 1e6),  # noqa: B008  # frozen
     options: Options = Options(),  # noqa: B008  # frozen
+    bounds: Bounds = Bounds(),  # noqa: B008  # frozen
 ) -> AsyncIterator[Client]:
     """A door that answers on a free port, and a client of it."""
-    runner = Door(Rules(tuple(callers), Limiter(rate), options), publish).runner()
+    runner = Door(Rules(tuple(callers), Limiter(rate), options, bounds), publish).runner()
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

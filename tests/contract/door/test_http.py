@@ -12,7 +12,6 @@ import structlog
 
 from lockgate.intake.door import server
 from lockgate.intake.door.callers import Role, Scheme
-from lockgate.intake.door.limits import Rate
 from lockgate.intake.door.openapi import document
 from tests.support.cdevents import SCHEMAS, load
 from tests.support.deliveries import SECRET, TOKENS, bearer, body_of, signature, signed
@@ -200,28 +199,15 @@ async def test_a_compressed_body_is_refused_whatever_it_inflates_to(client: Clie
     assert (answer.status, answer.body["code"], shelf.lies) == (415, "media-type", [])
 
 
-async def test_one_who_asks_too_often_waits_and_keeps_nobody_else_out(shelf: Shelf) -> None:
-    async with opened_door(shelf.publish, rate=Rate(per_second=0.01, burst=2)) as client:
-        mine = [(await client.post("/v1/events", ARTIFACT, bearer(Role.CI))).status for _ in range(3)]
-        assert mine == [202, 202, 429]
-        last = await client.post("/v1/events", ARTIFACT, bearer(Role.CI))
-        assert int(last.headers["Retry-After"]) > 90
-        assert (await client.post("/v1/alertmanager", ALERTS, bearer(Role.MONITORING))).status == 202
-        strangers = [(await client.post("/v1/events", ARTIFACT, {})).status for _ in range(3)]
-        assert strangers == [401, 401, 429]
-        assert (await client.post("/nowhere", b"", {})).status == 429, "the same stranger"
-
-
-async def test_more_at_once_than_memory_is_for_are_told_to_come_again(
-    client: Client, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "MOST_HELD", 2 * len(ARTIFACT) + 1)
-    shelf.gate = asyncio.Event()
-    asking = [asyncio.create_task(client.post("/v1/events", ARTIFACT, bearer(Role.CI))) for _ in range(3)]
-    done, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
-    assert [task.result().status for task in done] == [503]
-    shelf.gate.set()
-    assert [answer.status for answer in await asyncio.gather(*waiting)] == [202, 202]
+async def test_who_waits_to_be_asked_for_the_body_is_asked_once_it_would_be_read(client: Client) -> None:
+    waits = f"Expect: 100-continue\r\nContent-Length: {len(ARTIFACT)}\r\n\r\n".encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(HOSTS + KNOWN + waits)
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(ARTIFACT)
+    assert (await reader.readline()).split()[1] == b"202"
+    writer.close()
+    assert await client.raw(HOSTS + waits) == 401
 
 
 async def test_a_defect_of_ours_is_503_so_that_nothing_is_lost(
@@ -292,6 +278,15 @@ async def test_nothing_that_opens_the_door_is_in_an_answer_or_in_the_log(client:
     assert [entry["event"] for entry in logs] == ["refused", "refused", "refused", "ignored"]
     for secret in (*TOKENS.values(), SECRET.decode(), signature(BODY), signature(BODY + b" ")):
         assert secret not in said
+
+
+async def test_what_was_published_is_told_with_who_asked_for_it(client: Client) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await client.post("/v1/events", ARTIFACT, bearer(Role.CI))
+    context = json.loads(ARTIFACT)["context"]
+    (entry,) = logs
+    assert (entry["event"], entry["caller"], entry["route"]) == ("published", "a-ci", "events")
+    assert entry["events"] == [f"artifacts {context['source']} {context['id']}"]
 
 
 def _chunk(size: int) -> bytes:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.intake.door.limits import Bucket, Limiter, Rate, taken
+from lockgate.intake.door.limits import Bounds, Bucket, Held, Hold, Limiter, Rate, bounded, taken
 
 RATE = Rate(per_second=2.0, burst=3.0)
 
@@ -33,6 +33,35 @@ def test_only_so_many_are_remembered() -> None:
     for who in "abcd":
         limiter.take(who, 0.0)
     assert list(limiter._buckets) == ["b", "c", "d"]
+
+
+def test_what_strangers_hold_is_bounded_for_each_and_for_all_and_leaves_room_for_callers() -> None:
+    held = Held(Bounds(held=100, unverified=40, unverified_each=25))
+    first, second, caller = Hold(held, "a"), Hold(held, "b"), Hold(held, None)
+    assert (first.more(25), first.more(1), Hold(held, "a").more(1)) == (True, False, False)
+    assert (second.more(15), second.more(1)) == (True, False)
+    assert (caller.more(60), caller.more(1)) == (True, False)
+
+
+def test_what_was_verified_is_a_callers_and_what_ended_is_free() -> None:
+    held = Held(Bounds(held=100, unverified=40, unverified_each=40))
+    hook = Hold(held, "a")
+    assert hook.more(40)
+    hook.known()
+    assert (Hold(held, "a").more(40), Hold(held, None).more(20), Hold(held, None).more(1)) == (
+        True,
+        True,
+        False,
+    )
+    hook.end()
+    hook.end()
+    assert (Hold(held, None).more(40), Hold(held, None).more(1)) == (True, False)
+
+
+def test_there_are_fewer_connections_than_files_that_may_be_open() -> None:
+    most = [bounded(Bounds(connections=1000), files) for files in (-1, 65536, 1024, 120, 1)]
+    assert [each.connections for each in most] == [1000, 1000, 512, 60, 1]
+    assert [each.connections_each for each in most] == [250, 250, 128, 15, 1]
 
 
 @given(st.lists(st.floats(0, 3), max_size=200))

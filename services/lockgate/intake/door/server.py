@@ -17,9 +17,10 @@ from pydantic import BaseModel
 
 from lockgate.intake.door.answers import PROBLEM_TYPE, Code, Receipt, Refused, Whoami
 from lockgate.intake.door.callers import Caller, Signed, identified, known, permitted, verified
-from lockgate.intake.door.delivery import Delivery, Options, Outgoing
+from lockgate.intake.door.connections import Connections
+from lockgate.intake.door.delivery import Delivery, Options, Outgoing, plain
 from lockgate.intake.door.judging import Judged, judged, readable, route_of, too_large
-from lockgate.intake.door.limits import Limiter
+from lockgate.intake.door.limits import Bounds, Held, Hold, Limiter, Rate
 from lockgate.intake.door.metrics import METRICS
 from lockgate.intake.door.openapi import document
 from lockgate.intake.door.publishing import AwayError
@@ -30,8 +31,14 @@ log = structlog.get_logger()
 Who = TypeVar("Who", Caller, Caller | Signed)
 
 BODY_SECONDS: Final = 10.0
-MOST_HELD: Final = 64 << 20
-"""Bytes of the bodies that are read or published at the same moment, so that memory has a bound."""
+LARGE: Final = 64 << 10
+"""Bytes of a body that takes long enough to judge to keep others waiting."""
+
+STRANGERS_TOLD: Final = Rate(per_second=1.0, burst=20.0)
+"""How many lines of the log are about requests that may be anybody's; a metric counts them all."""
+
+TO_CALLERS: Final = frozenset({Code.FORBIDDEN, Code.UNREADABLE})
+"""What is answered only to those who are known, and always told; all else strangers may be answered too."""
 
 RETRY_SECONDS: Final = 5
 """When to try again what could not be published."""
@@ -44,6 +51,7 @@ class Rules:
     callers: tuple[Caller, ...]
     limiter: Limiter
     options: Options
+    bounds: Bounds = Bounds()  # noqa: RUF009  # frozen
 
 
 class Door:
@@ -52,18 +60,16 @@ class Door:
     def __init__(self, rules: Rules, publish: Callable[[Sequence[Outgoing]], Awaitable[None]]) -> None:
         self._rules = rules
         self._publish = publish
-        self._held = 0
+        self._held = Held(rules.bounds)
+        self._told = Limiter(STRANGERS_TOLD)
+        self._slow = asyncio.Semaphore(2)
         self._document = document()
 
-    def runner(self) -> web.AppRunner:
+    def runner(self) -> web.ServerRunner:
         """What serves it."""
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._handle)
-        return web.AppRunner(
-            application, access_log=None, auto_decompress=False, lingering_time=1.0, shutdown_timeout=3.0
-        )
+        return web.ServerRunner(Connections(self._handle, self._rules.bounds), shutdown_timeout=3.0)
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to any request. A defect of ours is 503 as well, so that whoever sent it tries again."""
         began = time.monotonic()
         name, outcome = "none", "defect"
@@ -76,7 +82,7 @@ class Door:
             outcome = "published" if answer.status == 202 else "nothing"
         except Refused as refused:
             outcome = refused.code.code
-            tell = log.debug if refused.code is Code.TOO_MANY else log.info  # one who floods floods no log
+            tell = log.info if self._is_told(refused.code) else log.debug
             tell("refused", route=name, code=outcome, peer=request.remote, why=refused.detail[:300])
             answer = _problem(refused)
         except Exception:
@@ -86,7 +92,13 @@ class Door:
         METRICS.seconds.observe(time.monotonic() - began)
         return answer
 
-    def _route(self, request: web.Request) -> Route | str:
+    def _is_told(self, code: Code) -> bool:
+        """One who floods the door floods no log."""
+        if code is Code.TOO_MANY:
+            return False
+        return code in TO_CALLERS or not self._told.take("strangers", time.monotonic())
+
+    def _route(self, request: web.BaseRequest) -> Route | str:
         """Where it goes. What leads nowhere is counted by address, like whoever is not known."""
         try:
             return route_of(request.method, request.path)
@@ -94,33 +106,32 @@ class Door:
             self._let_in(_address(request))
             raise
 
-    def _get(self, request: web.Request, path: str) -> web.Response:
+    def _get(self, request: web.BaseRequest, path: str) -> web.Response:
         if path == DOCUMENT:
             self._let_in(_address(request))
             return web.json_response(self._document)
         caller = self._counted(request, lambda: known(_lowered(request), self._rules.callers))
         return _json(_whoami(caller), 200)
 
-    async def _post(self, request: web.Request, route: Route) -> web.Response:
+    async def _post(self, request: web.BaseRequest, route: Route) -> web.Response:
         """Everything that the headers tell is judged before a byte of the body is read."""
         headers, callers = _lowered(request), self._rules.callers
         who = self._counted(request, lambda: identified(headers, callers, route.schemes, tokens=route.tokens))
         if isinstance(who, Caller):
             permitted(who, route.roles)
         readable(route, headers)
-        size = route.most_bytes if request.content_length is None else request.content_length
-        if self._held + size > MOST_HELD:
-            raise _away("too much is being delivered at this moment")
-        self._held += size
+        hold = Hold(self._held, _address(request) if isinstance(who, Signed) else None)
         try:
-            return await self._delivered(route, headers, who, await _body(request, route))
+            body = await _body(request, route, hold)
+            caller = verified(who, body, callers) if isinstance(who, Signed) else who
+            hold.known()
+            return await self._delivered(route, headers, caller, body)
         finally:
-            self._held -= size
+            hold.end()
 
     async def _delivered(
-        self, route: Route, headers: Mapping[str, str], who: Caller | Signed, body: bytes
+        self, route: Route, headers: Mapping[str, str], caller: Caller, body: bytes
     ) -> web.Response:
-        caller = verified(who, body, self._rules.callers) if isinstance(who, Signed) else who
         permitted(caller, route.roles)
         now = datetime.fromtimestamp(time.time(), UTC)
         made = await self._judged(route, caller, Delivery(headers, body, caller.name, now, str(uuid.uuid4())))
@@ -136,14 +147,19 @@ class Door:
             ) from None
         for each in made.outgoing:
             METRICS.events.labels(each.told.topic).inc()
+        events = [
+            plain(f"{each.told.topic} {each.told.source} {each.told.id}", 300) for each in made.outgoing
+        ]
+        log.info("published", route=route.name, caller=caller.name, events=events)
         return _json(Receipt(published=tuple(each.told for each in made.outgoing), ignored=made.ignored), 202)
 
     async def _judged(self, route: Route, caller: Caller, delivery: Delivery) -> Judged:
-        if route.thorough:
+        if not route.thorough and len(delivery.body) <= LARGE:
+            return judged(route, caller, delivery, self._rules.options)
+        async with self._slow:
             return await asyncio.to_thread(judged, route, caller, delivery, self._rules.options)
-        return judged(route, caller, delivery, self._rules.options)
 
-    def _counted(self, request: web.Request, identify: Callable[[], Who]) -> Who:
+    def _counted(self, request: web.BaseRequest, identify: Callable[[], Who]) -> Who:
         """Who asks, if that is not too often. Whoever is not known yet is counted by address."""
         try:
             who = identify()
@@ -162,15 +178,20 @@ class Door:
             )
 
 
-async def _body(request: web.Request, route: Route) -> bytes:
-    """The body, never more of it than the route reads."""
+async def _body(request: web.BaseRequest, route: Route, hold: Hold) -> bytes:
+    """The body, never more of it than the route reads and there is room for."""
     parts, size = [], 0
     try:
+        if request.headers.get("expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.content.iter_any():
                 size += len(part)
                 if size > route.most_bytes:
                     raise too_large(route)
+                if not hold.more(len(part)):
+                    raise _away("too much is being delivered at this moment")
                 parts.append(part)
     except TimeoutError:
         raise Refused(
@@ -183,11 +204,11 @@ async def _body(request: web.Request, route: Route) -> bytes:
     return b"".join(parts)
 
 
-def _lowered(request: web.Request) -> dict[str, str]:
+def _lowered(request: web.BaseRequest) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _address(request: web.Request) -> str:
+def _address(request: web.BaseRequest) -> str:
     return request.remote or "unknown"
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import gc
+import resource
 import signal
 
 import structlog
 import uvloop
 from aiohttp import web
 
-from lockgate.intake.door.limits import Limiter, Rate
+from lockgate.intake.door.limits import Bounds, Limiter, Rate, bounded
 from lockgate.intake.door.publishing import Publisher
 from lockgate.intake.door.routes import TOPICS
 from lockgate.intake.door.server import Door, Rules
@@ -27,7 +28,8 @@ def main() -> int:
     logs.configure("door", settings.log_level)
     try:
         limiter = Limiter(Rate(settings.door_rate, settings.door_burst))
-        rules = Rules(settings.callers(), limiter, settings.options)
+        bounds = bounded(Bounds(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        rules = Rules(settings.callers(), limiter, settings.options, bounds)
         gc.freeze()  # modules and models live as long as the process: looking at them again delays deliveries
         uvloop.run(serve(settings, rules))
     except (SecretError, TopicError, OSError) as error:
