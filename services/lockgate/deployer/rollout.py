@@ -41,7 +41,8 @@ def rollout_status(deployment: Json) -> Rolling | RolledOut | TimedOut:
     if conditions.get("Progressing", {}).get("reason") == "ProgressDeadlineExceeded":
         return TimedOut(updated, wanted)
     if updated < wanted:
-        return Rolling(updated, wanted, f"{name}: {updated} of {wanted} pods are of the new version.")
+        counted = f"{name}: {updated} of {wanted} pods are of the new version."
+        return Rolling(updated, wanted, f"{counted} {_not_made(deployment)}".strip())
     if total > updated:
         return Rolling(
             updated, wanted, f"{name}: {total - updated} pods of the old version have still to go."
@@ -52,8 +53,21 @@ def rollout_status(deployment: Json) -> Rolling | RolledOut | TimedOut:
 
 
 def waiting_reasons(deployment: Json, pods: Sequence[Json]) -> str:
-    """A sentence on what keeps a Deployment's pods from running; empty if they say nothing."""
-    found = [reason for pod in pods_of(deployment, pods) for reason in _reasons(pod)]
+    """What keeps a Deployment's pods from being made or from running, for people; empty if nothing is said of it."""
+    waiting = _waiting(pods_of(deployment, pods))
+    return f"{_not_made(deployment)} {waiting}".strip()
+
+
+def _not_made(deployment: Json) -> str:
+    """That pods were refused, as by a ResourceQuota or an admission policy: there is no pod then that could say so."""
+    for each in (deployment.get("status") or {}).get("conditions") or ():
+        if (each["type"], each.get("status")) == ("ReplicaFailure", "True"):
+            return f"Pods are not made: {each.get('reason')} ({str(each.get('message'))[:300]})."
+    return ""
+
+
+def _waiting(pods: Sequence[Json]) -> str:
+    found = [reason for pod in pods for reason in _reasons(pod)]
     counts = Counter(reason for reason, _detail in found)
     texts = []
     for reason, count in counts.most_common(4):
