@@ -43,6 +43,11 @@ class Marks:
         return f"{self.prefix}/container"
 
     @property
+    def route(self) -> str:
+        """On a clone's Service: the route that its traffic comes by."""
+        return f"{self.prefix}/route"
+
+    @property
     def scale(self) -> str:
         """By how much a route's weights were multiplied to make room for a share."""
         return f"{self.prefix}/scale"

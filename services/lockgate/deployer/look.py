@@ -23,16 +23,21 @@ from lockgate.messages.values import Fence
 async def look(cluster: Cluster, target: Target) -> Region:
     """The workload's objects and its clones. ClusterError if one of them cannot be read."""
     workload, clones = target.workload, f"{APPLICATION_LABEL}={target.application},{CLONE_LABEL}"
-    deployment, service, route, cloned, cloned_services = await asyncio.gather(
+    deployment, service, cloned, cloned_services = await asyncio.gather(
         cluster.find(DEPLOYMENTS, workload.deployment),
         cluster.find(SERVICES, workload.service),
-        _route(cluster, workload.route),
         cluster.all(DEPLOYMENTS, clones),
         cluster.all(SERVICES, clones),
     )
+    route = await _route(cluster, workload.route or _route_of_clones(cloned_services))
     pods = await _pods_behind_a_tag(cluster, deployment, workload.container)
     sets = await cluster.all(REPLICASETS, _selector(deployment)) if deployment and target.share else []
     return Region(deployment, service, route, tuple(cloned), tuple(cloned_services), tuple(pods), tuple(sets))
+
+
+def _route_of_clones(services: list[Json]) -> str | None:
+    """The route of an earlier plan that had one: it may send traffic to a clone that is left over."""
+    return next((marks[OWN.route] for each in services if OWN.route in (marks := annotations_of(each))), None)
 
 
 async def _route(cluster: Cluster, name: str | None) -> Json | None:

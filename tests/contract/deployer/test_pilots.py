@@ -105,6 +105,14 @@ async def test_the_next_release_sweeps_a_clone_that_was_left_over(west: AtWork) 
     assert await west.weights() == [("payments", 900), ("payments-pilot-8", 100)]
 
 
+async def test_a_plan_that_lost_its_route_takes_the_share_of_before_from_it(west: AtWork) -> None:
+    await west.step(grant("7.0.1", Action.PILOT))
+    eighth = grant("8.0.1", artifact=artifact(OTHER), release="release-8", workload=ROUTELESS)
+    assert (await west.step(eighth))["outcome"] == "deployed"
+    assert await west.names(SERVICES) == ["payments"]
+    assert await west.weights() == [("payments", 1)]
+
+
 async def test_a_rollback_of_a_pilot_takes_share_and_clone_and_leaves_production(west: AtWork) -> None:
     await west.step(grant("7.0.1", Action.PILOT))
     template = (await west.object(DEPLOYMENTS))["spec"]["template"]

@@ -107,6 +107,8 @@ def clone_service(target: Target, service: Json) -> Create:
     ]
     spec = {"selector": {CLONE_LABEL: target.clone}, "ports": ports}
     metadata = _metadata(target, target.clone_service)
+    if target.workload.route is not None:
+        metadata["annotations"][OWN.route] = target.workload.route
     return Create(Kind.SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 
 

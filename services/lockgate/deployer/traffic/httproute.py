@@ -12,12 +12,32 @@ from typing import Any
 from lockgate.deployer.fencing import Operation, adoption, fence_of, fenced, pointer
 from lockgate.deployer.objects import Json, annotations_of, name_of
 from lockgate.deployer.strategies.given import Kind, Patch, Region, Target
+from lockgate.deployer.traffic import selector
 
 _MOST = 1_000_000
 _SCALE = 1000
 
 
-class HttpRoute:
+class Back:
+    """The way back, the same however a share is given: a plan may have gained or lost its route since the last release."""
+
+    def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
+        return _taken(target, live, keep) or selector.switched_back(target, live, keep)
+
+    def reaches(self, target: Target, live: Region, clone: str) -> bool:
+        service = f"{target.workload.service}-pilot-{clone.rpartition('-')[2]}"
+        refs = [ref for rule in _rules(live.route or {}) for ref in _refs(rule) if _is_service(ref)]
+        named = any(ref["name"] == service for ref in refs)
+        return named or (live.service is not None and selector.is_switched_to(clone, live.service))
+
+    def home(self, target: Target, live: Region) -> Json | None:
+        return selector.home(live.service, target.route_marks) if live.service is not None else None
+
+    def claim(self, target: Target, live: Region) -> Patch | None:
+        return _claimed(target, live) or selector.claimed(target, live)
+
+
+class HttpRoute(Back):
     """A `traffic.Traffic`."""
 
     by_route = True
@@ -60,35 +80,30 @@ class HttpRoute:
         above = any(_is_above(rule, target) for rule in _rules(live.route or {}))
         return self.give(target, live) if above else None
 
-    def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
-        if live.route is None:
-            return None
-        return _patch(target, live.route, _restored(live.route, target, keep), {}, drains=True)
-
     def switch(self, target: Target, live: Region) -> Patch | None:
         return self.give(replace(target, share=1.0), live)
 
-    def reaches(self, target: Target, live: Region, clone: str) -> bool:
-        service = f"{target.workload.service}-pilot-{clone.rpartition('-')[2]}"
-        refs = [ref for rule in _rules(live.route or {}) for ref in _refs(rule) if _is_service(ref)]
-        return any(ref["name"] == service for ref in refs)
 
-    def home(self, target: Target, live: Region) -> Json | None:
-        del target
-        return live.service
+def _taken(target: Target, live: Region, keep: str | None) -> Patch | None:
+    if live.route is None:
+        return None
+    return _patch(target, live.route, _restored(live.route, target, keep), {}, drains=True)
 
-    def claim(self, target: Target, live: Region) -> Patch | None:
-        route, marks = live.route, target.route_marks
-        if route is None:
+
+def _claimed(target: Target, live: Region) -> Patch | None:
+    route, marks = live.route, target.route_marks
+    if route is None:
+        return None
+    match fence_of(route, marks):
+        case None if target.workload.route is None:
+            return None  # of no use to this plan, and no earlier one has written to it
+        case None:
+            operations = adoption(route, marks, {marks.application: target.application})
+        case seen if seen.order < target.fence.order:
+            operations = fenced(route, marks, target.fence, {}, [])
+        case _:
             return None
-        match fence_of(route, marks):
-            case None:
-                operations = adoption(route, marks, {marks.application: target.application})
-            case seen if seen.order < target.fence.order:
-                operations = fenced(route, marks, target.fence, {}, [])
-            case _:
-                return None
-        return Patch(Kind.ROUTE, name_of(route), operations)
+    return Patch(Kind.ROUTE, name_of(route), operations)
 
 
 def _present(live: Region) -> Json:

@@ -1,13 +1,14 @@
 """Where there is no route: a share is that of the clone's pods among all that the Service selects. Pure."""
 
-from lockgate.deployer.objects import Json, replicas_of
+from lockgate.deployer.objects import replicas_of
 from lockgate.deployer.strategies.given import Patch, Region, Target
 from lockgate.deployer.traffic import selector
+from lockgate.deployer.traffic.httproute import Back
 
 _ROUNDING = 1e-9
 
 
-class Replicas:
+class Replicas(Back):
     """A `traffic.Traffic`. The clone's pods are the share, so there is nothing else to write but for a switch."""
 
     by_route = False
@@ -35,18 +36,5 @@ class Replicas:
         del target, live
         return None
 
-    def take(self, target: Target, live: Region, keep: str | None = None) -> Patch | None:
-        return selector.switched_back(target, live, keep)
-
     def switch(self, target: Target, live: Region) -> Patch | None:
         return selector.switched(target, live)
-
-    def reaches(self, target: Target, live: Region, clone: str) -> bool:
-        del target
-        return live.service is not None and selector.is_switched_to(clone, live.service)
-
-    def home(self, target: Target, live: Region) -> Json | None:
-        return selector.home(live.service, target.route_marks) if live.service is not None else None
-
-    def claim(self, target: Target, live: Region) -> Patch | None:
-        return selector.claimed(target, live)
