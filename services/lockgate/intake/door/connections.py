@@ -57,7 +57,8 @@ class Connections(web.Server):
             len(self._places) >= self._bounds.connections
             or self._of[address] >= self._bounds.connections_each
         ):
-            transport.abort()
+            # not at once: it would end before its task began
+            asyncio.get_running_loop().call_soon(transport.abort)
             return
         self._places[handler] = address
         self._of[address] += 1
