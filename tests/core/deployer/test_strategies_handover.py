@@ -87,6 +87,28 @@ def test_after_its_roll_out_production_grows_before_it_gets_the_traffic_back(wor
 
 
 @EACH
+def test_a_green_side_grows_with_production_before_that_rolls(workload: Workload) -> None:
+    held = switched(workload)
+    scaled(held, 6)
+    roll_out = target("7.0.3", workload=workload)
+    while held.image == f"registry.example/payments@{OLD}":
+        size = held.objects[CLONE]["spec"]["replicas"]
+        assert held.do(rolling(roll_out, held.live()))
+    assert size == 6
+
+
+def test_a_canary_grows_to_its_share_of_a_production_that_grew() -> None:
+    held = Held()
+    held.carry_out(canary, target("7.0.1", share=0.5))
+    scaled(held, 10)
+    roll_out = target("7.0.2")
+    while held.image == f"registry.example/payments@{OLD}":
+        size = held.objects[CLONE]["spec"]["replicas"]
+        assert held.do(rolling(roll_out, held.live()))
+    assert size == 5
+
+
+@EACH
 def test_a_roll_out_that_ended_all_pods_at_once_goes_back_before_the_traffic_does(workload: Workload) -> None:
     held = switched(workload)
     held.objects[PRODUCTION]["spec"]["strategy"] = {"type": "Recreate"}

@@ -1,14 +1,15 @@
 """The rolling strategy: the region's Deployment rolls to the digest, and takes over what a pilot left. Pure."""
 
-from lockgate.deployer.objects import image_at
+from lockgate.deployer.fencing import OWN, Operation, fenced
+from lockgate.deployer.objects import image_at, name_of, replicas_of
 from lockgate.deployer.reports import Deployed, Failed
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
 from lockgate.deployer.strategies import production
 from lockgate.deployer.strategies.clones import farewell, taken_over
-from lockgate.deployer.strategies.given import Next, Region, Stuck, Target, Wait
+from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
 from lockgate.deployer.strategies.handover import grown
 from lockgate.deployer.strategies.production import Production
-from lockgate.deployer.traffic import traffic_of
+from lockgate.deployer.traffic import Traffic, traffic_of
 
 
 def rolling(target: Target, live: Region) -> Next:
@@ -16,11 +17,11 @@ def rolling(target: Target, live: Region) -> Next:
     seen = production.deployable(target, live)
     if not isinstance(seen, Production):
         return seen
+    traffic = traffic_of(target.workload)
     if seen.fence != target.fence:
-        return taken_over(target, live) or _begin(target, seen)
+        return taken_over(target, live) or _clone_grown(target, live, seen, traffic) or _begin(target, seen)
     if seen.digest != target.digest:
         return _overwritten(target, seen)
-    traffic = traffic_of(target.workload)
     return (
         traffic.claim(target, live)
         or observed(target, seen)
@@ -28,6 +29,21 @@ def rolling(target: Target, live: Region) -> Next:
         or farewell(target, live, traffic)
         or Deployed()
     )
+
+
+def _clone_grown(target: Target, live: Region, seen: Production, traffic: Traffic) -> Patch | None:
+    """Until the clone is as large as what it carries asks for: production may have grown since it got that."""
+    clone, part = (
+        next((each for each in live.clones if name_of(each) == target.clone), None),
+        traffic.part(target, live),
+    )
+    if clone is None or part <= 0:
+        return None
+    size = traffic.replicas(part, replicas_of(seen.deployment))
+    if replicas_of(clone) >= size:
+        return None
+    resized: Operation = {"op": "replace", "path": "/spec/replicas", "value": size}
+    return Patch(Kind.DEPLOYMENT, target.clone, fenced(clone, OWN, target.fence, {}, [resized]))
 
 
 def _begin(target: Target, seen: Production) -> Next:

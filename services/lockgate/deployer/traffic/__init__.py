@@ -39,6 +39,9 @@ class Traffic(Protocol):
     def reaches(self, target: Target, live: Region, clone: str) -> bool:
         """Whether a route or a switched Service names this clone. Pods among production's do not count."""
 
+    def part(self, target: Target, live: Region) -> float:
+        """Of production's traffic, what the target's clone has by a route or a switch. At most, where rules differ."""
+
     def home(self, target: Target, live: Region) -> Json | None:
         """Production's Service as it is when no traffic is switched."""
 

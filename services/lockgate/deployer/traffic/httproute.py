@@ -30,6 +30,12 @@ class Back:
         named = any(ref["name"] == service for ref in refs)
         return named or (live.service is not None and selector.is_switched_to(clone, live.service))
 
+    def part(self, target: Target, live: Region) -> float:
+        if live.service is not None and selector.is_switched_to(target.clone, live.service):
+            return 1.0
+        both = [_weights(rule, target) for rule in _rules(live.route or {})]
+        return max((clone / (home + clone) for home, clone in both if clone > 0), default=0.0)
+
     def home(self, target: Target, live: Region) -> Json | None:
         return selector.home(live.service, target.route_marks) if live.service is not None else None
 
@@ -186,12 +192,18 @@ def _shared(rule: Json, target: Target, scale: int) -> Json:
 
 def _is_above(rule: Json, target: Target) -> bool:
     """Whether the clone has more of what production and it get together than the target's share."""
-    names = (target.workload.service, target.clone_service)
+    production, clone = _weights(rule, target)
+    return clone > 0 and clone > _part(production + clone, target.share)
+
+
+def _weights(rule: Json, target: Target) -> tuple[int, int]:
+    """Of production's Service and of the clone's."""
+    refs = [ref for ref in _refs(rule) if _is_service(ref)]
     production, clone = (
-        sum(ref.get("weight", 1) for ref in _refs(rule) if _is_service(ref) and ref["name"] == name)
-        for name in names
+        sum(int(ref.get("weight", 1)) for ref in refs if ref["name"] == name)
+        for name in (target.workload.service, target.clone_service)
     )
-    return bool(clone > 0 and clone > _part(production + clone, target.share))
+    return production, clone
 
 
 def _patch(
