@@ -1,7 +1,10 @@
 """From raw samples to evidence: what each pod had counted at each point of the grid. Pure; used by the work.
 
-A point of the grid is the end of a scrape interval; a pod's newest sample in it counts. No sample in it is a failed
-scrape, whatever comes later. Counters are added up series by series, so one that begins anew, with its container, or
+A point of the grid is the end of a scrape interval; a pod's newest whole sample in it counts. It is whole if requests
+and buckets have samples of the same moment, no bucket is missing, and none grew by less than a lower one: half a sample
+would make slow requests of those whose buckets come later. No whole sample is a failed scrape, whatever comes later.
+
+Counters are added up series by series, from a pod's first sample on, so one that begins anew, with its container, or
 that is no longer told, takes nothing away from what was counted; within a scrape interval each sample is looked at.
 """
 
@@ -9,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil, inf
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lockgate.verifier.core.measure import Measure
@@ -39,6 +44,9 @@ class Row(NamedTuple):
     buckets: Mapping[float, float]
 
 
+NOTHING = Row(0.0, 0.0, MappingProxyType({}))
+
+
 @dataclass(slots=True)
 class Unit:
     """A pod, or what else counts by itself."""
@@ -48,28 +56,47 @@ class Unit:
     requests: float = 0.0
     errors: float = 0.0
     buckets: dict[float, float] = field(default_factory=dict)
+    row: Row = NOTHING
+    """The newest one."""
+    before: float = 0.0
+    """The requests that were counted when it was kept."""
+    beyond: float = 0.0
+    """Those of them that came into no bucket."""
     rows: dict[int, Row] = field(default_factory=dict)
     """By the index of the scrape; one that failed is not there."""
 
-    def read(self, values: Mapping[Counter, float]) -> None:
-        """All its series at one moment, in order of time."""
+    def read(self, values: Mapping[Counter, float], *, histogram: bool) -> bool:
+        """All its series at one moment, in order of time. Says whether that is a scrape; if not, nothing is counted."""
         fell = any(value < self.last.get(counter, 0.0) for counter, value in values.items())
         known = {} if fell else self.last
-        for counter, value in values.items():
-            grown = value - known.get(counter, 0.0)
-            if counter.bound is not None:
-                self.buckets[counter.bound] = self.buckets.get(counter.bound, 0.0) + grown
-                continue
-            self.requests += grown
-            self.errors += grown if counter.error else 0.0
+        if histogram and not _is_whole(values, known):
+            return False
+        began = known if self.last else values
+        grown = {counter: value - began.get(counter, 0.0) for counter, value in values.items()}
         self.last = {**known, **values}
+        if not _fits(grown):
+            return False
+        for counter, more in grown.items():
+            if counter.bound is not None:
+                self.buckets[counter.bound] = self.buckets.get(counter.bound, 0.0) + more
+                continue
+            self.requests += more
+            self.errors += more if counter.error else 0.0
+        return True
 
     def keep(self, index: int, *, histogram: bool) -> None:
-        """What it has counted is its row; none if it should have a histogram and has none."""
-        if histogram and not self.buckets:
-            return
-        whole = max(self.requests, self.buckets.get(inf, 0.0))
-        self.rows[index] = Row(whole, self.errors, dict(self.buckets))
+        """What it has counted is its row.
+
+        Where requests and buckets have labels of their own, one may be ahead by what is under way; a request that is in
+        no bucket one row later never comes into one. Nothing grows by more than the requests do, which never fall.
+        """
+        whole = self.requests
+        if histogram:
+            self.beyond = max(self.beyond, self.before - self.buckets[inf])
+            whole = self.buckets[inf] + self.beyond
+        self.before = self.requests
+        errors = min(self.errors, self.row.errors + whole - self.row.requests)
+        self.row = self.rows[index] = Row(whole, errors, dict(self.buckets))
 
     @property
     def bounds(self) -> set[float]:
@@ -101,9 +128,9 @@ class Gathering:
         for index in sorted(moments):
             for name, scrapes in moments[index].items():
                 unit = self.units[name]
-                for at in sorted(scrapes):
-                    unit.read(scrapes[at])
-                unit.keep(index, histogram=histogram)
+                whole = [unit.read(scrapes[at], histogram=histogram) for at in sorted(scrapes)]
+                if any(whole):
+                    unit.keep(index, histogram=histogram)
 
     def _samples(self, found: Iterable[Series]) -> Iterator[tuple[str, Counter, int, float, float]]:
         since = self.order.since.timestamp()
@@ -122,7 +149,8 @@ class Gathering:
         """Evidence of the first scrapes, as `verify` takes it; or what is missing that there is none yet."""
         units = {name: unit for name, unit in self.units.items() if unit.rows}
         if not units:
-            return f"there are no samples of {' and '.join(self.preset.metrics)}"
+            same = " at the same moment, with all buckets" if self.units else ""
+            return f"there are no samples of {' and '.join(self.preset.metrics)}{same}"
         bounds = sorted(set().union(*(unit.bounds for unit in units.values())))
         if self.preset.latency is not None and not bounds:
             return f"{self.preset.latency} has no bounds that can be compared"
@@ -147,6 +175,28 @@ def _counter(preset: Preset, labels: Mapping[str, str]) -> Counter | None:
         return Counter(float(labels.get("le", "")) / preset.unit, False, own)
     except ValueError:
         return None
+
+
+def _fits(grown: Mapping[Counter, float]) -> bool:
+    """Whether no bucket grew by less than a lower one of its group: it has what is in that too."""
+    buckets = [(counter.bound, counter) for counter in grown if counter.bound is not None]
+    lower: dict[tuple[tuple[str, str], ...], float] = {}
+    for _, counter in sorted(buckets, key=itemgetter(0)):
+        if grown[counter] < lower.get(counter.own, 0.0):
+            return False
+        lower[counter.own] = grown[counter]
+    return True
+
+
+def _is_whole(values: Mapping[Counter, float], known: Iterable[Counter]) -> bool:
+    """Whether requests and buckets were sampled, the buckets up to the last, and of each group all that is known."""
+    groups = {counter.own for counter in values}
+    requests = {counter.own for counter in values if counter.bound is None}
+    buckets = {counter.own for counter in values if counter.bound is not None}
+    ended = {counter.own for counter in values if counter.bound == inf}
+    if not requests or not buckets or buckets != ended:
+        return False
+    return all(counter in values for counter in known if counter.own in groups)
 
 
 def _pod(name: str, unit: Unit, length: int) -> dict[str, Any]:

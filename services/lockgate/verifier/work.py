@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 from lockgate.verifier.core.measure import Counted, Measure, Unavailable
@@ -56,6 +57,8 @@ class Measuring:
     name: str = field(default_factory=partial(secrets.token_hex, 8))
     at: int = 0
     """The first scrape that was not read yet."""
+    seen: bool = False
+    """Whether there ever were samples."""
     verification: Verification | None = None
     known: tuple[Any, ...] = ()
     """The pods and bounds that the verification was made with."""
@@ -91,7 +94,7 @@ class Measuring:
         """Reads what lies in the past; None until all of it is read, and before there is a scrape to judge."""
         past = min(max(self.at, self._past()), self.last)
         end = min(self.at + AT_ONCE - 1, past)
-        if (problem := await self._read(self.at, end)) is not None:
+        if (problem := await self._read(self.at, end, newest=end == past)) is not None:
             return Unavailable(reason=problem)
         self.at = end + 1
         if end < past or end < START:
@@ -108,9 +111,9 @@ class Measuring:
                 self.problem = reason
                 return self.at > self.last or self._now() - self.dark > self.order.metrics.outage
 
-    async def _read(self, first: int, last: int) -> str | None:
+    async def _read(self, first: int, last: int, *, newest: bool) -> str | None:
         """Reads these scrapes; what is wrong if they cannot be read."""
-        found: list[Series] = []
+        found: dict[str, tuple[Series, ...]] = {}
         until = self.order.since.timestamp() + self._edge(last)
         for metric in self.preset.metrics:
             try:
@@ -119,11 +122,24 @@ class Measuring:
                 return str(error)
             match await self.prometheus.raw(chosen, until, (last - first + 1) * self.order.step):
                 case Samples(series=series):
-                    found += series
+                    found[metric] = tuple(one for one in series if one.points)
                 case NoAnswer(reason=reason):
                     return reason
-        self.gathering.take(first, last, found)
+        empty = [metric for metric, series in found.items() if not series]
+        if self._is_away(len(empty), last, newest=newest):
+            return f"there are no newer samples of {' and '.join(empty)}"
+        self.seen = self.seen or not empty
+        self.gathering.take(first, last, chain.from_iterable(found.values()))
         return None
+
+    def _is_away(self, empty: int, last: int, *, newest: bool) -> bool:
+        """Whether empty answers are an outage, and no gap: of all metrics after there was something, or of one of them.
+
+        What the history does not have may never have been there, and what comes after a gap is to be read.
+        """
+        if empty == len(self.preset.metrics):
+            return self.seen and newest
+        return empty > 0 and last >= START
 
     def _judged(self, scrapes: int) -> Counted | Unavailable:
         """What the scrapes come to that are not reported yet. Where other pods came, all of them."""

@@ -15,7 +15,7 @@ from lockgate.sandbox import Behaviour, Sandbox
 from lockgate.sandbox import Settings as SandboxSettings
 from lockgate.sandbox.faults import Fault
 from lockgate.verifier.core.measure import Measure, Pods
-from lockgate.verifier.prometheus import Answer, Prometheus, open_prometheus
+from lockgate.verifier.prometheus import Answer, Prometheus, Samples, open_prometheus
 from lockgate.verifier.settings import Settings
 from lockgate.verifier.statistics.record import load_block, load_setup
 from lockgate.verifier.statistics.verification import Verification, joined
@@ -24,6 +24,10 @@ from lockgate.verifier.work import Measuring, open_work
 OLD = "sha256:" + "1" * 64
 NEW = "sha256:" + "2" * 64
 REGION = "eu-west"
+NOTHING_NEW = (
+    "there are no newer samples of http_server_request_duration_seconds_count and "
+    "http_server_request_duration_seconds_bucket"
+)
 STEP = 0.2
 SCRAPES = 20
 HISTORY = 25
@@ -137,13 +141,14 @@ async def test_a_bad_pilot_is_found_within_a_few_scrapes(
 
 
 async def test_each_scrape_is_reported_once_in_order_and_small(sandbox: Sandbox, since: datetime) -> None:
-    reports = await measured(sandbox, order(since, policy={**POLICY, "soak": SCRAPES}))
+    said = await measured(sandbox, order(since, policy={**POLICY, "soak": SCRAPES}))
+    reports = [report for report in said if report["outcome"] == "counted"]
     told = scrapes(reports)
     assert told[0][0] == 0
     assert all(before[1] == after[0] for before, after in pairwise(told))
     assert told[-1][1] == SCRAPES
-    assert [said["settled"] is not None for said in reports] == [True] + [False] * (len(told) - 1)
-    assert all(len(json.dumps(said)) < 2000 * (said["end"] - said["first"]) for said in reports)
+    assert [one["settled"] is not None for one in reports] == [True] + [False] * (len(told) - 1)
+    assert all(len(json.dumps(one)) < 2000 * (one["end"] - one["first"]) for one in reports)
 
 
 async def test_a_run_that_begins_again_reports_everything_anew_and_the_same(
@@ -216,13 +221,14 @@ async def test_scrapes_that_were_missed_merge_intervals_and_lose_no_request(
         reports.append(said)
         if len(reports) == 3:
             await sandbox.set_prometheus_fault(Fault(mode="gap"))
-        elif len(reports) == 8:
+        elif said["outcome"] == "unavailable":
             await sandbox.set_prometheus_fault(None)
 
     async with open_prometheus(settings(sandbox)) as prometheus:
         reports.append(await Measuring(given, prometheus).run(report))
     evidence = judged(reports)["evidence"]["measured"]
-    assert len(evidence["t"]) <= SCRAPES - 3
+    assert NOTHING_NEW in [said.get("reason") for said in reports]
+    assert len(evidence["t"]) < SCRAPES
     assert sum(map(int, evidence["n"][0])) >= 0.8 * 1000 * SCRAPES
     assert judged(reports)["verdict"] in {"pass", "inconclusive"}
 
@@ -246,7 +252,7 @@ async def test_metrics_that_are_away_for_longer_than_the_plan_allows_end_the_mea
 
 
 @pytest.mark.parametrize("mode", ["nan", "empty"])
-async def test_metrics_that_go_away_while_the_pilot_runs_are_no_evidence(
+async def test_metrics_that_go_away_while_the_pilot_runs_for_longer_than_the_plan_allows_end_the_measuring(
     sandbox: Sandbox, mode: Any, since: datetime
 ) -> None:
     reports: list[dict[str, Any]] = []
@@ -256,10 +262,39 @@ async def test_metrics_that_go_away_while_the_pilot_runs_are_no_evidence(
         await sandbox.set_prometheus_fault(Fault(mode=mode))
 
     async with open_prometheus(settings(sandbox)) as prometheus:
-        reports.append(await Measuring(order(since), prometheus).run(report))
+        reports.append(await Measuring(order(since, metrics={"outage": 0.6}), prometheus).run(report))
+    assert scrapes(reports)[0][0] == 0
+    assert reports[-1] == {"outcome": "unavailable", "reason": NOTHING_NEW}
+
+
+@pytest.mark.parametrize("metric", ["count", "bucket"])
+async def test_one_metric_that_answers_with_nothing_is_asked_for_again_and_never_judged_by(
+    sandbox: Sandbox, metric: str, since: datetime
+) -> None:
+    """Production counted for long before, so that half a sample would be thousands of slow requests."""
+    asked: list[float] = []
+
+    class Forgetful(Prometheus):
+        async def raw(self, chosen: str, at: float, window: float) -> Answer:
+            if metric in chosen.partition("{")[0] and at > since.timestamp() + 3 * STEP:
+                asked.append(at)
+                if len(asked) <= 2:
+                    return Samples(())
+            return await super().raw(chosen, at, window)
+
+    reports: list[dict[str, Any]] = []
+
+    async def report(said: dict[str, Any]) -> None:
+        reports.append(said)
+
+    async with open_prometheus(settings(sandbox)) as plain:
+        forgetful = Forgetful(plain.session, plain.url, plain.timeout, plain.most_bytes)
+        reports.append(await Measuring(order(since), forgetful).run(report))
+    dark = [said["reason"] for said in reports if said["outcome"] == "unavailable"]
+    assert f"there are no newer samples of http_server_request_duration_seconds_{metric}" in dark
     verdict = judged(reports)
-    assert (verdict["verdict"], verdict["why"]) == ("unmeasurable", "strata")
-    assert verdict["at"] == SCRAPES
+    assert verdict["verdict"] == "pass"
+    assert verdict["evidence"]["measured"]["t"] == [str(t) for t in range(verdict["at"])]
 
 
 # --- what is asked --------------------------------------------------------------------------------------------

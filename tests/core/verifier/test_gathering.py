@@ -69,34 +69,34 @@ def run(values: list[Any]) -> list[Any]:
 
 def test_the_newest_sample_in_a_scrape_interval_counts() -> None:
     evidence = taken([series((-10, 1), (-3, 2), (0, 3), (0.1, 4), (10, 9), (10.1, 10), (29, 17))])
-    assert run(pod(evidence)["requests"]) == [3, 9, 10, 17]
-    assert pod(evidence)["requests"][HISTORY - 1] == 1
+    assert run(pod(evidence)["requests"]) == [2, 8, 9, 16]
+    assert pod(evidence)["requests"][HISTORY - 1] == 0
     assert (evidence["start"], evidence["weight"][START - 1 : START + 1]) == (START, [0.0, 0.1])
 
 
 def test_an_interval_without_a_sample_is_a_failed_scrape_and_its_requests_come_with_the_next() -> None:
-    assert run(pod(taken([series((0, 3), (21, 17))]))["requests"]) == [3, None, None, 17]
+    assert run(pod(taken([series((0, 3), (21, 17))]))["requests"]) == [0, None, None, 14]
 
 
 def test_requests_are_added_up_over_series_and_some_are_errors() -> None:
     evidence = taken([series((0, 3), (10, 5)), series((10, 2), code="503"), series((10, 4), code="404")])
-    assert run(pod(evidence)["requests"]) == [3, 11, None, None]
+    assert run(pod(evidence)["requests"]) == [0, 8, None, None]
     assert run(pod(evidence)["errors"]) == [0, 2, None, None]
 
 
 def test_a_counter_that_fell_began_anew_with_all_of_its_pod() -> None:
     evidence = taken([series((0, 100), (10, 7)), series((0, 40), (10, 50), code="500")])
-    assert run(pod(evidence)["requests"])[:2] == [140, 140 + 7 + 50]
-    assert run(pod(evidence)["errors"])[:2] == [40, 40 + 50]
+    assert run(pod(evidence)["requests"])[:2] == [0, 7 + 50]
+    assert run(pod(evidence)["errors"])[:2] == [0, 50]
 
 
 def test_a_restart_between_two_samples_of_one_interval_is_seen() -> None:
-    assert run(pod(taken([series((0, 100), (3, 104), (6, 1), (9, 120))]))["requests"])[:2] == [100, 224]
+    assert run(pod(taken([series((0, 100), (3, 104), (6, 1), (9, 120))]))["requests"])[:2] == [0, 4 + 120]
 
 
 def test_a_series_that_is_no_longer_told_takes_nothing_away() -> None:
     evidence = taken([series((0, 100), (10, 110), (20, 120)), series((0, 40), code="500")])
-    assert run(pod(evidence)["requests"])[:3] == [140, 150, 160]
+    assert run(pod(evidence)["requests"])[:3] == [0, 10, 20]
 
 
 def test_answers_in_parts_give_the_same_as_all_at_once() -> None:
@@ -111,7 +111,7 @@ def test_answers_in_parts_give_the_same_as_all_at_once() -> None:
 
 def test_samples_before_or_after_what_was_asked_for_are_not_looked_at() -> None:
     gathered = gathering()
-    gathered.take(START, START, [series((-5, 1), (5, 2), (15, 9))])
+    gathered.take(START, START, [series((-5, 1), (1, 2), (5, 4), (15, 9))])
     evidence = gathered.evidence(2)
     assert isinstance(evidence, dict)
     assert run(pod(evidence)["requests"]) == [None, 2, None]
@@ -124,7 +124,7 @@ def test_pods_that_come_and_go_are_told_apart_by_arm() -> None:
         "p-b": "baseline",
         "p-pilot-8-x": "pilot",
     }
-    assert run(pod(evidence, "p-b")["requests"]) == [None, None, 5, None]
+    assert run(pod(evidence, "p-b")["requests"]) == [None, None, 0, None]
 
 
 def test_series_of_other_pods_are_left_out() -> None:
@@ -153,21 +153,21 @@ def test_buckets_are_added_up_over_series_by_bound() -> None:
     bad = histogram((10, {"0.1": 0, "0.5": 1, "+Inf": 3}), code="500")
     evidence = taken([*good, *bad], metrics=LATENCY)
     assert evidence["bounds"] == [0.1, 0.5]
-    assert run(pod(evidence)["requests"])[:2] == [9, 17]
+    assert run(pod(evidence)["requests"])[:2] == [0, 5 + 3]
     assert run(pod(evidence)["errors"])[:2] == [0, 3]
-    assert run(pod(evidence)["buckets"])[:2] == [[5, 8, 9], [7, 13, 17]]
+    assert run(pod(evidence)["buckets"])[:2] == [[0, 0, 0], [2, 4 + 1, 5 + 3]]
 
 
 def test_a_fall_of_a_bucket_is_a_restart_even_if_the_count_has_caught_up() -> None:
     told = histogram((0, {"0.1": 5, "+Inf": 6}), (10, {"0.1": 2, "+Inf": 9}))
     evidence = taken(told, metrics=LATENCY)
-    assert run(pod(evidence)["requests"])[:2] == [6, 15]
-    assert run(pod(evidence)["buckets"])[:2] == [[5, 6], [7, 15]]
+    assert run(pod(evidence)["requests"])[:2] == [0, 9]
+    assert run(pod(evidence)["buckets"])[:2] == [[0, 0], [2, 9]]
 
 
 def test_only_bounds_that_all_series_of_a_pod_have_can_be_added_up() -> None:
     told = [
-        *histogram((0, {"0.1": 5, "0.5": 6, "+Inf": 6})),
+        *histogram((-10, {"0.1": 0, "0.5": 0, "+Inf": 0}), (0, {"0.1": 5, "0.5": 6, "+Inf": 6})),
         *histogram((0, {"0.5": 1, "+Inf": 2}), code="500"),
     ]
     evidence = taken(told, metrics=LATENCY)
@@ -183,9 +183,107 @@ def test_pods_with_different_bounds_are_compared_by_those_that_both_have() -> No
     assert parse(taken(told, metrics=LATENCY)).bounds == (0.5,)
 
 
-def test_a_histogram_that_is_ahead_of_the_count_of_its_requests_leads() -> None:
-    told = [series((0, 8), name=COUNT), *histogram((0, {"0.1": 9, "+Inf": 10}))[:-1]]
-    assert run(pod(taken(told, metrics=LATENCY))["requests"])[0] == 10
+def apart(*counted: tuple[float, float, float, float]) -> dict[str, Any]:
+    """Of requests, errors among them, and a histogram without codes, counted apart. All requests are fast."""
+    moments = [10.0 * k for k in range(len(counted))]
+    found = [
+        series(*((at, one[0] - one[1]) for at, one in zip(moments, counted, strict=True)), name=COUNT),
+        series(*((at, one[1]) for at, one in zip(moments, counted, strict=True)), name=COUNT, code="503"),
+        *(
+            series(
+                *((at, one[k]) for at, one in zip(moments, counted, strict=True)), name=BUCKET, le=le, code=""
+            )
+            for le, k in (("0.1", 3), ("+Inf", 2))
+        ),
+    ]
+    return pod(taken(found, scrapes=len(counted) - 1, metrics=LATENCY))
+
+
+def test_requests_that_are_not_in_the_histogram_yet_are_not_slow() -> None:
+    found = apart((100, 0, 100, 100), (250, 0, 230, 230), (400, 0, 400, 400))
+    assert run(found["requests"]) == [0, 130, 300]
+    assert run(found["buckets"]) == [[0, 0], [130, 130], [300, 300]]
+
+
+def test_requests_that_never_come_into_the_histogram_are_counted_one_scrape_later() -> None:
+    found = apart((100, 0, 100, 100), (250, 150, 100, 100), (400, 300, 100, 100), (550, 450, 100, 100))
+    assert run(found["requests"]) == [0, 0, 150, 300]
+    assert run(found["errors"]) == [0, 0, 150, 300]
+    assert run(found["buckets"]) == [[0, 0]] * 4
+
+
+def test_errors_never_grow_by_more_than_the_requests_beside_them() -> None:
+    found = apart(
+        (1000, 0, 1000, 1000), (1100, 0, 1100, 1100), (1200, 100, 1150, 1150), (1300, 100, 1300, 1300)
+    )
+    assert run(found["requests"]) == [0, 100, 150, 300]
+    assert run(found["errors"]) == [0, 0, 50, 100]
+
+
+# --- half a sample --------------------------------------------------------------------------------------------
+
+PAST = {"0.1": 600_000.0, "0.5": 990_000.0, "+Inf": 1_000_000.0}
+"""What a pod has counted that is up for long."""
+
+
+def grown(scrapes: int) -> dict[str, float]:
+    """Of 150 requests a scrape, 60 % are faster than 0.1 s and 1 % slower than 0.5 s."""
+    return {
+        le: count + 150.0 * scrapes * share
+        for (le, count), share in zip(PAST.items(), (0.6, 0.99, 1.0), strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [{"0.1", "0.5", "+Inf", ""}, {"0.1", "0.5", "+Inf"}, {"+Inf"}, {"0.5", "+Inf"}, {""}],
+    ids=["all", "buckets", "last", "some", "count"],
+)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_moment_at_which_a_part_was_not_sampled_is_a_failed_scrape(missing: set[str], at: int) -> None:
+    gathered = gathering(LATENCY)
+    for scrape in range(4):
+        found = histogram((STEP * scrape, grown(scrape)))
+        left = [one for one in found if scrape != at or one.labels.get("le", "") not in missing]
+        gathered.take(HISTORY + scrape, HISTORY + scrape, left)
+    evidence = gathered.evidence(3)
+    assert isinstance(evidence, dict)
+    parse(evidence)
+    begin = 150 if at == 0 else 0
+    counted = [None if scrape == at else 150 * scrape - begin for scrape in range(4)]
+    assert run(pod(evidence)["requests"]) == counted
+    assert [row and row[-1] for row in run(pod(evidence)["buckets"])] == counted
+
+
+def test_a_bucket_that_the_first_sample_did_not_have_begins_with_the_next() -> None:
+    gathered = gathering(LATENCY)
+    for scrape in range(4):
+        found = histogram((STEP * scrape, grown(scrape)))
+        gathered.take(HISTORY + scrape, HISTORY + scrape, found[scrape == 0 :])
+    evidence = gathered.evidence(3)
+    assert isinstance(evidence, dict)
+    parse(evidence)
+    assert run(pod(evidence)["requests"]) == [0, None, 150, 300]
+    assert run(pod(evidence)["buckets"])[2:] == [[90, 148, 150], [180, 297, 300]]
+
+
+def test_the_last_whole_sample_of_an_interval_counts() -> None:
+    told = histogram((0, grown(0)), (4, grown(1)))
+    told.append(series((8, grown(2)["+Inf"]), name=COUNT))
+    assert run(pod(taken(told, metrics=LATENCY))["requests"])[:2] == [0, 150]
+
+
+@pytest.mark.parametrize(
+    "odd", [(600_090.0, 600_080.0), (600_140.0, 990_100.0)], ids=["in it", "since the last"]
+)
+def test_counts_that_fall_from_bound_to_bound_are_a_failed_scrape_and_harm_no_later_one(
+    odd: tuple[float, float],
+) -> None:
+    told = {"0.1": odd[0], "0.5": odd[1], "+Inf": 1_000_150.0}
+    evidence = taken(histogram((-10, grown(0)), (0, told), (10, grown(2)), (20, grown(3))), 3, LATENCY)
+    rows = run(pod(evidence)["requests"])
+    assert rows[0] is None
+    assert 0 < rows[2] <= 450
 
 
 def test_bounds_in_milliseconds_are_seconds_in_the_evidence() -> None:
@@ -201,7 +299,10 @@ def test_bounds_in_milliseconds_are_seconds_in_the_evidence() -> None:
     ("found", "missing"),
     [
         ([], f"there are no samples of {COUNT} and {BUCKET}"),
-        ([series((0, 8), name=COUNT)], f"there are no samples of {COUNT} and {BUCKET}"),
+        (
+            [series((0, 8), name=COUNT)],
+            f"there are no samples of {COUNT} and {BUCKET} at the same moment, with all buckets",
+        ),
         (histogram((0, {"+Inf": 8})), f"{BUCKET} has no bounds that can be compared"),
     ],
 )
