@@ -48,6 +48,11 @@ class Marks:
         return f"{self.prefix}/route"
 
     @property
+    def given(self) -> str:
+        """The clone that was given traffic by a shared object; empty once it was taken back."""
+        return f"{self.prefix}/given"
+
+    @property
     def scale(self) -> str:
         """By how much a route's weights were multiplied to make room for a share."""
         return f"{self.prefix}/scale"

@@ -115,6 +115,34 @@ def test_production_rolls_without_traffic_then_gets_all_of_it_back_and_green_goe
 
 
 @EACH
+def test_production_does_not_roll_once_somebody_else_gave_it_the_traffic_back(workload: Workload) -> None:
+    held = ran(workload, 2)
+    what = "HTTPRoute" if workload.route else "Service"
+    if workload.route:
+        refs = [{"kind": "Service", "name": "payments", "port": 80, "weight": 1}]
+        held.objects[Kind.ROUTE, "payments"]["spec"]["rules"][0]["backendRefs"] = refs
+    else:
+        held.objects[SERVICE]["spec"]["selector"] = HOME
+    refused = rolling(target("7.0.3", workload=workload), held.live())
+    assert isinstance(refused, Failed)
+    assert f"Somebody wrote the {what} payments in eu-west" in refused.reason
+    assert held.carry_out(rollback, target("7.2.1", digest=OLD, bad=NEW, workload=workload)) == RolledBack(
+        digest=OLD
+    )
+    assert held.names == AT_REST
+
+
+@EACH
+def test_a_share_that_a_step_of_ours_took_back_is_nobody_elses_doing(workload: Workload) -> None:
+    held = ran(workload, 2)
+    undo = no_share(target("7.0.2", workload=workload, share=1.0), held.live())
+    assert undo is not None
+    assert held.do(undo)
+    assert serves(held) == "blue"
+    assert isinstance(held.carry_out(rolling, target("7.0.3", workload=workload)), Deployed)
+
+
+@EACH
 def test_a_step_that_failed_after_the_switch_gives_blue_its_traffic_back(workload: Workload) -> None:
     held = ran(workload, 2)
     wanted = target("7.0.2", workload=workload, share=1.0)

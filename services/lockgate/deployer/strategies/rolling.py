@@ -1,6 +1,6 @@
 """The rolling strategy: the region's Deployment rolls to the digest, and takes over what a pilot left. Pure."""
 
-from lockgate.deployer.fencing import OWN, Operation, fenced
+from lockgate.deployer.fencing import OWN, Operation, clone_fence, fenced
 from lockgate.deployer.objects import image_at, name_of, replicas_of
 from lockgate.deployer.reports import Deployed, Failed
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
@@ -19,7 +19,12 @@ def rolling(target: Target, live: Region) -> Next:
         return seen
     traffic = traffic_of(target.workload)
     if seen.fence != target.fence:
-        return taken_over(target, live) or _clone_grown(target, live, seen, traffic) or _begin(target, seen)
+        return (
+            _drifted(target, live, seen, traffic)
+            or taken_over(target, live)
+            or _clone_grown(target, live, seen, traffic)
+            or _begin(target, seen)
+        )
     if seen.digest != target.digest:
         return _overwritten(target, seen)
     return (
@@ -31,13 +36,25 @@ def rolling(target: Target, live: Region) -> Next:
     )
 
 
+def _drifted(target: Target, live: Region, seen: Production, traffic: Traffic) -> Failed | None:
+    """Production is to roll beside a clone that serves: if it has the traffic itself again, nobody is to be surprised."""
+    what = traffic.taken_by_others(target, live)
+    if what is None or seen.digest == target.digest:
+        return None
+    return Failed(
+        reason=f"Somebody wrote the {what} in {target.region} after Lockgate had given {target.clone} traffic there, and "
+        f"took it away: find out who owns it (kubectl get --show-managed-fields), as Helm, Argo CD or Flux, and have "
+        f"them leave its weights or its selector alone. The Deployment was not rolled."
+    )
+
+
 def _clone_grown(target: Target, live: Region, seen: Production, traffic: Traffic) -> Patch | None:
     """Until the clone is as large as what it carries asks for: production may have grown since it got that."""
     clone, part = (
         next((each for each in live.clones if name_of(each) == target.clone), None),
         traffic.part(target, live),
     )
-    if clone is None or part <= 0:
+    if clone is None or part <= 0 or clone_fence(clone) != target.fence:
         return None
     size = traffic.replicas(part, replicas_of(seen.deployment))
     if replicas_of(clone) >= size:

@@ -36,6 +36,14 @@ class Back:
         both = [_weights(rule, target) for rule in _rules(live.route or {})]
         return max((clone / (home + clone) for home, clone in both if clone > 0), default=0.0)
 
+    def taken_by_others(self, target: Target, live: Region) -> str | None:
+        marked = [
+            f"{kind} {name_of(obj)}"
+            for kind, obj in ((Kind.ROUTE, live.route), (Kind.SERVICE, live.service))
+            if obj is not None and annotations_of(obj).get(target.route_marks.given) == target.clone
+        ]
+        return marked[0] if marked and not self.reaches(target, live, target.clone) else None
+
     def home(self, target: Target, live: Region) -> Json | None:
         return selector.home(live.service, target.route_marks) if live.service is not None else None
 
@@ -79,8 +87,9 @@ class HttpRoute(Back):
 
     def give(self, target: Target, live: Region) -> Patch | None:
         route, scale = _present(live), _scale_for(_present(live), target)
+        noted = {target.route_marks.scale: str(scale), target.route_marks.given: target.clone}
         wanted = [_shared(rule, target, scale) for rule in _restored(route, target, None)]
-        return _patch(target, route, wanted, {target.route_marks.scale: str(scale)}, drains=False)
+        return _patch(target, route, wanted, noted, drains=False)
 
     def lower(self, target: Target, live: Region) -> Patch | None:
         above = any(_is_above(rule, target) for rule in _rules(live.route or {}))
@@ -93,7 +102,8 @@ class HttpRoute(Back):
 def _taken(target: Target, live: Region, keep: str | None) -> Patch | None:
     if live.route is None:
         return None
-    return _patch(target, live.route, _restored(live.route, target, keep), {}, drains=True)
+    noted = {target.route_marks.given: target.clone if keep is not None else ""}
+    return _patch(target, live.route, _restored(live.route, target, keep), noted, drains=True)
 
 
 def _claimed(target: Target, live: Region) -> Patch | None:

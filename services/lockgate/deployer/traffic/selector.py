@@ -48,7 +48,8 @@ def switched(target: Target, live: Region) -> Patch | None:
         return None
     wanted = {CLONE_LABEL: target.clone}
     before = json.dumps(home(service, marks)["spec"]["selector"], sort_keys=True)
-    return _written(target, service, wanted, {marks.selector: before}, drains=False)
+    noted = {marks.selector: before, marks.given: target.clone}
+    return _written(target, service, wanted, noted, drains=False)
 
 
 def switched_back(target: Target, live: Region, keep: str | None) -> Patch | None:
@@ -58,7 +59,9 @@ def switched_back(target: Target, live: Region, keep: str | None) -> Patch | Non
         return None
     if keep is not None and is_switched_to(target.clone, service):
         return None
-    return _written(target, service, home(service, target.route_marks)["spec"]["selector"], {}, drains=True)
+    marks = target.route_marks
+    before = home(service, marks)["spec"]["selector"]
+    return _written(target, service, before, {marks.given: ""}, drains=True)
 
 
 def claimed(target: Target, live: Region) -> Patch | None:
