@@ -1,6 +1,7 @@
 """The pilot: set up, measured, judged scrape by scrape; and what follows when the evidence decides nothing."""
 
 import json
+from math import exp
 from typing import Any
 
 import pytest
@@ -21,9 +22,9 @@ from lockgate.messages.verdicts import (
 )
 from lockgate.verifier.core.measure import Measure, Schedule
 from lockgate.verifier.core.rows import PartRow, VerificationRow
-from lockgate.verifier.statistics.verification import encode, recompute
+from lockgate.verifier.statistics.verification import encode, recompute, verify
 from tests.support.measured import BAD, DARK, NONE, SLOW, report
-from tests.support.verification import PILOT_PER_SCRAPE
+from tests.support.verification import PILOT_PER_SCRAPE, steady, the_pilot
 from tests.support.verifier import (
     APPLICATION,
     PILOT,
@@ -132,6 +133,37 @@ def test_a_verification_has_at_most_60_scrapes_and_at_least_10(
     assert isinstance(stage, PilotStage)
     found = Schedule.of(stage, interval)
     assert (found.step, found.planned, found.scrapes, found.soak) == expected
+
+
+@pytest.mark.parametrize(
+    ("length", "interval", "expected"),
+    [
+        ("60m", 60, (2, 7, 1)),
+        ("10m", 15, (8, 28, 4)),
+        ("5m", 15, (4, 14, 2)),
+        ("10s", 1, (2, 7, 1)),
+        ("2h", 15, (1, 4, 0.5)),
+        ("48h", 15, (1, 1, 0.5)),
+    ],
+)
+def test_a_new_pod_has_minutes_to_get_warm_however_short_the_scrapes(
+    length: str, interval: float, expected: tuple[int, int, float]
+) -> None:
+    policy = order(piloted({"verify": length}, metrics={"interval": f"{interval}s"}))["policy"]
+    assert (policy["skip"], policy["warm_scrapes"], policy["warm_half"]) == expected
+
+
+def test_a_good_pilot_that_gets_warm_in_minutes_does_not_fail_at_short_scrapes() -> None:
+    """At 15 s: twice as many of its requests are slow at first, and a third more after 90 s."""
+    policy = order(piloted({"verify": "10m"}))["policy"]
+    evidence = steady(40, policy=policy)
+    counted = [0, 0]
+    for scrape in range(40):
+        slower = 1 + exp(-15 * scrape / 90)
+        counted = [counted[0] + round(120 * slower), counted[1] + round(15 * slower)]
+        row = the_pilot(evidence)["buckets"][evidence["start"] + scrape]
+        row[1:3] = [row[3] - counted[0], row[3] - counted[1]]
+    assert verify(evidence)["verdict"] != "fail"
 
 
 def test_the_false_alarm_rate_of_the_release_is_spent_over_the_regions_of_all_pilots() -> None:

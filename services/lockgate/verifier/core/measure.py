@@ -112,16 +112,23 @@ class Schedule(Value):
 
 
 def policy_of(stage: PilotStage, metrics: Metrics, alpha: float) -> dict[str, Any]:
-    """The policy of one region's verification. What counts scrapes is in proportion for a short one."""
+    """The policy of one region's verification. What counts scrapes is in proportion for a short one.
+
+    A new pod is slow for minutes, not for scrapes: it has 7 minutes to get warm, and 7/10 of a verification below ten.
+    """
     schedule, margins = Schedule.of(stage, metrics.interval), stage.after.margins
     latency = metrics.custom is None or metrics.custom.latency is not None
     few = max(3, min(10, schedule.planned // 6))
+    minute = min(60.0, schedule.planned * schedule.step / 10) / schedule.step
     return {
         "alpha": max(alpha, _LEAST_ALPHA),
         "deadline": schedule.scrapes,
         "soak": schedule.soak,
         "min_strata": few,
         "stale": max(few, 5),
+        "skip": ceil(2 * minute),
+        "warm_scrapes": ceil(7 * minute),
+        "warm_half": max(minute, 0.5),
         "err_margin": margins.errors,
         "lat_margin": margins.latency,
         "weights": _WEIGHTS if latency else _WITHOUT_LATENCY,
