@@ -167,14 +167,15 @@ class Gathering:
 
 
 def _counter(preset: Preset, labels: Mapping[str, str]) -> Counter | None:
-    """What a series counts; None if it is neither requests nor a bucket."""
+    """What a series counts; None if it is neither requests nor a bucket of some length: none is faster than 0 s."""
     own = tuple(sorted((name, value) for name, value in labels.items() if name not in {"__name__", "le"}))
     if labels.get("__name__") != preset.latency:
         return Counter(None, preset.is_error(labels), own)
     try:
-        return Counter(float(labels.get("le", "")) / preset.unit, False, own)
+        bound = float(labels.get("le", "")) / preset.unit
     except ValueError:
         return None
+    return Counter(bound, False, own) if bound > 0.0 else None
 
 
 def _fits(grown: Mapping[Counter, float]) -> bool:

@@ -295,6 +295,14 @@ def test_bounds_in_milliseconds_are_seconds_in_the_evidence() -> None:
     assert taken(told, metrics=metrics)["bounds"] == [0.1, 2.5]
 
 
+@pytest.mark.parametrize("bound", ["0", "0.0", "-1", "NaN", "-Inf", "many"])
+def test_bounds_that_are_not_above_0_are_left_out(bound: str) -> None:
+    told = histogram((0, {bound: 0, "0.1": 5, "+Inf": 6}), (10, {bound: 1, "0.1": 7, "+Inf": 9}))
+    evidence = taken(told, metrics=LATENCY)
+    assert evidence["bounds"] == [0.1]
+    assert run(pod(evidence)["buckets"])[:2] == [[0, 0], [2, 3]]
+
+
 @pytest.mark.parametrize(
     ("found", "missing"),
     [
