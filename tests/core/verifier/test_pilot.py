@@ -376,10 +376,22 @@ def test_a_pilot_without_any_request_is_never_a_pass() -> None:
 def test_a_measuring_that_never_ends_is_unmeasurable_long_after_its_time() -> None:
     release = piloted()
     tell(release, 3)
-    said = release.fire("verify")
+    assert release.fire("verify") == []
     assert release.desk.now.isoformat() == "2026-11-24T12:52:15+00:00"  # 43 scrapes, the outage, and patience
+    said = release.fire("verify")
+    assert release.desk.now.isoformat() == "2026-11-24T13:02:15+00:00"
     assert [verdict.outcome for verdict in verdicts(said)] == [Outcome.UNMEASURABLE, Outcome.FAIL]
     assert release.desk.work == {}
+
+
+def test_a_verifier_that_was_down_for_hours_measures_what_it_missed_before_it_gives_up() -> None:
+    release = piloted()
+    tell(release, 20)
+    release.desk.wait(3 * 3600)
+    assert release.fire("verify") == []
+    said = tell(release, 43, run="run-2")
+    assert only(said, VerdictReached).outcome is Outcome.PASS
+    assert release.timers() == {"deadline eu-west"}
 
 
 # --- on-inconclusive ------------------------------------------------------------------------------------------

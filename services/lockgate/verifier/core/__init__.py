@@ -73,7 +73,7 @@ def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
         case ("watch", WatchStage() as stage):
             return watch.over(scene, stage)
         case ("verify", PilotStage() as stage):
-            return verifying.lost(scene, stage)
+            return verifying.lost(scene, stage, again=due.body.get("again", False))
         case _:
             return scene
 

@@ -19,7 +19,8 @@ MOST_SCRAPES = 60
 LEAST_SCRAPES = 10
 _LEAST_SOAK = 5
 LOST = 600.0
-"""Seconds after everything must be over when the core no longer waits for a work that never ended."""
+"""Seconds after everything must be over when the core asks itself what became of a work that never ended, and as many
+from then on in which one that was not run meanwhile, because no verifier was, can still end."""
 
 _LEAST_ALPHA = 1e-6
 _WEIGHTS = {"errors": 0.5, "latency": 0.44, "gauges": 0.0, "share": 0.06}

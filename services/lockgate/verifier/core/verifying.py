@@ -225,8 +225,14 @@ def _over(scene: Scene, region: str, row: VerificationRow) -> Scene:
     return scene.then(*gone, put(row.model_copy(update={"over": True, "parts": 0}), region))
 
 
-def lost(scene: Scene, stage: PilotStage) -> Scene:
-    """The measuring of some regions never ended, long after its time."""
+def lost(scene: Scene, stage: PilotStage, *, again: bool) -> Scene:
+    """The measuring of some regions never ended, long after its time.
+
+    That may be because nobody ran it: so it is waited for once more. `again`: it was.
+    """
+    if scene.release.phase is Phase.EVIDENCE and not again:
+        body = {"release": scene.release.release, "stage": stage.name, "again": True}
+        return scene.then(Step(timers=(SetTimer("verify", after(scene.now, LOST), body),)))
     text = (
         f"There was nothing to measure: the measuring had not ended {seconds(LOST)} after its time was over."
     )
