@@ -139,8 +139,15 @@ def _matrix(data: Any) -> tuple[Series, ...]:
     if data["resultType"] != "matrix":
         raise ValueError(f"expected a matrix, got {str(data['resultType'])[:40]!r}")
     return tuple(
-        Series(dict(series["metric"]), tuple(_points(series["values"]))) for series in data["result"]
+        Series(_labels(series["metric"]), tuple(_points(series["values"]))) for series in data["result"]
     )
+
+
+def _labels(metric: Any) -> dict[str, str]:
+    labels = dict(metric)
+    if not all(isinstance(value, str) for value in labels.values()):
+        raise ValueError(f"expected labels that are strings, got {str(labels)[:100]}")
+    return labels
 
 
 def _points(values: Any) -> Iterator[tuple[float, float]]:

@@ -78,6 +78,8 @@ async def test_the_query_is_one_plain_selector_with_a_range_at_a_time() -> None:
         ('{"status":"success","data":{"resultType":"matrix","result":[{"values":[]}]}}', 200, "malformed"),
         (REAL.replace('"41"', "{}"), 200, "malformed"),
         (REAL.replace("[1795521600.123", "[null"), 200, "malformed"),
+        (REAL.replace('"10.0.0.7:9464"', "7"), 200, "malformed"),
+        (REAL.replace('"metric":{', '"metric":{"le":null,', 1), 200, "malformed"),
         (REAL.replace('{"status"', '{"warnings":["store x is down"],"status"'), 200, "may be partial"),
         (REAL, 302, "302"),
     ],
