@@ -53,6 +53,8 @@ class Unit:
 
     arm: str
     last: dict[Counter, float] = field(default_factory=dict)
+    read_at: dict[Counter, float] = field(default_factory=dict)
+    """When each of them was."""
     requests: float = 0.0
     errors: float = 0.0
     buckets: dict[float, float] = field(default_factory=dict)
@@ -65,15 +67,15 @@ class Unit:
     rows: dict[int, Row] = field(default_factory=dict)
     """By the index of the scrape; one that failed is not there."""
 
-    def read(self, values: Mapping[Counter, float], *, histogram: bool) -> bool:
+    def read(self, at: float, values: Mapping[Counter, float], *, histogram: bool) -> bool:
         """All its series at one moment, in order of time. Says whether that is a scrape; if not, nothing is counted."""
-        fell = any(value < self.last.get(counter, 0.0) for counter, value in values.items())
-        known = {} if fell else self.last
+        known = self._running(values)
         if histogram and not _is_whole(values, known):
             return False
         began = known if self.last else values
         grown = {counter: value - began.get(counter, 0.0) for counter, value in values.items()}
         self.last = {**known, **values}
+        self.read_at = {**{c: self.read_at[c] for c in known}, **dict.fromkeys(values, at)}
         if not _fits(grown):
             return False
         for counter, more in grown.items():
@@ -83,6 +85,19 @@ class Unit:
             self.requests += more
             self.errors += more if counter.error else 0.0
         return True
+
+    def _running(self, values: Mapping[Counter, float]) -> dict[Counter, float]:
+        """What is known of the series that did not begin anew.
+
+        One that fell tells that its container restarted, and all of it began anew. Unless it was not there when the
+        others were read last: then it began anew before, unseen because they had caught up, and only it comes from 0.
+        """
+        fell = [counter for counter, value in values.items() if value < self.last.get(counter, 0.0)]
+        before = max((self.read_at[counter] for counter in values if counter in self.last), default=0.0)
+        if any(self.read_at[counter] == before for counter in fell):
+            return {}
+        anew = {counter.own for counter in fell}
+        return {counter: value for counter, value in self.last.items() if counter.own not in anew}
 
     def keep(self, index: int, *, histogram: bool) -> None:
         """What it has counted is its row.
@@ -128,7 +143,7 @@ class Gathering:
         for index in sorted(moments):
             for name, scrapes in moments[index].items():
                 unit = self.units[name]
-                whole = [unit.read(scrapes[at], histogram=histogram) for at in sorted(scrapes)]
+                whole = [unit.read(at, scrapes[at], histogram=histogram) for at in sorted(scrapes)]
                 if any(whole):
                     unit.keep(index, histogram=histogram)
 

@@ -99,6 +99,21 @@ def test_a_series_that_is_no_longer_told_takes_nothing_away() -> None:
     assert run(pod(evidence)["requests"])[:3] == [0, 10, 20]
 
 
+def test_a_restart_that_is_seen_late_by_a_series_that_comes_back_doubles_nothing() -> None:
+    """The container restarted between 0 and 10, but its 200s had caught up by then; its 500s come again at 20."""
+    evidence = taken(
+        [series((0, 100), (10, 130), (20, 150), (30, 170)), series((0, 40), (20, 1), (30, 2), code="500")]
+    )
+    assert run(pod(evidence)["requests"]) == [0, 30, 30 + 20 + 1, 51 + 20 + 1]
+    assert run(pod(evidence)["errors"]) == [0, 0, 1, 2]
+
+
+def test_a_restart_of_a_pod_that_is_scraped_twice_begins_both_anew() -> None:
+    one = [series((0, 100), (10, 110), (20, 5)), series((0, 40), (10, 40), (20, 3), code="500")]
+    two = [series((-1, 100), (9, 111), (19, 6), code="302")]
+    assert run(pod(taken([*one, *two]))["requests"]) == [140, 140 + 10 + 11, 161 + 6 + 5 + 3, None]
+
+
 def test_answers_in_parts_give_the_same_as_all_at_once() -> None:
     points = [(at, float(3 * at + 400)) for at in range(-100, 31, 4)]
     whole, parts = gathering(), gathering()
