@@ -87,9 +87,7 @@ def test_going_back_while_blue_is_kept_is_one_switch_and_production_is_not_rolle
         assert isinstance(found, Patch)
         kinds.append(f"{found.kind} {'switch' if found.drains else 'fence'}")
         assert held.do(found)
-    with_route = ["Deployment fence", "HTTPRoute fence", "HTTPRoute switch"]
-    without = ["Deployment fence", "Service fence", "Service switch"]
-    assert kinds == (with_route if workload.route else without)
+    assert kinds == ["Deployment fence", f"{'HTTPRoute' if workload.route else 'Service'} switch"]
     assert CLONE in held.objects
     assert held.carry_out(rollback, order) == RolledBack(digest=OLD)
     assert held.names == AT_REST

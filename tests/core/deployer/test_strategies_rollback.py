@@ -70,7 +70,6 @@ def test_the_fence_first_then_the_share_then_production_then_the_clones() -> Non
     said, answer = writes(held, rollback, target())
     assert said == [
         "Deployment payments",
-        "HTTPRoute payments",
         "HTTPRoute payments spec",
         "Deployment payments spec",
         "delete Service payments-pilot-7",

@@ -21,25 +21,31 @@ def rollback(target: Target, live: Region) -> Next:
     seen, traffic = production.production(target, live), traffic_of(target.workload)
     if isinstance(seen, Failed):
         return Failed(reason=seen.reason + meanwhile(target, live, traffic))
-    return _raised(target, live, seen, traffic) or (
-        _taken_back(target, live, seen, traffic) if _written(target, live) else _untouched(target, seen)
+    return (
+        _raised(target, seen)
+        or _at_once(target, live, traffic)
+        or traffic.claim(target, live)
+        or (_taken_back(target, live, seen, traffic) if _written(target, live) else _untouched(target, seen))
     )
 
 
-def _raised(target: Target, live: Region, seen: Production, traffic: Traffic) -> Next | None:
-    """Until Deployment and route carry the order's fence; then None."""
+def _raised(target: Target, seen: Production) -> Next | None:
+    """Until the Deployment carries the order's fence; then None."""
     if seen.fence is None:
         return production.adopt(target, seen)
-    if seen.fence != target.fence:
-        return production.raise_fence(target, seen)
-    return traffic.claim(target, live)
+    return production.raise_fence(target, seen) if seen.fence != target.fence else None
+
+
+def _at_once(target: Target, live: Region, traffic: Traffic) -> Next | None:
+    """Traffic that can go back now. It takes the order's fence with it: a write less before nobody is sent to the clone."""
+    return (
+        traffic.take(target, live) if _written(target, live) and not is_short(target, live, traffic) else None
+    )
 
 
 def _taken_back(target: Target, live: Region, seen: Production, traffic: Traffic) -> Next:
     if (first := _filled(target, live, seen, traffic)) is not None:
         return first
-    if (patch := traffic.take(target, live)) is not None:
-        return patch
     if not traffic.by_route and (clones := farewell(target, live, traffic)) is not None:
         return clones  # without a route the clone's pods are its share
     back = _production_back(target, seen)

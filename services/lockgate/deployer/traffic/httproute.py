@@ -100,8 +100,8 @@ class HttpRoute(Back):
 
 
 def _taken(target: Target, live: Region, keep: str | None) -> Patch | None:
-    if live.route is None:
-        return None
+    if live.route is None or fence_of(live.route, target.route_marks) is None:
+        return None  # nothing was ever given by it
     noted = {target.route_marks.given: target.clone if keep is not None else ""}
     return _patch(target, live.route, _restored(live.route, target, keep), noted, drains=True)
 
