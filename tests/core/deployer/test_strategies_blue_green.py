@@ -195,6 +195,14 @@ def test_a_switched_service_that_says_no_more_what_it_selected_is_refused_with_w
         assert "Set spec.selector to production's pods by hand" in refused.reason
 
 
+def test_a_switched_service_whose_fence_somebody_removed_goes_back_all_the_same() -> None:
+    held = ran(ROUTELESS, 2)
+    del held.objects[SERVICE]["metadata"]["annotations"]["payments.lockgate.dev/fence"]
+    back = target("7.2.1", digest=OLD, bad=NEW, workload=ROUTELESS)
+    assert held.carry_out(rollback, back) == RolledBack(digest=OLD)
+    assert (serves(held), held.names) == ("blue", AT_REST)
+
+
 def test_somebody_who_changes_the_selector_meanwhile_is_not_overwritten() -> None:
     held = ran(ROUTELESS, 1)
     wanted = target("7.0.2", workload=ROUTELESS, share=1.0)

@@ -41,9 +41,7 @@ def switched(target: Target, live: Region) -> Patch | None:
     """Until the Service selects the target's clone; then None."""
     service, marks = _present(live), target.route_marks
     if fence_of(service, marks) is None:
-        return Patch(
-            Kind.SERVICE, name_of(service), adoption(service, marks, {marks.application: target.application})
-        )
+        return _adopted(target, service)
     if is_switched_to(target.clone, service):
         return None
     wanted = {CLONE_LABEL: target.clone}
@@ -60,6 +58,10 @@ def switched_back(target: Target, live: Region, keep: str | None) -> Patch | Non
     if keep is not None and is_switched_to(target.clone, service):
         return None
     marks = target.route_marks
+    if fence_of(service, marks) is None:
+        return _adopted(
+            target, service
+        )  # somebody removed the annotation, as a refusal may have told them to
     before = home(service, marks)["spec"]["selector"]
     return _written(target, service, before, {marks.given: ""}, drains=True)
 
@@ -71,6 +73,12 @@ def claimed(target: Target, live: Region) -> Patch | None:
     if service is None or seen is None or seen.order >= target.fence.order:
         return None
     return Patch(Kind.SERVICE, name_of(service), fenced(service, marks, target.fence, {}, []))
+
+
+def _adopted(target: Target, service: Json) -> Patch:
+    marks = target.route_marks
+    values = {marks.application: target.application}
+    return Patch(Kind.SERVICE, name_of(service), adoption(service, marks, values))
 
 
 def _written(target: Target, service: Json, selector: Json, values: dict[str, str], *, drains: bool) -> Patch:
