@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lockgate.deployer.reports import Deployed, Failed, Piloted, RolledBack
+from lockgate.deployer.strategies.beside import no_share
 from lockgate.deployer.strategies.blue_green import green, switch
 from lockgate.deployer.strategies.canary import canary
 from lockgate.deployer.strategies.given import Delete, Kind, Next, Patch, Region, Stuck, Target, Wait
@@ -71,6 +72,14 @@ def test_a_blue_side_that_was_scaled_down_has_its_pods_back_before_its_traffic(
     available(held, 4)
     assert held.carry_out(rollback, back(workload)) == RolledBack(digest=OLD)
     assert held.names == ["Deployment payments", "HTTPRoute payments", "Service payments"]
+
+
+@EACH
+def test_a_step_that_failed_leaves_the_traffic_where_the_pods_are(workload: Workload) -> None:
+    held = switched(workload)
+    scaled(held, 0)
+    assert no_share(target("7.0.2", workload=workload, share=1.0), held.live()) is None
+    assert green_serves(held)
 
 
 @EACH

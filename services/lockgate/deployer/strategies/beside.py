@@ -29,6 +29,7 @@ from lockgate.deployer.strategies.clones import (
     uncloneable,
 )
 from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
+from lockgate.deployer.strategies.handover import is_short
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.traffic import Traffic, traffic_of
 
@@ -97,6 +98,8 @@ def no_share(target: Target, live: Region) -> Next | None:
     seen, traffic = production.production(target, live), traffic_of(target.workload)
     if not isinstance(seen, Production) or seen.fence != target.fence:
         return None
+    if is_short(target, live, traffic):
+        return None  # the order that follows gives production its pods first
     taken = traffic.take(target, live)
     return taken if traffic.by_route else farewell(target, live, traffic)
 
