@@ -107,7 +107,9 @@ async def _described(admin: AIOKafkaAdminClient, names: dict[str, Topic]) -> lis
 async def _check_configs(admin: AIOKafkaAdminClient, names: dict[str, Topic]) -> None:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     for response in await admin.describe_configs(resources):
-        for _code, _message, _type, name, entries in response.resources:
+        for code, message, _type, name, entries in response.resources:
+            if code:  # another broker than the one that made it may not know it yet
+                raise for_code(code)(f"the settings of the topic {name} cannot be read: {message}")
             if problem := _problem(names[name], {entry[0]: entry[1] for entry in entries}):
                 raise TopicError(f"the topic {name} has {problem}")
 

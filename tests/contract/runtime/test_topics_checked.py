@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from lockgate.messages.topics import ANOMALIES, RELEASES, Topic
 from lockgate.runtime.kafka_topics import TopicError, ensure_topics
+from lockgate.runtime.subscription import KAFKA_ERRORS
 from tests.support.toy_world import PARTITIONS, World, said
 
 
@@ -41,6 +44,27 @@ async def test_a_topic_with_other_settings(world: World, config: dict[str, str],
     await make(world, RELEASES, config)
     with pytest.raises(TopicError, match=f"the topic {world.prefix}releases has {sentence}"):
         await ensure_topics(world.settings(), [RELEASES, ANOMALIES])
+
+
+async def test_a_broker_that_does_not_know_a_new_topic_yet_says_nothing_about_its_settings(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one of several brokers answers then; a single one answers so about a topic that is not there at all."""
+    await make(world, RELEASES)
+    asked = AIOKafkaAdminClient.describe_configs
+
+    async def too_early(admin: AIOKafkaAdminClient, resources: list[ConfigResource]) -> object:
+        unknown = [ConfigResource(each.resource_type, f"{each.name}-unknown") for each in resources]
+        return await asked(admin, unknown)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AIOKafkaAdminClient, "describe_configs", too_early)
+        with pytest.raises(
+            UnknownTopicOrPartitionError, match=r"the settings of the topic .* cannot be read"
+        ):
+            await ensure_topics(world.settings(), [RELEASES])
+    assert issubclass(UnknownTopicOrPartitionError, KAFKA_ERRORS)  # so that a service asks again
+    await ensure_topics(world.settings(), [RELEASES])
 
 
 async def test_a_topic_that_is_kept_for_ever_is_right(world: World) -> None:
