@@ -36,6 +36,8 @@ class Samples:
 @dataclass(frozen=True, slots=True)
 class Unavailable:
     reason: str
+    too_large: bool = False
+    """Less of it may be asked for at once."""
 
 
 Answer = Samples | Unavailable
@@ -112,7 +114,7 @@ class Prometheus:
 
 def _read(status: int, body: bytes | None) -> Answer:
     if body is None:
-        return Unavailable("Prometheus' answer is larger than prometheus_most_bytes allows")
+        return Unavailable("Prometheus' answer is larger than prometheus_most_bytes allows", too_large=True)
     try:
         answer = orjson.loads(body)
         if (problem := _problem(status, answer)) is not None:

@@ -31,7 +31,7 @@ Report = Callable[[dict[str, Any]], Awaitable[None]]
 WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
 
 AT_ONCE = 12
-"""So many scrapes of the past are asked for together, which bounds the answer."""
+"""So many scrapes of the past are asked for together, which bounds the answer; fewer if it was too large."""
 LATEST = 5.0
 """Seconds that a sample may take to be found, at most; a quarter of the scrape interval if that is less."""
 
@@ -57,6 +57,7 @@ class Measuring:
     name: str = field(default_factory=partial(secrets.token_hex, 8))
     at: int = 0
     """The first scrape that was not read yet."""
+    at_once: int = AT_ONCE
     seen: bool = False
     """Whether there ever were samples."""
     verification: Verification | None = None
@@ -93,9 +94,9 @@ class Measuring:
     async def _next(self) -> Counted | Unavailable | None:
         """Reads what lies in the past; None until all of it is read, and before there is a scrape to judge."""
         past = min(max(self.at, self._past()), self.last)
-        end = min(self.at + AT_ONCE - 1, past)
+        end, asked = min(self.at + self.at_once - 1, past), self.at_once
         if (problem := await self._read(self.at, end, newest=end == past)) is not None:
-            return Unavailable(reason=problem)
+            return Unavailable(reason=problem) if self.at_once == asked else None
         self.at = end + 1
         if end < past or end < START:
             return None
@@ -123,7 +124,9 @@ class Measuring:
             match await self.prometheus.raw(chosen, until, (last - first + 1) * self.order.step):
                 case Samples(series=series):
                     found[metric] = tuple(one for one in series if one.points)
-                case NoAnswer(reason=reason):
+                case NoAnswer(reason=reason, too_large=too_large):
+                    if too_large and first < last:
+                        self.at_once = (last - first + 1) // 2
                     return reason
         empty = [metric for metric, series in found.items() if not series]
         if self._is_away(len(empty), last, newest=newest):

@@ -101,7 +101,9 @@ async def test_a_sample_that_is_no_count_is_as_if_its_scrape_had_failed(value: s
 
 async def test_an_answer_that_is_too_large_is_no_data() -> None:
     answer = await ask(fixed(REAL + " " * 70_000), prometheus_most_bytes=65_536)
-    assert answer == Unavailable("Prometheus' answer is larger than prometheus_most_bytes allows")
+    assert answer == Unavailable(
+        "Prometheus' answer is larger than prometheus_most_bytes allows", too_large=True
+    )
 
 
 async def test_an_answer_that_breaks_off_is_no_data() -> None:
