@@ -77,7 +77,7 @@ def steps() -> Iterator[Granted]:
     yield one("9.0.2", Action.CANARY, NEXT, share=0.5)
 
 
-_UNANSWERED = ("no endpoints available for service", "did not answer")
+_UNANSWERED = ("answered GET /pay with 503: no endpoints available", "did not answer GET /pay")
 """Nobody answers requests in KWOK's pods, as whoever may ask the API server to pass one on is told, or finds out."""
 
 
