@@ -5,6 +5,7 @@ from lockgate.messages import (
     artifacts,
     checkpoints,
     deployments,
+    operations,
     plans,
     releases,
     rollbacks,
@@ -14,7 +15,7 @@ from lockgate.messages.artifacts import OtherEvent
 from lockgate.messages.inlet import Inlet
 from lockgate.messages.payload import PAYLOADS, Payload
 
-MODULES = (anomalies, artifacts, checkpoints, deployments, plans, releases, rollbacks, verdicts)
+MODULES = (anomalies, artifacts, checkpoints, deployments, operations, plans, releases, rollbacks, verdicts)
 
 
 def payloads_of(topic: str) -> dict[str, type[Payload]]:

@@ -4,9 +4,10 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from lockgate.messages.operations import Answer
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
-from lockgate.messages.values import Artifact, Name, Place, Sentence
+from lockgate.messages.values import EVERY, Artifact, Digest, Name, Place, Sentence
 
 
 class ArtifactRefusal(StrEnum):
@@ -24,6 +25,7 @@ class ReleaseOutcome(StrEnum):
     ROLLED_BACK = "rolled-back"  # it failed, and every region answered that it was taken back or untouched
     ROLLED_BACK_WITH_DEBTS = "rolled-back-with-debts"  # as above, but for the regions that are named
     WITHDRAWN = "withdrawn"  # it waited in the queue, and must not start any more
+    ABORTED = "aborted"  # an operator ended it, and every region was taken back or untouched
 
 
 class PlanAccepted(Payload, topic="releases", custom="plan.accepted", version="0.2.0"):
@@ -107,9 +109,76 @@ class ReleaseCompleted(Payload, topic="releases", custom="release.completed"):
     artifact: Artifact
 
 
-class ReleaseClosed(Payload, topic="releases", custom="release.closed", version="0.2.0"):
+class ReleaseClosed(Payload, topic="releases", custom="release.closed", version="0.3.0"):
     application: Name
     release: str
     artifact: Artifact
     outcome: ReleaseOutcome
     reason: Sentence
+
+
+class AbortRequested(Payload, topic="releases", custom="abort.requested"):
+    """An operator ends a release under way: the coordinator takes it back, and answers with `settled`."""
+
+    application: Name
+    release: str
+    artifact: Artifact
+    who: str
+    reason: Sentence
+
+
+class RollbackRequested(Payload, topic="releases", custom="rollback.requested"):
+    """As an abort, and its version is bad. `to`: where a region has run that version before, it goes back to it."""
+
+    application: Name
+    release: str
+    artifact: Artifact
+    to: Digest | None = None
+    who: str
+    reason: Sentence
+
+
+class MarkRequested(Payload, topic="releases", custom="mark.requested"):
+    """An operator marks a version: it is released no more, or again. The coordinator goes back to it no more, or again."""
+
+    application: Name
+    digest: Digest
+    bad: bool
+    who: str
+    reason: Sentence
+
+
+class ApplicationPaused(Payload, topic="releases", custom="application.paused"):
+    """Nothing more is begun for this application until it is resumed."""
+
+    application: Name
+    who: str
+    reason: Sentence
+    until: str | None = Field(default=None, description="RFC 3339; intake ends it then by itself")
+
+
+class ApplicationResumed(Payload, topic="releases", custom="application.resumed"):
+    application: Name
+    reason: Sentence
+
+
+class AllPaused(Payload, topic="releases", custom="all.paused"):
+    """Nothing more is begun for any application until all are resumed. Its key is `*`."""
+
+    who: str
+    reason: Sentence
+    until: str | None = Field(default=None, description="RFC 3339; intake ends it then by itself")
+
+    def subject_id(self) -> str:
+        return EVERY
+
+
+class AllResumed(Payload, topic="releases", custom="all.resumed"):
+    reason: Sentence
+
+    def subject_id(self) -> str:
+        return EVERY
+
+
+class OperationAnswered(Answer, topic="releases", custom="operation.answered"):
+    """Intake's answer to an operation."""

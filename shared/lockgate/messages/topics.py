@@ -49,6 +49,7 @@ def _internal(name: str, writer: str) -> Topic:
 ARTIFACTS = _inlet("artifacts", "ci")
 ANOMALIES = _inlet("anomalies", "monitoring")
 PLANS = _inlet("plans", "operator")
+OPERATIONS = _inlet("operations", "door")
 
 RELEASES = _internal("releases", "intake")
 VERDICTS = _internal("verdicts", "verifier")
@@ -63,7 +64,7 @@ DEAD_LETTERS = {s: Topic(f"{s}.deadletters", Kind.DEAD, s, 90 * DAY_MS, 4 << 20)
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
-        *(ARTIFACTS, ANOMALIES, PLANS),
+        *(ARTIFACTS, ANOMALIES, PLANS, OPERATIONS),
         *(RELEASES, VERDICTS, DEPLOYMENTS, ROLLBACKS, CHECKPOINTS),
         *JOURNALS.values(),
         *DEAD_LETTERS.values(),

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from lockgate.messages.operations import Answer
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan_parts import Request
 from lockgate.messages.values import Artifact, Duration, Fence, Name, Sentence, Share, Workload
@@ -130,3 +131,7 @@ class WatchEnded(Payload, topic="verdicts", custom="watch.ended"):
     stage: Name
     outcome: WatchOutcome
     reason: Sentence
+
+
+class StageOperationAnswered(Answer, topic="verdicts", custom="stageoperation.answered"):
+    """The verifier's answer to an operation about the steps of a release."""
