@@ -1,6 +1,7 @@
 """How many decisions a second `replay` recomputes: the topics read from Kafka, and then decided and compared.
 
-Beside it the processor time of a decision, which a busy machine changes less than the rate.
+Beside it by one process, and its processor time of a decision (without the reading), which a busy machine changes
+less than the rate.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import uvloop
 
 from lockgate.runtime.replay import replay
 from lockgate.runtime.replay_deciding import Replayable
+from lockgate.runtime.replay_processes import processors, replay_side_by_side
 from lockgate.runtime.replay_records import Spool
 from lockgate.runtime.replay_report import Report
 from lockgate.runtime.replay_topics import read_topics
@@ -29,23 +31,43 @@ DECISIONS = KEYS * EVENTS_PER_KEY
 
 
 def measure(*, profile: bool) -> Iterator[Figure]:
-    """Yields the figures. `profile` also prints where the time goes."""
+    """Yields the figures. `profile` also prints where the time of the one process goes."""
     with a_world() as world:
         asyncio.run(_handled(world))
         gc.freeze()
-        profiler = cProfile.Profile()
-        if profile:
-            profiler.enable()
-        began, used = time.perf_counter(), time.process_time()
-        report = _replayed(world)
-        took, cpu = time.perf_counter() - began, time.process_time() - used
-        profiler.disable()
-    if report.exit_code != 0 or sum(writer.equal for writer in report.writers) != DECISIONS:
-        raise AssertionError(f"not all of {DECISIONS} decisions are equal: {report}")
+        with Spool() as spool:
+            began = time.perf_counter()
+            uvloop.run(read_topics(world.kafka.bootstrap, world.prefix, spool))
+            read = time.perf_counter() - began
+            yield from _side_by_side(spool, read)
+            yield from _by_one(spool, read, profile=profile)
+
+
+def _side_by_side(spool: Spool, read: float) -> Iterator[Figure]:
+    """As the command does it: by as many processes as there are processors."""
+    began = time.perf_counter()
+    _sound(replay_side_by_side(spool, [_again()], processes=processors()))
+    yield Figure("replay", DECISIONS / (read + time.perf_counter() - began), "decisions/s")
+
+
+def _by_one(spool: Spool, read: float, *, profile: bool) -> Iterator[Figure]:
+    profiler = cProfile.Profile()
+    if profile:
+        profiler.enable()
+    began, used = time.perf_counter(), time.process_time()
+    report = replay(spool, [_again()])
+    took, cpu = time.perf_counter() - began, time.process_time() - used
+    profiler.disable()
+    _sound(report)
     if profile:
         pstats.Stats(profiler, stream=sys.stdout).sort_stats("tottime").print_stats(45)
-    yield Figure("replay", DECISIONS / took, "decisions/s")
+    yield Figure("replay-by-one-process", DECISIONS / (read + took), "decisions/s")
     yield Figure("replay-cpu", cpu / DECISIONS * 1e6, "us/decision")
+
+
+def _sound(report: Report) -> None:
+    if report.exit_code != 0 or sum(writer.equal for writer in report.writers) != DECISIONS:
+        raise AssertionError(f"not all of {DECISIONS} decisions are equal: {report}")
 
 
 async def _handled(world: World) -> None:
@@ -62,9 +84,6 @@ async def _handled(world: World) -> None:
         await connection.close()
 
 
-def _replayed(world: World) -> Report:
+def _again() -> Replayable:
     service = toy()
-    with Spool() as spool:
-        uvloop.run(read_topics(world.kafka.bootstrap, world.prefix, spool))
-        again = Replayable(service.name, service.identity.version, lambda _settings: service.core)
-        return replay(spool, [again])
+    return Replayable(service.name, service.identity.version, lambda _settings: service.core)

@@ -5,9 +5,10 @@ from typing import Any
 
 from lockgate.runtime import canonical
 from lockgate.runtime.batch import Place
-from lockgate.runtime.replay import replay
+from lockgate.runtime.replay import replay, replay_share
 from lockgate.runtime.replay_findings import Finding
-from lockgate.runtime.replay_report import Report
+from lockgate.runtime.replay_report import EXIT_DIFFERS, Report
+from lockgate.runtime.replay_shares import joined, shares
 from tests.support.replay_core import replayable
 from tests.support.replays import Shelf, a_history
 
@@ -15,7 +16,14 @@ HISTORY = a_history()
 
 
 def judged(shelf: Shelf) -> Report:
-    return replay(shelf, [replayable()])
+    """Replayed as one. A replay in shares finds the same, or that something differs where that one does."""
+    report = replay(shelf, [replayable()])
+    divided = joined(
+        [replay_share(shelf, [replayable()], share) for share in shares(shelf, [replayable()], 2)]
+    )
+    assert divided.exit_code == report.exit_code
+    assert divided == report or report.exit_code == EXIT_DIFFERS
+    return report
 
 
 def kinds(report: Report) -> set[type[Finding]]:

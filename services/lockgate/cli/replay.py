@@ -22,6 +22,7 @@ from lockgate.messages.topics import DECIDING_SERVICES
 from lockgate.runtime.replay import replay as recompute
 from lockgate.runtime.replay_deciding import Replayable
 from lockgate.runtime.replay_findings import Severity
+from lockgate.runtime.replay_processes import PartEnded, processors, replay_side_by_side
 from lockgate.runtime.replay_records import Spool
 from lockgate.runtime.replay_report import EXIT_DIFFERS, EXIT_OTHERWISE, Report, WriterReport
 from lockgate.runtime.replay_topics import read_topics
@@ -50,9 +51,7 @@ async def replay_all(
 ) -> Report:
     """Reads the topics to their ends and recomputes every decision. ReadError if they cannot be read."""
     with Spool() as spool:
-        await read_topics(
-            kafka, prefix, spool, journals=services, progress=lambda done, total: say("read", done, total)
-        )
+        await _read(kafka, prefix, spool, services, say)
         return await asyncio.to_thread(
             recompute,
             spool,
@@ -60,6 +59,12 @@ async def replay_all(
             applications=applications,
             progress=lambda done, total: say("recomputed", done, total),
         )
+
+
+async def _read(kafka: str, prefix: str, spool: Spool, services: Collection[str], say: Say) -> None:
+    await read_topics(
+        kafka, prefix, spool, journals=services, progress=lambda done, total: say("read", done, total)
+    )
 
 
 def replay(
@@ -71,6 +76,10 @@ def replay(
     application: Annotated[
         str | None, typer.Option(help="Only the decisions for this application (and those for all).")
     ] = None,
+    *,
+    processes: Annotated[
+        int, typer.Option(min=1, help="How many go through the keys side by side.")
+    ] = processors(),
     json: Annotated[bool, typer.Option("--json", help="Write the whole report as JSON.")] = False,
 ) -> None:
     """Recomputes every decision from the topics alone, byte for byte.
@@ -78,7 +87,7 @@ def replay(
     Exit codes: 0 all equal, 1 something differs or is damaged, 2 the topics cannot be read, 3 today's cores would
     decide otherwise.
     """
-    raise typer.Exit(replay_command(kafka, prefix, service, application, as_json=json))
+    raise typer.Exit(replay_command(kafka, prefix, service, application, processes=processes, as_json=json))
 
 
 def replay_command(
@@ -87,6 +96,7 @@ def replay_command(
     service: str | None = None,
     application: str | None = None,
     *,
+    processes: int = 1,
     as_json: bool = False,
 ) -> int:
     """Replays and shows the report on stdout, progress and problems on stderr. Returns the exit code."""
@@ -97,10 +107,18 @@ def replay_command(
     services = DECIDING_SERVICES if service is None else (service,)
     applications = None if application is None else (application,)
     try:
-        with _Shown() as shown:
-            report = uvloop.run(
-                replay_all(kafka, prefix, services=services, applications=applications, say=shown)
+        with _Shown() as shown, Spool() as spool:
+            uvloop.run(_read(kafka, prefix, spool, services, shown))
+            report = replay_side_by_side(
+                spool,
+                replayables(services),
+                processes=processes,
+                applications=applications,
+                progress=lambda done, total: shown("recomputed", done, total),
             )
+    except PartEnded as error:
+        sys.stderr.write(f"the replay did not end: {error}\n")
+        return EXIT_UNREADABLE
     except ReadError as error:
         cause = error.__cause__
         why = unanswered(kafka, cause) if isinstance(cause, KAFKA_ERRORS) else str(error)
@@ -171,11 +189,13 @@ _REPLAYABLE: Mapping[str, Callable[[], Replayable]] = {
 
 
 class _Shown:
-    """Progress on a terminal's stderr; silent elsewhere."""
+    """Progress on a terminal's stderr; silent elsewhere. With no thread of its own, because a replay forks."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
-        self._progress = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._progress = Progress(
+            console=console, transient=True, auto_refresh=False, disable=not console.is_terminal
+        )
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Say:
@@ -188,7 +208,7 @@ class _Shown:
     def _say(self, what: str, done: int, total: int) -> None:
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total)
-        self._progress.update(self._tasks[what], completed=done, total=total)
+        self._progress.update(self._tasks[what], completed=done, total=total, refresh=True)
 
 
 def show(report: Report, console: Console) -> None:

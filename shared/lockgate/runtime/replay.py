@@ -6,7 +6,8 @@ event's value and headers, must come out the same. After each decision the state
 difference does not hide the next.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -37,6 +38,18 @@ from lockgate.runtime.replay_rows import KeyState, Unavailable
 Progress = Callable[[int, int], None]
 """Decisions done, and decisions in all. Called now and then."""
 
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which keys one replay goes through (None: all).
+
+    `*` is among them always, since its rows are read; `tells_every`: whether the report tells of it as well.
+    """
+
+    keys: Container[str] | None
+    tells_every: bool = True
+
+
 _TELL_EVERY = 500
 _NOT_FOR = "the event is not for this key"
 UNKNOWN = 1 << 62
@@ -51,20 +64,36 @@ def replay(
     progress: Progress = lambda _done, _all: None,
 ) -> Report:
     """Recomputes the decisions of these services; of these applications and `*` only, if any are named."""
-    findings, inputs = Findings(), Inputs(records)
     keys = None if applications is None else frozenset({EVERY, *applications})
-    replays = [_Service(records, service, keys, findings, inputs) for service in services]
+    return replay_share(records, services, Share(keys), progress=progress)
+
+
+def replay_share(
+    records: Records,
+    services: Sequence[Replayable],
+    share: Share,
+    *,
+    progress: Progress = lambda _done, _all: None,
+) -> Report:
+    """Recomputes the decisions for the keys of one share."""
+    findings, inputs = Findings(), Inputs(records)
+    replays = [_Service(records, service, share.keys, findings, inputs) for service in services]
     chains = [(name, chain, each) for each in replays for name, chain in each.journal.chains.items()]
     chains.sort(key=lambda found: (found[0][1] != EVERY, found[0][1]))
     done, total = 0, sum(len(chain.offsets) for _, chain, _ in chains)
+    before = findings.copy()
     for key, of_key in groupby(chains, key=lambda found: found[0][1]):
         inputs.forget()
         for (writer, _), chain, each in of_key:
             for count in each.replay(writer, key, chain):
                 done += count
                 progress(done, total)
+        if key == EVERY and not share.tells_every:
+            findings.become(before)
+            for each in replays:
+                each.leave_every_to_another()
     writers = [report for each in replays for report in each.finish()]
-    repeats = sum(each.journal.repeats + each.events.repeats for each in replays)
+    repeats = sum(each.repeats() for each in replays)
     return Report(sorted(writers, key=lambda report: report.writer), findings, repeats)
 
 
@@ -75,7 +104,7 @@ class _Service:
         self,
         records: Records,
         service: Replayable,
-        keys: Collection[str] | None,
+        keys: Container[str] | None,
         findings: Findings,
         inputs: Inputs,
     ) -> None:
@@ -94,6 +123,17 @@ class _Service:
             writer.report.pending = self.events.pending.get(name, 0)
             writer.report.events = self.events.equal.get(name, 0)
         return [writer.report for writer in self._writers.values()]
+
+    def leave_every_to_another(self) -> None:
+        """Another replay tells of `*`; here its rows were wanted only."""
+        for writer in self._writers.values():
+            writer.report = WriterReport(self._service.service, writer.report.writer)
+        self.journal.repeats.pop(EVERY, None)
+        self.events.forget()
+
+    def repeats(self) -> int:
+        """How many records a relay sent again."""
+        return self.journal.repeats.total() + self.events.repeats.total()
 
     def replay(self, writer: str, key: str, chain: Chain) -> Iterable[int]:
         """Replays one key; yields now and then how many decisions more are done."""

@@ -4,11 +4,13 @@ A writer's relay publishes, partition by partition, in the order of its journal.
 lost if a later one of that partition is there; otherwise it is not published yet.
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lockgate.messages.message import Headers, event_id
+from lockgate.messages.values import EVERY
 from lockgate.runtime.batch import Place
 from lockgate.runtime.checks import Record
 from lockgate.runtime.record_hash import record_hash
@@ -74,19 +76,19 @@ class Events:
     pending: dict[str, int] = field(default_factory=dict)
     equal: dict[str, int] = field(default_factory=dict)
     expired: int = 0
-    repeats: int = 0
+    repeats: Counter[str] = field(default_factory=Counter)
     _emitted: dict[Name, _Emitted] = field(default_factory=dict)
     _odd: list[tuple[Place, str, str, frozenset[str]]] = field(default_factory=list)
     _lanes: dict[tuple[str, int], _Lane] = field(default_factory=dict)
     _known: dict[Name, _Known] = field(default_factory=dict)
 
-    def index(self, keys: Collection[str] | None) -> None:
+    def index(self, keys: Container[str] | None) -> None:
         """Reads the topic once. Events whose ids contradict one another are set aside."""
         for partition in self.records.partitions(self.topic):
             for record in self.records.scan(self.topic, partition):
                 self._take(record, keys)
 
-    def _take(self, record: Record, keys: Collection[str] | None) -> None:
+    def _take(self, record: Record, keys: Container[str] | None) -> None:
         place = (record.topic, record.partition, record.offset)
         body = parsed(record.value)
         origin = _origin(body)
@@ -107,7 +109,7 @@ class Events:
         if emitted.partition == record.partition and number not in emitted.offsets:
             emitted.offsets[number] = record.offset
         elif self._same(emitted, number, record):
-            self.repeats += 1
+            self.repeats[key] += 1
         else:
             self._odd.append((place, writer, key, frozenset()))
 
@@ -118,6 +120,14 @@ class Events:
         first = self.records.get(self.topic, emitted.partition, emitted.offsets[number])
         same = (record.key, record.headers, record.value)
         return first is not None and (first.key, first.headers, first.value) == same
+
+    def forget(self) -> None:
+        """What was expected so far is told of by another replay: all of it was of the key `*`."""
+        self._lanes.clear()
+        self.equal.clear()
+        self.repeats.pop(EVERY, None)
+        for name in [name for name in self._emitted if name[1] == EVERY]:
+            del self._emitted[name]
 
     def known(self, name: Name, first: int, last: int) -> None:
         """The journal of this (writer, key) tells of the events from `first` to `last`."""

@@ -156,6 +156,13 @@ class Findings:
         if self.counts[name] <= self.keep:
             self.kept.append(found)
 
+    def copy(self) -> "Findings":
+        return Findings(self.keep, self.counts.copy(), self.kept.copy())
+
+    def become(self, earlier: "Findings") -> None:
+        """What was added since that copy was made is dropped."""
+        self.counts, self.kept = earlier.counts.copy(), earlier.kept.copy()
+
     def of(self, writer: str) -> Iterator[Finding]:
         return (found for found in self.kept if found.where.writer == writer)
 

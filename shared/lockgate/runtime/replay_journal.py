@@ -4,7 +4,8 @@ A record whose own sha256 does not match is set aside; it takes the place of the
 """
 
 import hashlib
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +66,11 @@ class Chain:
 
 @dataclass(slots=True)
 class Journal:
-    """One journal topic. `repeats` were sent again by a relay, and are equal to the byte."""
+    """One journal topic. `repeats` counts by key what a relay sent again, equal to the byte."""
 
     topic: str
     chains: dict[tuple[str, str], Chain] = field(default_factory=dict)
-    repeats: int = 0
+    repeats: Counter[str] = field(default_factory=Counter)
 
     def writers(self) -> list[str]:
         return sorted({writer for writer, _ in self.chains})
@@ -84,7 +85,7 @@ class _Damaged:
     number: int | None
 
 
-def index(records: Records, service: str, keys: Collection[str] | None, findings: Findings) -> Journal:
+def index(records: Records, service: str, keys: Container[str] | None, findings: Findings) -> Journal:
     """The journal of a service, of these keys only (None: of all)."""
     journal = Journal(JOURNALS[service].name)
     damaged: list[_Damaged] = []
@@ -101,7 +102,7 @@ def _take(
     journal: Journal,
     record: Record,
     *,
-    keys: Collection[str] | None,
+    keys: Container[str] | None,
     damaged: list[_Damaged],
     findings: Findings,
 ) -> None:
@@ -126,7 +127,7 @@ def _take(
     else:
         first = records.get(record.topic, record.partition, chain.offsets[number])
         if first is not None and first.value == record.value:
-            journal.repeats += 1
+            journal.repeats[key] += 1
         else:
             detail = f"the other one is at offset {chain.offsets[number]}"
             findings.add(JournalConflict(Where(writer, key, number, place), detail))
@@ -142,7 +143,7 @@ def _name(body: dict[str, Any] | None) -> tuple[str, str, int] | None:
 
 
 def _settle(
-    journal: Journal, lost: _Damaged, service: str, keys: Collection[str] | None, findings: Findings
+    journal: Journal, lost: _Damaged, service: str, keys: Container[str] | None, findings: Findings
 ) -> None:
     """Puts a damaged record where a number is missing; where none is, it is only reported."""
     found = _hole(journal, lost)
