@@ -4,14 +4,15 @@
 PYTHON ?= python3
 ARGS ?=
 JOBS ?= 2
+DEALT = -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-cluster lint bench qualify schemas chart lock clean
+.PHONY: help setup demo up test control-plane test-cluster lint bench qualify schemas chart lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PYTHON=python3.12 chooses the Python for .venv, ARGS='...' goes to the command: make test ARGS='tests/core -x'"
 
@@ -25,11 +26,13 @@ up: setup ## Run the whole system on this machine
 	@$(BIN)/lockgate up $(ARGS)
 
 test: setup ## Run the tests, JOBS at a time (2: most of them wait for servers); the long ones too with ARGS="-m 'not cluster'"
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest $(DEALT) $(ARGS)
 
-test-cluster: setup ## Run the tests against a real Kubernetes control plane, which Go builds once (about 10 minutes)
+control-plane: setup ## Build the programs of a real Kubernetes control plane with Go, once (about 10 minutes)
 	@$(BIN)/python -m tests.support.controlplane
-	@$(BIN)/pytest -m cluster -rs $(ARGS)
+
+test-cluster: control-plane ## Run the tests against a real Kubernetes control plane; with ARGS="-m 'ci or cluster'" the long ones too
+	@$(BIN)/pytest $(DEALT) -m cluster -rs $(ARGS)
 
 lint: setup ## Check style, types and layers
 	$(BIN)/ruff check

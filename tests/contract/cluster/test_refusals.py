@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from lockgate.deployer.objects import annotations_of
 from lockgate.deployer.settings import RegionSettings
 from lockgate.messages.values import Workload
 from lockgate.messages.verdicts import Action
@@ -21,6 +22,9 @@ from tests.support.sandboxes import until
 RUNS, GOOD = digest(number=1), digest(number=2)
 PLURALS = ("deployments", "services", "httproutes")
 LONG = ".".join(["payments" * 7] * 4 + ["payments" * 3 + "p"])  # 253 characters
+
+_CONTROLLERS = {"deployment.kubernetes.io/revision"}
+"""Annotations that the Deployment controller writes when it gets to it; they change with the spec's template alone."""
 
 
 @dataclass
@@ -39,9 +43,15 @@ class Region:
     async def wanted(self) -> list[Json]:
         """Everything that somebody may have written here, but not what the controllers say of it."""
         found = [each for plural in PLURALS for each in (await self.place.find(plural)).obj()["items"]]
-        marks = ("name", "uid", "generation", "labels", "annotations")
+        marks = ("name", "uid", "generation", "labels")
         return [
-            {"metadata": {key: each["metadata"].get(key) for key in marks}, "spec": each["spec"]}
+            {
+                "metadata": {key: each["metadata"].get(key) for key in marks},
+                "annotations": {
+                    key: value for key, value in annotations_of(each).items() if key not in _CONTROLLERS
+                },
+                "spec": each["spec"],
+            }
             for each in found
         ]
 
@@ -58,7 +68,7 @@ class Region:
 
 @pytest_asyncio.fixture
 async def region(place: Place) -> AsyncIterator[Region]:
-    """At rest: the Deployment controller has said all that it says in annotations."""
+    """At rest: all of its pods are there."""
     found = Region(place)
     await found.make()
 
