@@ -14,6 +14,7 @@ NEW = "sha256:" + "2" * 64
 OTHER = "sha256:" + "3" * 64
 CLUSTER = "kube-system-uid"
 WORKLOAD = Workload(deployment="payments", container="app", service="payments", route="payments")
+MESHED = Workload(deployment="payments", container="app", service="payments", route="virtualservice/payments")
 ROUTELESS = Workload(deployment="payments", container="app", service="payments")
 
 
@@ -168,6 +169,22 @@ def route(*weighed: tuple[str, int], marks: dict[str, str] | None = None) -> dic
         "metadata": {**metadata, **({"annotations": marks} if marks is not None else {})},
         "spec": {"rules": [{"backendRefs": refs}]},
     }
+
+
+def virtual_service(*rules: dict[str, Any], marks: dict[str, str] | None = None) -> dict[str, Any]:
+    """A VirtualService with these rules."""
+    metadata = {"name": "payments", "namespace": "shop", "uid": "v-1", "resourceVersion": "9"}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {**metadata, **({"annotations": marks} if marks is not None else {})},
+        "spec": {"hosts": ["payments"], "http": list(rules)},
+    }
+
+
+def destination(host: str, weight: int | None = None, **more: Any) -> dict[str, Any]:
+    """One destination of a VirtualService's rule."""
+    return {"destination": {"host": host, **more}, **({"weight": weight} if weight is not None else {})}
 
 
 def route_marks(at: str, **more: str) -> dict[str, str]:

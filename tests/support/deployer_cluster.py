@@ -24,18 +24,22 @@ class Held:
         }
     )
     made: int = 0
+    routes: tuple[Kind, ...] = (Kind.ROUTE, Kind.VIRTUAL_SERVICE)
+    """The plan's before another."""
 
     def live(self) -> Region:
         def clones(kind: Kind) -> tuple[dict[str, Any], ...]:
             return tuple(o for (k, _), o in self.objects.items() if k is kind and CLONE_LABEL in labels_of(o))
 
         held = copy.deepcopy(self.objects)
+        routes = [held[kind, "payments"] for kind in self.routes if (kind, "payments") in held]
         return Region(
             held.get((Kind.DEPLOYMENT, "payments")),
             held.get((Kind.SERVICE, "payments")),
-            held.get((Kind.ROUTE, "payments")),
+            routes[0] if routes else None,
             copy.deepcopy(clones(Kind.DEPLOYMENT)),
             copy.deepcopy(clones(Kind.SERVICE)),
+            former=routes[1] if routes[1:] else None,
         )
 
     def do(self, write: Next) -> bool:

@@ -14,9 +14,9 @@ from lockgate.messages.verdicts import Action, Granted
 from lockgate.sandbox.sample import objects
 from tests.support.controlplane import ControlPlane
 from tests.support.controlplane.behaviours import digest
-from tests.support.deployer import ROUTELESS, WORKLOAD, artifact, grant, order
+from tests.support.deployer import MESHED, ROUTELESS, WORKLOAD, artifact, destination, grant, order
 from tests.support.deployer_at_work import AtWork, hurried, working
-from tests.support.places import PATIENCE, Place, of_tenant, service
+from tests.support.places import PATIENCE, Place, of_tenant, service, virtual_service
 from tests.support.sandboxes import until
 
 RUNS, GOOD, NEXT = (digest(number=number) for number in (1, 2, 3))
@@ -42,6 +42,9 @@ async def region_of(plane: ControlPlane, rights: tuple[Right, ...] = IN_ITS_REGI
             for plural, obj in zip(("deployments", "services", "httproutes"), made, strict=True):
                 (await place.create(plural, obj)).obj()
         (await place.create("services", service("lone"))).obj()
+        meshed = virtual_service(name="payments")
+        meshed["spec"]["http"][1]["route"] = [destination("payments")]
+        (await place.create("virtualservices", meshed)).obj()
         yield place
 
 
@@ -73,8 +76,8 @@ def steps() -> Iterator[Granted]:
     yield one("8.0.1", Action.GREEN, NEXT, billing, requests=())
     yield one("8.0.2", Action.SWITCH, NEXT, billing, share=1.0)
     yield one("8.0.3", Action.DEPLOY, NEXT, billing)
-    yield one("9.0.1", Action.CANARY, NEXT, share=0.25)
-    yield one("9.0.2", Action.CANARY, NEXT, share=0.5)
+    yield one("9.0.1", Action.CANARY, NEXT, MESHED, share=0.25)
+    yield one("9.0.2", Action.CANARY, NEXT, MESHED, share=0.5)
 
 
 _UNANSWERED = ("answered GET /pay with 503: no endpoints available", "did not answer GET /pay")
@@ -103,6 +106,6 @@ async def _refusals(west: AtWork) -> list[str]:
             refused = [answer["reason"]] if stopped else []
         if refused:
             return refused
-    back = order("9.2.1", release="release-9", digest=RUNS, bad=NEXT)
+    back = order("9.2.1", release="release-9", digest=RUNS, bad=NEXT, workload=MESHED)
     answer = await west.order(back, touched=True)
     return [] if answer["outcome"] == "rolled-back" else [answer["reason"]]

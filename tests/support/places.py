@@ -38,6 +38,7 @@ _GROUPS = {
     "deployments": "/apis/apps/v1",
     "replicasets": "/apis/apps/v1",
     "httproutes": "/apis/gateway.networking.k8s.io/v1",
+    "virtualservices": "/apis/networking.istio.io/v1",
     "jobs": "/apis/batch/v1",
 }
 
@@ -275,6 +276,18 @@ def route(*weights: int, name: str = "web", **metadata: Any) -> Json:
         "kind": "HTTPRoute",
         "metadata": {"name": name, **metadata},
         "spec": {"parentRefs": [{"name": "gateway"}], "rules": [{"backendRefs": backends}]},
+    }
+
+
+def virtual_service(*weights: int, name: str = "web", **metadata: Any) -> Json:
+    """The same as a VirtualService, with a rule before it that redirects."""
+    routes = [{"destination": {"host": f"web-{at}"}, "weight": weight} for at, weight in enumerate(weights)]
+    redirect = {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/"}}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": name, **metadata},
+        "spec": {"hosts": ["web"], "http": [redirect, {"route": routes}]},
     }
 
 

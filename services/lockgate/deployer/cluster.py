@@ -64,6 +64,7 @@ REPLICASETS = Resource("/apis/apps/v1", "replicasets", "ReplicaSet")
 PODS = Resource("/api/v1", "pods", "Pod")
 SERVICES = Resource("/api/v1", "services", "Service")
 ROUTES = Resource("/apis/gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
+VIRTUAL_SERVICES = Resource("/apis/networking.istio.io/v1", "virtualservices", "VirtualService")
 
 
 class Cluster:

@@ -10,7 +10,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from lockgate.deployer.cluster import DEPLOYMENTS, ROUTES, SERVICES, Cluster, ClusterError, Resource, Trouble
+from lockgate.deployer.cluster import (
+    DEPLOYMENTS,
+    ROUTES,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    Cluster,
+    ClusterError,
+    Resource,
+    Trouble,
+)
 from lockgate.deployer.fencing import OWN
 from lockgate.deployer.look import look, pods_of_deployment
 from lockgate.deployer.objects import Json, annotations_of
@@ -46,6 +55,7 @@ _RESOURCES: dict[Kind, Resource] = {
     Kind.DEPLOYMENT: DEPLOYMENTS,
     Kind.SERVICE: SERVICES,
     Kind.ROUTE: ROUTES,
+    Kind.VIRTUAL_SERVICE: VIRTUAL_SERVICES,
 }
 
 

@@ -44,7 +44,7 @@ class Marks:
 
     @property
     def route(self) -> str:
-        """On a clone's Service: the route that its traffic comes by."""
+        """On a clone's Service: the route that its traffic comes by, as the plan names it."""
         return f"{self.prefix}/route"
 
     @property
@@ -56,6 +56,11 @@ class Marks:
     def scale(self) -> str:
         """By how much a route's weights were multiplied to make room for a share."""
         return f"{self.prefix}/scale"
+
+    @property
+    def bare(self) -> str:
+        """Which of a route's rules had said no weight before they got a share, by their places: 0,2."""
+        return f"{self.prefix}/bare"
 
     @property
     def selector(self) -> str:

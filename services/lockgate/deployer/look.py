@@ -2,7 +2,15 @@
 
 import asyncio
 
-from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, ROUTES, SERVICES, Cluster
+from lockgate.deployer.cluster import (
+    DEPLOYMENTS,
+    PODS,
+    REPLICASETS,
+    ROUTES,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    Cluster,
+)
 from lockgate.deployer.fencing import OWN, DamagedFenceError, fence_of
 from lockgate.deployer.objects import (
     APPLICATION_LABEL,
@@ -15,7 +23,7 @@ from lockgate.deployer.objects import (
     labels_of,
     running_digest,
 )
-from lockgate.deployer.strategies.given import Region, Target
+from lockgate.deployer.strategies.given import Kind, Region, Target, named_route
 from lockgate.messages.deployments import Live
 from lockgate.messages.values import Fence
 
@@ -29,19 +37,28 @@ async def look(cluster: Cluster, target: Target) -> Region:
         cluster.all(DEPLOYMENTS, clones),
         cluster.all(SERVICES, clones),
     )
-    route = await _route(cluster, workload.route or _route_of_clones(cloned_services))
+    route, former = await asyncio.gather(
+        _route(cluster, workload.route),
+        _route(cluster, _former_route(cloned_services, workload.route)),
+    )
     pods = await _pods_behind_a_tag(cluster, deployment, workload.container)
     sets = await cluster.all(REPLICASETS, _selector(deployment)) if deployment and target.share else []
-    return Region(deployment, service, route, tuple(cloned), tuple(cloned_services), tuple(pods), tuple(sets))
+    return Region(
+        deployment, service, route, tuple(cloned), tuple(cloned_services), tuple(pods), tuple(sets), former
+    )
 
 
-def _route_of_clones(services: list[Json]) -> str | None:
-    """The route of an earlier plan that had one: it may send traffic to a clone that is left over."""
-    return next((marks[OWN.route] for each in services if OWN.route in (marks := annotations_of(each))), None)
+def _former_route(services: list[Json], route: str | None) -> str | None:
+    """The route of an earlier plan, if it was another: it may send traffic to a clone that is left over."""
+    named = (annotations_of(each).get(OWN.route) for each in services)
+    return next((name for name in named if name not in (None, route)), None)
 
 
-async def _route(cluster: Cluster, name: str | None) -> Json | None:
-    return await cluster.find(ROUTES, name) if name is not None else None
+async def _route(cluster: Cluster, route: str | None) -> Json | None:
+    if route is None:
+        return None
+    kind, name = named_route(route)
+    return await cluster.find(VIRTUAL_SERVICES if kind is Kind.VIRTUAL_SERVICE else ROUTES, name)
 
 
 async def _pods_behind_a_tag(cluster: Cluster, deployment: Json | None, container: str) -> list[Json]:

@@ -15,6 +15,7 @@ _RESOURCES: Final = (
     ("apps", "v1", ["deployments", "deployments/scale"]),
     ("", "v1", ["services"]),
     ("gateway.networking.k8s.io", "*", ["httproutes"]),
+    ("networking.istio.io", "*", ["virtualservices"]),
 )
 _WELL: Final = "matches('^[0-9]{1,18}[.][0-9]{1,18}[.][0-9]{1,18}$')"
 _NOT_BELOW: Final = (

@@ -32,6 +32,7 @@ IN_ITS_REGION: Final = (
     Right("", "services", ("get", "list", "create", "patch", "delete")),
     Right("", "services/proxy", ("get", "create", "update", "delete")),
     Right("gateway.networking.k8s.io", "httproutes", ("get", "patch")),
+    Right("networking.istio.io", "virtualservices", ("get", "patch")),
 )
 """Of a Role in the region's namespace. `services/proxy` is for the plan's requests: GET, POST, PUT, DELETE."""
 

@@ -40,12 +40,12 @@ def unmeasurable(plan: Plan) -> Iterator[Breach]:
                     f"{write_duration(after.verify)}: write at most {write_duration(after.verify)}"
                 ),
             )
-        if plan.metrics.preset in BY_BACKEND and plan.workload.route is None:
+        if plan.metrics.preset in BY_BACKEND and not plan.workload.is_by_http_route:
             yield (
                 ("metrics", "preset"),
                 (
-                    f"{plan.metrics.preset} counts by backend, and without a route the pilot has none of its own: "
-                    "name workload.route, or write a preset that counts by pod, such as opentelemetry-http"
+                    f"{plan.metrics.preset} counts by backend, and without an HTTPRoute the pilot has none of its own: "
+                    "name it as workload.route, or write a preset that counts by pod, such as opentelemetry-http or istio"
                 ),
             )
             return

@@ -37,6 +37,7 @@ class Kind(Enum):
     SHARE = auto()
     NAME = auto()
     OBJECT_NAME = auto()
+    ROUTE = auto()
     PACKAGE = auto()
     METRIC = auto()
     BUCKETS = auto()
@@ -56,6 +57,7 @@ _PHRASES: Final = {
     Kind.SHARE: "a share, such as 10%",
     Kind.NAME: "a name of at most 63 lower-case letters, digits and dashes, such as eu-west",
     Kind.OBJECT_NAME: "the name of a Kubernetes object, lower-case letters, digits, dashes and dots, such as payments",
+    Kind.ROUTE: "the name of an HTTPRoute, such as payments, or of a VirtualService, such as virtualservice/payments",
     Kind.PACKAGE: "a package URL without version, such as pkg:oci/payments",
     Kind.METRIC: "the name of a counter, letters, digits and underscores, such as http_requests_total",
     Kind.BUCKETS: "the name of a histogram's buckets, such as http_request_duration_seconds_bucket",
@@ -77,6 +79,7 @@ _SAMPLES: Final = (
     ("a:b_bucket", Kind.BUCKETS),
     ("A/b", Kind.LABEL_VALUE),
     ("a_b", Kind.LABEL),
+    ("virtualservice/a", Kind.ROUTE),
     ("a.b", Kind.OBJECT_NAME),
     ("a-b", Kind.NAME),
     ("90s", Kind.DURATION),

@@ -14,6 +14,8 @@ class Kind:
     namespaced: bool = True
     counts_generations: bool = False
     has_status: bool = False
+    custom: bool = False
+    """Of a CustomResourceDefinition: without strategic merge, and its items say what they are."""
 
     @property
     def api_version(self) -> str:
@@ -33,7 +35,22 @@ CONFIGMAPS = Kind("", "v1", "configmaps", "ConfigMap")
 SECRETS = Kind("", "v1", "secrets", "Secret")
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", namespaced=False, has_status=True)
 HTTPROUTES = Kind(
-    "gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", counts_generations=True, has_status=True
+    "gateway.networking.k8s.io",
+    "v1",
+    "httproutes",
+    "HTTPRoute",
+    counts_generations=True,
+    has_status=True,
+    custom=True,
+)
+VIRTUALSERVICES = Kind(
+    "networking.istio.io",
+    "v1",
+    "virtualservices",
+    "VirtualService",
+    counts_generations=True,
+    has_status=True,
+    custom=True,
 )
 NETWORKPOLICIES = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", counts_generations=True)
 AUTOSCALERS = Kind(
@@ -49,6 +66,7 @@ ALL = (
     SECRETS,
     NAMESPACES,
     HTTPROUTES,
+    VIRTUALSERVICES,
     NETWORKPOLICIES,
     AUTOSCALERS,
 )

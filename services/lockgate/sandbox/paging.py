@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from lockgate.sandbox.kinds import HTTPROUTES, Kind
+from lockgate.sandbox.kinds import Kind
 from lockgate.sandbox.objects import Json, name_of
 from lockgate.sandbox.selectors import Predicate
 from lockgate.sandbox.status import ApiError, bad_request, expired
@@ -46,7 +46,7 @@ def page(store: Store, wanted: Wanted) -> Json:
 
 def list_of(kind: Kind, found: list[Json], metadata: Json) -> Json:
     """Items say what they are in lists of custom resources only."""
-    items = found if kind is HTTPROUTES else [_bare(obj) for obj in found]
+    items = found if kind.custom else [_bare(obj) for obj in found]
     return {
         "kind": f"{kind.name}List",
         "apiVersion": kind.api_version,

@@ -1,10 +1,10 @@
-"""Where a request goes: HTTPRoute weights to Services, a Service's selector to its ready pods. Pure over `store`."""
+"""Where a request goes: a route's weights to Services, a Service's selector to its ready pods. Pure over `store`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lockgate.sandbox.behaviour import Behaviour
-from lockgate.sandbox.kinds import HTTPROUTES, PODS, SERVICES
+from lockgate.sandbox.kinds import HTTPROUTES, PODS, SERVICES, VIRTUALSERVICES
 from lockgate.sandbox.objects import Json, is_ready, labels_of, name_of
 from lockgate.sandbox.selectors import matches
 from lockgate.sandbox.store import Store
@@ -89,11 +89,12 @@ def routing_of(store: Store, namespace: str, view: Callable[[Json], Pod | None])
         ports = tuple((port.get("name", ""), port["port"]) for port in obj["spec"].get("ports") or ())
         pods = tuple(views[name] for name in selected if name in ready)
         services[name_of(obj)] = Service(name_of(obj), pods, ports)
-    routes = store.select(HTTPROUTES, namespace)
+    routes, meshed = store.select(HTTPROUTES, namespace), store.select(VIRTUALSERVICES, namespace)
     hosts = {host: name_of(route) for route in routes for host in route["spec"].get("hostnames") or ()}
-    return Routing(
-        views, ready, homes, services, {name_of(route): _weighed(route) for route in routes}, hosts
-    )
+    hosts |= {host: name_of(route) for route in meshed for host in route["spec"].get("hosts") or ()}
+    weighed = {name_of(route): _weighed(route) for route in routes}
+    weighed |= {name_of(route): _weighed_in_mesh(route) for route in meshed}
+    return Routing(views, ready, homes, services, weighed, hosts)
 
 
 def _weighed(route: Json) -> tuple[tuple[str, int], ...]:
@@ -101,4 +102,14 @@ def _weighed(route: Json) -> tuple[tuple[str, int], ...]:
     for rule in route["spec"].get("rules") or ():
         if rule.get("backendRefs"):
             return tuple((each["name"], each.get("weight", 1)) for each in rule["backendRefs"])
+    return ()
+
+
+def _weighed_in_mesh(route: Json) -> tuple[tuple[str, int], ...]:
+    """The same of a VirtualService: an only destination gets everything, and one of several without a weight nothing."""
+    for rule in route["spec"].get("http") or ():
+        if found := rule.get("route"):
+            names = [each["destination"]["host"].partition(".")[0] for each in found]
+            weights = [each.get("weight", 0) for each in found] if len(found) > 1 else [1]
+            return tuple(zip(names, weights, strict=True))
     return ()

@@ -12,7 +12,7 @@ from typing import Any
 from lockgate.sandbox import managed
 from lockgate.sandbox.decoding import check_types, decoded, decoded_patch
 from lockgate.sandbox.defaults import with_defaults
-from lockgate.sandbox.kinds import DEPLOYMENTS, HTTPROUTES, PODS, SERVICES, Kind
+from lockgate.sandbox.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
 from lockgate.sandbox.leaving import finalizers_of, is_over, leave, marked
 from lockgate.sandbox.objects import Json, annotations_of, is_deleting, name_of, stamp, uid_of, with_metadata
 from lockgate.sandbox.patches import json_patch, merge_patch, strategic_patch
@@ -134,7 +134,7 @@ def _patch(store: Store, request: Request, content_type: str, body: Any) -> tupl
         case "application/merge-patch+json":
             patched = merge_patch(live, body)
         case "application/strategic-merge-patch+json":
-            if request.kind is HTTPROUTES:  # custom resources have no strategic merge
+            if request.kind.custom:
                 raise unsupported_media(content_type)
             patched = strategic_patch(live, body)
         case _:

@@ -21,7 +21,12 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0
 """A DNS label (RFC 1123): applications, regions, stages, deployers, namespaces and Kubernetes objects."""
 
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-"""A DNS subdomain: the name of a Deployment, Service or route."""
+"""A DNS subdomain: the name of a Deployment or Service."""
+
+RouteName = Annotated[
+    str, StringConstraints(pattern=r"^(virtualservice/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
+]
+"""A route as kubectl names it: `virtualservice/payments` of Istio; without a kind it is an HTTPRoute of the Gateway API."""
 
 MetricName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]{0,192}_bucket$")]
@@ -178,7 +183,11 @@ class Workload(Value):
     deployment: ObjectName
     container: Name
     service: Name
-    route: ObjectName | None = None
+    route: RouteName | None = None
+
+    @property
+    def is_by_http_route(self) -> bool:
+        return self.route is not None and "/" not in self.route
 
 
 class Place(Value):

@@ -12,8 +12,8 @@ from lockgate.deployer.strategies.beside import no_share
 from lockgate.deployer.strategies.clones import pod_labels, uncloneable
 from lockgate.deployer.strategies.given import Create, Kind, Patch, Region, Target
 from lockgate.deployer.strategies.pilot import pilot
-from lockgate.deployer.traffic.httproute import HttpRoute
 from lockgate.deployer.traffic.replicas import Replicas
+from lockgate.deployer.traffic.routed import Routed
 from lockgate.messages.values import Workload
 from tests.support.deployer import (
     NEW,
@@ -146,7 +146,7 @@ def test_other_backends_keep_their_part_of_the_traffic() -> None:
         service(),
         route(("payments", 8), ("payments-static", 2), marks=route_marks("7.0.1")),
     )
-    patch = HttpRoute().give(target(share=0.25), live)
+    patch = Routed().give(target(share=0.25), live)
     assert patch is not None
     assert patch.operations[-2]["op"] == "test"  # void if somebody changed the rule meanwhile
     refs = patched(live.route or {}, patch.operations)["spec"]["rules"][0]["backendRefs"]
@@ -173,17 +173,17 @@ def test_a_share_is_near_what_was_wanted_and_weights_come_back_exactly(
     live = Region(deployment(), service(), route(*weighed, marks=route_marks("7.0.1")))
     wanted = target(share=share)
     if own == 0:
-        assert HttpRoute().missing(wanted, live) is not None
+        assert Routed().missing(wanted, live) is not None
         return
-    patch = HttpRoute().give(wanted, live)
+    patch = Routed().give(wanted, live)
     assert patch is not None
     shared = patched(live.route or {}, patch.operations)
     refs = {ref["name"]: ref["weight"] for ref in shared["spec"]["rules"][0]["backendRefs"]}
     part = refs["payments-pilot-7"] / (refs["payments"] + refs["payments-pilot-7"])
     assert abs(part - share) <= 0.001
-    assert abs(HttpRoute().share(wanted, live) - part) < 1e-9
+    assert abs(Routed().share(wanted, live) - part) < 1e-9
     assert all(0 <= weight <= 1_000_000 for weight in refs.values())
-    back = HttpRoute().take(wanted, Region(deployment(), service(), shared))
+    back = Routed().take(wanted, Region(deployment(), service(), shared))
     assert back is not None
     restored = patched(shared, back.operations)
     assert restored["spec"] == (live.route or {})["spec"]
@@ -203,7 +203,7 @@ def test_without_a_route_the_clones_pods_are_the_nearest_share(
 def test_with_a_route_the_clone_has_as_many_pods_as_its_share_needs(
     share: float, production: int, cloned: int
 ) -> None:
-    assert HttpRoute().replicas(share, production) == cloned
+    assert Routed().replicas(share, production) == cloned
 
 
 KEYS = st.sampled_from(["app", "tier", "team", "zone"])

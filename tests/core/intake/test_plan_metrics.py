@@ -152,7 +152,7 @@ def test_a_verification_that_cannot_decide_is_told_with_what_to_write(after: str
 def test_a_gateway_cannot_tell_the_pilot_without_a_route(preset: str) -> None:
     assert problems((", route: payments", ""), ("preset: istio", f"preset: {preset}")) == [
         (
-            f"line 5: metrics.preset: {preset} counts by backend, and without a route the pilot has none of its own: "
-            "name workload.route, or write a preset that counts by pod, such as opentelemetry-http"
+            f"line 5: metrics.preset: {preset} counts by backend, and without an HTTPRoute the pilot has none of its own: "
+            "name it as workload.route, or write a preset that counts by pod, such as opentelemetry-http or istio"
         )
     ]

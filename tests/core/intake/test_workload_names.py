@@ -22,7 +22,8 @@ OBJECT = (
     "write the name of a Kubernetes object, lower-case letters, digits, dashes and dots, such as payments"
 )
 LABEL = "write a name of at most 63 lower-case letters, digits and dashes, such as eu-west"
-FIELDS = {"deployment": OBJECT, "container": LABEL, "service": LABEL, "route": OBJECT}
+ROUTE = "write the name of an HTTPRoute, such as payments, or of a VirtualService, such as virtualservice/payments"
+FIELDS = {"deployment": OBJECT, "container": LABEL, "service": LABEL, "route": ROUTE}
 NAMES = [
     'pay"ments',
     "pay'ments",
@@ -31,6 +32,8 @@ NAMES = [
     "$(payments)",
     "../payments",
     "pay/ments",
+    "virtualservice/",
+    "ingress/payments",
     "",
     "p" * 254,
 ]
@@ -55,3 +58,9 @@ def test_no_event_carries_such_a_name_to_a_deployer(field: str, name: str) -> No
 
 def test_a_name_of_253_characters_is_one() -> None:
     assert Workload.model_validate({**GOOD, "deployment": "p" * 253, "route": "p" * 253}).route == "p" * 253
+
+
+def test_a_route_may_be_a_virtual_service_and_then_says_so() -> None:
+    meshed = Workload.model_validate({**GOOD, "route": "virtualservice/payments"})
+    assert not meshed.is_by_http_route
+    assert Workload.model_validate(GOOD).is_by_http_route

@@ -45,11 +45,35 @@ def homeless_policy() -> list[Json]:
     ]
 
 
+def virtual_services() -> Json:
+    """The VirtualServices of Istio, as far as an API server has to do with them: any fields, and none that has a default."""
+    names = {"kind": "VirtualService", "listKind": "VirtualServiceList"}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "virtualservices.networking.istio.io"},
+        "spec": {
+            "group": "networking.istio.io",
+            "scope": "Namespaced",
+            "names": {**names, "plural": "virtualservices", "singular": "virtualservice"},
+            "versions": [version],
+        },
+    }
+
+
 OWNER = (
     *(Right("apps", name, ("*",)) for name in ("deployments", "deployments/scale", "deployments/status")),
     Right("apps", "replicasets", ("*",)),
     *(Right("", name, ("*",)) for name in ("pods", "services", "services/proxy", "configmaps", "secrets")),
     *(Right("gateway.networking.k8s.io", name, ("*",)) for name in ("httproutes", "httproutes/status")),
+    Right("networking.istio.io", "virtualservices", ("*",)),
 )
 """Whoever owns the workloads: what a sandbox's token allows."""
 

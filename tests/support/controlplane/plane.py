@@ -104,13 +104,15 @@ class ControlPlane:
         until(lambda: self._answers(admin, "/readyz"), "the API server", deadline)
         self._run("kube-controller-manager", commands.controller_manager(layout))
         self._run("kube-scheduler", commands.scheduler(layout))
-        first = [*objects.nodes(), *objects.homeless_policy()]
+        first = [*objects.nodes(), *objects.homeless_policy(), objects.virtual_services()]
         custom = json.loads(self._programs.custom_resources.read_text())
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(admin.apply, [*custom, *first]))
         self._run("kwok", commands.kwok(layout))
         routes = "/apis/gateway.networking.k8s.io/v1/httproutes"
         until(lambda: self._answers(admin, routes), "the Gateway API", deadline)
+        meshed = "/apis/networking.istio.io/v1/virtualservices"
+        until(lambda: self._answers(admin, meshed), "Istio's resources", deadline)
         until(lambda: self._nodes_are_ready(admin), "the nodes", deadline)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         until(lambda: self._answers(admin, account), "the controllers", deadline)

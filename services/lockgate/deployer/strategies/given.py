@@ -6,6 +6,7 @@ from enum import StrEnum
 from lockgate.deployer.fencing import Marks, Operation, shared_marks
 from lockgate.deployer.objects import Json
 from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted, Prepared, RolledBack, Untouched
+from lockgate.deployer.strategies.names import clone_name, service_of_clone
 from lockgate.messages.values import Fence, Workload
 
 
@@ -15,6 +16,7 @@ class Kind(StrEnum):
     DEPLOYMENT = "Deployment"
     SERVICE = "Service"
     ROUTE = "HTTPRoute"
+    VIRTUAL_SERVICE = "VirtualService"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,36 @@ class Target:
 
     @property
     def clone(self) -> str:
-        """A release has one clone in a region, whatever for: pilot, canary and green side take it over."""
-        return f"{self.workload.deployment}-pilot-{self.fence.number}"
+        return clone_name(self.workload.deployment, self.fence.number)
 
     @property
     def clone_service(self) -> str:
-        return f"{self.workload.service}-pilot-{self.fence.number}"
+        return service_of_clone(self.workload.service, self.clone)
+
+    @property
+    def route(self) -> "tuple[Kind, str] | None":
+        """Kind and name of the plan's route."""
+        return named_route(self.workload.route) if self.workload.route is not None else None
+
+
+def named_route(route: str) -> tuple[Kind, str]:
+    """Kind and name of a route as a plan, or a clone's Service, names it: `payments`, or `virtualservice/payments`."""
+    kind, _, name = route.rpartition("/")
+    return Kind.VIRTUAL_SERVICE if kind else Kind.ROUTE, name
+
+
+def no_route(target: Target) -> str:
+    """The sentence on a plan's route that is not there."""
+    kind, name = target.route or (Kind.ROUTE, "")
+    return f"There is no {kind} {name} in {target.region}: create it, or take it from the plan."
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What is live: the workload's objects, and the clones that carry the application's label."""
+    """What is live: the workload's objects, and the clones that carry the application's label.
+
+    `former`: another route than the plan's, by which a clone that is left over may have its traffic.
+    """
 
     deployment: Json | None
     service: Json | None = None
@@ -57,6 +78,11 @@ class Region:
     clone_services: tuple[Json, ...] = ()
     pods: tuple[Json, ...] = ()
     replicasets: tuple[Json, ...] = ()
+    former: Json | None = None
+
+    @property
+    def routes(self) -> tuple[Json, ...]:
+        return tuple(route for route in (self.route, self.former) if route is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from lockgate.deployer.objects import (
     with_digest,
 )
 from lockgate.deployer.reports import Failed, Fenced
-from lockgate.deployer.strategies.given import Kind, Patch, Region, Target
+from lockgate.deployer.strategies.given import Kind, Patch, Region, Target, no_route
 from lockgate.deployer.strategies.owners import to_hand_over
 from lockgate.deployer.traffic.selector import home
 from lockgate.messages.values import NO_FENCE, Fence
@@ -56,7 +56,7 @@ def fenced_out(target: Target, live: Region) -> Fenced | Failed | None:
     try:
         seen = [
             *([fence_of(live.deployment)] if live.deployment else []),
-            *([fence_of(live.route, target.route_marks)] if live.route else []),
+            *(fence_of(route, target.route_marks) for route in live.routes),
             *([fence_of(home(live.service, target.route_marks), target.route_marks)] if live.service else []),
             *(clone_fence(each) for each in (*live.clones, *live.clone_services)),
         ]
@@ -127,9 +127,7 @@ def _lacking(target: Target, live: Region) -> str | None:
     if live.service is None:
         return f"There is no Service {workload.service} in {target.region}: create it, or correct the plan's workload."
     if workload.route is not None and live.route is None:
-        return (
-            f"There is no HTTPRoute {workload.route} in {target.region}: create it, or take it from the plan."
-        )
+        return no_route(target)
     return None
 
 

@@ -77,8 +77,7 @@ def _untouched(target: Target, seen: Production) -> Untouched:
 def _written(target: Target, live: Region) -> bool:
     """Whether this release has written in the region: the row knows it, or the cluster's marks do."""
     marks = [annotations_of(live.deployment).get(OWN.release)] if live.deployment else []
-    if live.route is not None:
-        marks.append(annotations_of(live.route).get(target.route_marks.release))
+    marks += [annotations_of(route).get(target.route_marks.release) for route in live.routes]
     clones = (*live.clones, *live.clone_services)
     return (
         target.touched

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from lockgate.deployer.objects import Json
 from lockgate.deployer.strategies.given import Patch, Region, Target
-from lockgate.deployer.traffic.httproute import HttpRoute
 from lockgate.deployer.traffic.replicas import Replicas
+from lockgate.deployer.traffic.routed import Routed
 from lockgate.messages.values import Workload
 
 
@@ -53,7 +53,7 @@ class Traffic(Protocol):
 
 
 def traffic_of(workload: Workload) -> Traffic:
-    return HttpRoute() if workload.route is not None else Replicas()
+    return Routed() if workload.route is not None else Replicas()
 
 
 __all__ = ["Traffic", "traffic_of"]

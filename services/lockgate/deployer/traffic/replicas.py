@@ -3,7 +3,7 @@
 from lockgate.deployer.objects import replicas_of
 from lockgate.deployer.strategies.given import Patch, Region, Target
 from lockgate.deployer.traffic import selector
-from lockgate.deployer.traffic.httproute import Back
+from lockgate.deployer.traffic.back import Back
 
 _ROUNDING = 1e-9
 

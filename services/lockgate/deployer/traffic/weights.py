@@ -1,0 +1,184 @@
+"""A share by the weights of a route, whatever its kind. Pure.
+
+Weights are whole numbers in proportion to each other, and no percentages. To make room, all weights of a rule are
+multiplied by a scale, which an annotation remembers, so that they can be restored exactly.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lockgate.deployer.fencing import Operation, fence_of, fenced, pointer
+from lockgate.deployer.objects import Json, annotations_of, name_of
+from lockgate.deployer.strategies.given import Patch, Target
+from lockgate.deployer.strategies.names import is_service_of_clone
+from lockgate.deployer.traffic.forms import Form, form_of
+
+MOST = 1_000_000
+"""The largest weight that a Gateway takes."""
+_SCALE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of one route, as far as they concern the target's Service and its clones."""
+
+    target: Target
+    route: Json
+
+    @property
+    def form(self) -> Form:
+        return form_of(self.route)
+
+    @property
+    def called(self) -> str:
+        return f"{self.form.kind} {name_of(self.route)}"
+
+    @property
+    def is_adopted(self) -> bool:
+        return fence_of(self.route, self.target.route_marks) is not None
+
+    @property
+    def scale(self) -> int:
+        """By how much weights can be multiplied; below 2 there is no room for a share."""
+        largest = (self._weight(ref, rule) for rule in self._restored(None) for ref in self._refs(rule))
+        return min(_SCALE, MOST // max(1, *largest, 1))
+
+    def homes(self) -> list[int]:
+        """For each rule that sends traffic to production, by how many references it does."""
+        counted = (len(self._production(rule)) for rule in self._restored(None))
+        return [count for count in counted if count]
+
+    def share(self) -> float:
+        """The nearest share that can be set."""
+        homes = [
+            self._weight(refs[0], rule) for rule in self._restored(None) if (refs := self._production(rule))
+        ]
+        total = max(homes, default=1) * self.scale
+        return _part(total, self.target.share) / total
+
+    def names(self, service: str) -> bool:
+        return any(self._service(ref) == service for rule in self._rules() for ref in self._refs(rule))
+
+    def part(self) -> float:
+        """Of production's traffic, what the target's clone has; the most, where rules differ."""
+        both = [self._shares(rule) for rule in self._rules()]
+        return max((clone / (home + clone) for home, clone in both if clone > 0), default=0.0)
+
+    def is_above(self) -> bool:
+        """Whether the clone has more of what production and it get together than the target's share."""
+        both = [self._shares(rule) for rule in self._rules()]
+        return any(clone > 0 and clone > _part(home + clone, self.target.share) for home, clone in both)
+
+    def given(self) -> Patch | None:
+        """Sets the target's share for its clone; None if it is set."""
+        marks, scale, before = self.target.route_marks, self.scale, self._restored(None)
+        bare = [
+            str(i) for i, rule in enumerate(before) if any("weight" not in r for r in self._production(rule))
+        ]
+        noted = {marks.scale: str(scale), marks.given: self.target.clone}
+        if bare or marks.bare in annotations_of(self.route):
+            noted[marks.bare] = ",".join(bare)
+        return self._patch([self._shared(rule, scale) for rule in before], noted, drains=False)
+
+    def taken(self, keep: str | None) -> Patch | None:
+        """All that clones have back to production, but for the one that is kept; None if there is none."""
+        noted = {self.target.route_marks.given: self.target.clone if keep is not None else ""}
+        return self._patch(self._restored(keep), noted, drains=True)
+
+    def _rules(self) -> list[Json]:
+        return list((self.route.get("spec") or {}).get(self.form.rules) or ())
+
+    def _refs(self, rule: Json) -> list[Json]:
+        return list(rule.get(self.form.refs) or ())
+
+    def _service(self, ref: Json) -> str | None:
+        return self.form.service(ref, str(self.route["metadata"].get("namespace")))
+
+    def _weight(self, ref: Json, rule: Json) -> int:
+        return self.form.weight(ref, self._refs(rule))
+
+    def _production(self, rule: Json) -> list[Json]:
+        """The references to production's Service that get traffic."""
+        service = self.target.workload.service
+        return [
+            ref for ref in self._refs(rule) if self._service(ref) == service and self._weight(ref, rule) > 0
+        ]
+
+    def _is_clone(self, ref: Json) -> bool:
+        service = self._service(ref)
+        return service is not None and is_service_of_clone(service, self.target.workload.service)
+
+    def _restored(self, keep: str | None) -> list[Json]:
+        """The rules without clones, but for the one that is kept, at the weights from before."""
+        noted, marks = annotations_of(self.route), self.target.route_marks
+        scale, bare = noted.get(marks.scale, "1"), noted.get(marks.bare, "").split(",")
+        factor = int(scale) if scale.isascii() and scale.isdigit() and int(scale) > 0 else 1
+        return [
+            self._without_clones(rule, factor, keep, bare=str(i) in bare)
+            for i, rule in enumerate(self._rules())
+        ]
+
+    def _without_clones(self, rule: Json, scale: int, keep: str | None, *, bare: bool) -> Json:
+        clones = [ref for ref in self._refs(rule) if self._is_clone(ref)]
+        if not clones or all(self._service(ref) == keep for ref in clones):
+            return rule
+        moved = sum(self._weight(ref, rule) for ref in clones)
+        kept = [ref for ref in self._refs(rule) if not self._is_clone(ref)]
+        home = next((ref for ref in kept if self._service(ref) == self.target.workload.service), None)
+        weights = [self._weight(ref, rule) + (moved if ref is home else 0) for ref in kept]
+        before = [max(1, round(weight / scale)) if weight else 0 for weight in weights]
+        if bare and before == [1]:
+            return {**rule, self.form.refs: [{k: v for k, v in kept[0].items() if k != "weight"}]}
+        both = zip(kept, before, strict=True)
+        return {**rule, self.form.refs: [self._at(ref, rule, weight) for ref, weight in both]}
+
+    def _shared(self, rule: Json, scale: int) -> Json:
+        """The rule with the clone beside production, which gives it its share."""
+        home = next(iter(self._production(rule)), None)
+        if home is None:
+            return rule
+        total = self._weight(home, rule) * scale
+        part = _part(total, self.target.share)
+        refs: list[Json] = []
+        for ref in self._refs(rule):
+            if ref is home:
+                clone = self.form.to(ref, self.target.clone_service)
+                refs += [{**ref, "weight": total - part}, {**clone, "weight": part}]
+            else:
+                refs.append(self._at(ref, rule, self._weight(ref, rule) * scale))
+        return {**rule, self.form.refs: refs}
+
+    def _at(self, ref: Json, rule: Json, weight: int) -> Json:
+        """A reference of the rule at a weight; one that gets nothing because it says nothing goes on saying nothing."""
+        silent = weight == 0 and "weight" not in ref and self._weight(ref, rule) == 0
+        return ref if silent else {**ref, "weight": weight}
+
+    def _shares(self, rule: Json) -> tuple[int, int]:
+        """The weights of production's Service and of the clone's."""
+        production, clone = (
+            sum(self._weight(ref, rule) for ref in self._refs(rule) if self._service(ref) == name)
+            for name in (self.target.workload.service, self.target.clone_service)
+        )
+        return production, clone
+
+    def _patch(self, wanted: list[Json], values: dict[str, str], *, drains: bool) -> Patch | None:
+        """Only the rules that change, each void unless it still is what was read: others write to routes as well."""
+        changes: list[Operation] = []
+        for index, (old, new) in enumerate(zip(self._rules(), wanted, strict=True)):
+            if self._compared(old) != self._compared(new):
+                path = pointer("spec", self.form.rules, index, self.form.refs)
+                changes.append({"op": "test", "path": path, "value": old[self.form.refs]})
+                changes.append({"op": "replace", "path": path, "value": new[self.form.refs]})
+        if not changes:
+            return None
+        marks = self.target.route_marks
+        noted = {marks.release: self.target.release, **values}
+        operations = fenced(self.route, marks, self.target.fence, noted, changes)
+        return Patch(self.form.kind, name_of(self.route), operations, drains)
+
+    def _compared(self, rule: Json) -> list[Any]:
+        return [{**ref, "weight": self._weight(ref, rule)} for ref in self._refs(rule)]
+
+
+def _part(total: int, share: float) -> int:
+    return min(total, max(1, round(total * share)))
