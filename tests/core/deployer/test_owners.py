@@ -1,11 +1,27 @@
-"""Whoever else writes the image of a workload is recognised, and told how to hand it over."""
+"""Whoever else writes what a release writes is recognised, and told how to hand it over."""
 
 from typing import Any
 
 import pytest
 
-from lockgate.deployer.strategies.owners import to_hand_over
-from tests.support.deployer import deployment
+from lockgate.deployer.reports import Failed
+from lockgate.deployer.strategies.blue_green import green
+from lockgate.deployer.strategies.canary import canary
+from lockgate.deployer.strategies.given import Kind, Target
+from lockgate.deployer.strategies.owners import image, to_hand_over
+from lockgate.deployer.strategies.pilot import pilot
+from lockgate.deployer.strategies.rollback import rollback
+from lockgate.deployer.strategies.rolling import rolling
+from tests.support.deployer import (
+    MESHED,
+    OLD,
+    ROUTELESS,
+    deployment,
+    destination,
+    target,
+    virtual_service,
+)
+from tests.support.deployer_cluster import Held, Strategy
 
 FIELD = "/spec/template/spec/containers/1/image"
 ARGO_CD = (
@@ -61,7 +77,8 @@ def written(manager: str, container: str = "app", field: str = "f:image") -> dic
     ],
 )
 def test_an_engine_is_told_by_its_marks_or_by_what_it_writes(metadata: dict[str, Any], told: str) -> None:
-    assert to_hand_over(owned(**metadata), 1, "payments in eu-west") == told
+    found = owned(**metadata)
+    assert to_hand_over(found, image(found, 1), "eu-west") == told
 
 
 @pytest.mark.parametrize(
@@ -88,4 +105,116 @@ def test_an_engine_is_told_by_its_marks_or_by_what_it_writes(metadata: dict[str,
 def test_nobody_has_to_hand_over_what_no_engine_writes_or_what_was_handed_over(
     metadata: dict[str, Any],
 ) -> None:
-    assert to_hand_over(owned(**metadata), 1, "payments in eu-west") is None
+    found = owned(**metadata)
+    assert to_hand_over(found, image(found, 1), "eu-west") is None
+
+
+TRACKED = {"argocd.argoproj.io/tracking-id": "shop:x:shop/payments"}
+RULES = [{"route": [destination("static")]}, {"route": [destination("payments")]}]
+
+
+def region(kind: Kind, **metadata: Any) -> Held:
+    """A region in which one object has these metadata as well; by a VirtualService if it is one."""
+    held = Held()
+    if kind is Kind.VIRTUAL_SERVICE:
+        del held.objects[Kind.ROUTE, "payments"]
+        held.objects[kind, "payments"] = virtual_service(*RULES)
+    held.objects[kind, "payments"]["metadata"] |= metadata
+    return held
+
+
+def manager(name: str, field: str) -> dict[str, Any]:
+    return {"manager": name, "operation": "Apply", "fieldsV1": {"f:spec": {field: {}}}}
+
+
+SHARED: list[tuple[Strategy, Target, Kind, dict[str, Any], str]] = [
+    (
+        pilot,
+        target(share=0.1),
+        Kind.ROUTE,
+        {"annotations": TRACKED},
+        (
+            "Argo CD owns the HTTPRoute payments in eu-west and would undo the deployment: add ignoreDifferences: [{group: "
+            "gateway.networking.k8s.io, kind: HTTPRoute, name: payments, jsonPointers: [/spec/rules/0/backendRefs]}] and "
+            "syncPolicy: {syncOptions: [RespectIgnoreDifferences=true]} to the spec of its Application. Then: kubectl "
+            "annotate httproute payments lockgate.dev/weights=handed-over"
+        ),
+    ),
+    (
+        canary,
+        target(share=0.1, workload=MESHED),
+        Kind.VIRTUAL_SERVICE,
+        {"managedFields": [manager("kustomize-controller", "f:http")]},
+        (
+            "Flux, by a Kustomization, owns the VirtualService payments in eu-west and would undo the deployment: add "
+            "ignore: [{paths: [/spec/http/1/route], target: {kind: VirtualService, name: payments}}] to the spec of the "
+            "Kustomization. Then: kubectl annotate virtualservice payments lockgate.dev/weights=handed-over"
+        ),
+    ),
+    (
+        green,
+        target(workload=ROUTELESS),
+        Kind.SERVICE,
+        {"labels": {"helm.toolkit.fluxcd.io/name": "shop"}},
+        (
+            "Flux, by a HelmRelease, owns the Service payments in eu-west and would undo the deployment: add "
+            "driftDetection: {mode: enabled, ignore: [{paths: [/spec/selector], target: {kind: Service, name: payments}}]} "
+            "to the spec of the HelmRelease, and upgrade it between releases only, for that sets the selector all the "
+            "same. Then: kubectl annotate service payments lockgate.dev/selector=handed-over"
+        ),
+    ),
+    (
+        green,
+        target(workload=ROUTELESS),
+        Kind.SERVICE,
+        {"managedFields": [manager("argocd-controller", "f:selector")]},
+        (
+            "Argo CD owns the Service payments in eu-west and would undo the deployment: add ignoreDifferences: [{kind: "
+            "Service, name: payments, jsonPointers: [/spec/selector]}] and syncPolicy: {syncOptions: "
+            "[RespectIgnoreDifferences=true]} to the spec of its Application. Then: kubectl annotate service payments "
+            "lockgate.dev/selector=handed-over"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("strategy", "wanted", "kind", "metadata", "told"), SHARED)
+def test_what_a_share_is_written_to_is_refused_before_anything_is_written(
+    strategy: Strategy, wanted: Target, kind: Kind, metadata: dict[str, Any], told: str
+) -> None:
+    assert strategy(wanted, region(kind, **metadata).live()) == Failed(reason=told)
+
+
+@pytest.mark.parametrize(("strategy", "wanted", "kind", "metadata", "told"), SHARED)
+def test_what_was_handed_over_gets_its_clone(
+    strategy: Strategy, wanted: Target, kind: Kind, metadata: dict[str, Any], told: str
+) -> None:
+    mark = told.rpartition(" ")[2].partition("=")[0]
+    marked = {**metadata, "annotations": {**metadata.get("annotations", {}), mark: "handed-over"}}
+    held = region(kind, **marked)
+    assert not isinstance(held.carry_out(strategy, wanted), Failed)
+
+
+UNTOUCHED: list[tuple[Strategy, Target, Kind]] = [
+    (rolling, target(), Kind.ROUTE),
+    (rolling, target(workload=ROUTELESS), Kind.SERVICE),
+    (pilot, target(share=0.1, workload=ROUTELESS), Kind.SERVICE),
+    (canary, target(share=0.1), Kind.SERVICE),
+    (green, target(), Kind.SERVICE),
+]
+
+
+@pytest.mark.parametrize(("strategy", "wanted", "kind"), UNTOUCHED)
+def test_what_a_step_does_not_write_may_be_owned_by_anybody(
+    strategy: Strategy, wanted: Target, kind: Kind
+) -> None:
+    held = region(kind, annotations=TRACKED)
+    assert not isinstance(held.carry_out(strategy, wanted), Failed)
+
+
+def test_traffic_goes_back_also_by_what_an_engine_has_taken_over_since() -> None:
+    held = Held()
+    held.carry_out(pilot, target(share=0.1))
+    held.objects[Kind.ROUTE, "payments"]["metadata"]["annotations"] |= TRACKED
+    held.carry_out(rollback, target("7.1.1", digest=OLD, touched=True))
+    assert held.weights == [("payments", 1)]

@@ -60,8 +60,10 @@ def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next
     if isinstance(seen, Failed):
         return seen
     home = replace(live, service=traffic.home(target, live))
-    missing = traffic.missing(target, live) or uncloneable(
-        target, home, in_service=_in_service(manner, traffic)
+    missing = (
+        traffic.missing(target, live)
+        or traffic.owned(target, live, apart=manner.apart)
+        or uncloneable(target, home, in_service=_in_service(manner, traffic))
     )
     if missing is not None:
         return Failed(reason=missing)

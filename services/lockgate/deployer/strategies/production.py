@@ -25,7 +25,7 @@ from lockgate.deployer.objects import (
 )
 from lockgate.deployer.reports import Failed, Fenced
 from lockgate.deployer.strategies.given import Kind, Patch, Region, Target, no_route
-from lockgate.deployer.strategies.owners import to_hand_over
+from lockgate.deployer.strategies.owners import image, to_hand_over
 from lockgate.deployer.traffic.selector import home
 from lockgate.messages.values import NO_FENCE, Fence
 
@@ -119,7 +119,7 @@ def _unready(target: Target, seen: Production) -> str | None:
         return f"The Deployment {where} has 0 replicas: scale it up before something is deployed."
     if is_paused(seen):
         return f"The Deployment {where} is paused: resume it (kubectl rollout resume)."
-    return to_hand_over(seen.deployment, seen.index, where)
+    return to_hand_over(seen.deployment, image(seen.deployment, seen.index), target.region)
 
 
 def _lacking(target: Target, live: Region) -> str | None:

@@ -18,6 +18,12 @@ class Traffic(Protocol):
     def missing(self, target: Target, live: Region) -> str | None:
         """What the region lacks for a share, as a sentence that says what to do; None if nothing."""
 
+    def owned(self, target: Target, live: Region, *, apart: bool) -> str | None:
+        """Which engine owns what is written for a share and would undo it, and how it hands that over; None if none does.
+
+        `apart`: the share is to be all traffic, by a switch.
+        """
+
     def replicas(self, share: float, production: int) -> int:
         """How many pods a clone gets for a share."""
 

@@ -2,6 +2,7 @@
 
 from lockgate.deployer.objects import replicas_of
 from lockgate.deployer.strategies.given import Patch, Region, Target
+from lockgate.deployer.strategies.owners import SELECTOR, to_hand_over
 from lockgate.deployer.traffic import selector
 from lockgate.deployer.traffic.back import Back
 
@@ -16,6 +17,9 @@ class Replicas(Back):
     def missing(self, target: Target, live: Region) -> str | None:
         del target, live
         return None
+
+    def owned(self, target: Target, live: Region, *, apart: bool) -> str | None:
+        return to_hand_over(live.service, SELECTOR, target.region) if apart and live.service else None
 
     def replicas(self, share: float, production: int) -> int:
         """As many as do not exceed the share, but at least one and at most as many as production has."""

@@ -36,6 +36,10 @@ class Routed(Back):
             )
         return None
 
+    def owned(self, target: Target, live: Region, *, apart: bool) -> str | None:
+        del apart
+        return _present(target, live).owned()
+
     def replicas(self, share: float, production: int) -> int:
         return max(1, min(production, math.ceil(share * production)))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lockgate.deployer.fencing import Operation, fence_of, fenced, pointer
 from lockgate.deployer.objects import Json, annotations_of, name_of
+from lockgate.deployer.strategies import owners
 from lockgate.deployer.strategies.given import Patch, Target
 from lockgate.deployer.strategies.names import is_service_of_clone
 from lockgate.deployer.traffic.forms import Form, form_of
@@ -68,6 +69,16 @@ class Weights:
         """Whether the clone has more of what production and it get together than the target's share."""
         both = [self._shares(rule) for rule in self._rules()]
         return any(clone > 0 and clone > _part(home + clone, self.target.share) for home, clone in both)
+
+    def owned(self) -> str | None:
+        """Which engine owns the weights of the rules that send traffic to production, and how it hands them over."""
+        pointers = tuple(
+            pointer("spec", self.form.rules, i, self.form.refs)
+            for i, rule in enumerate(self._restored(None))
+            if self._production(rule)
+        )
+        field = owners.weights(self.route, self.form.kind, self.form.rules, pointers)
+        return owners.to_hand_over(self.route, field, self.target.region)
 
     def given(self) -> Patch | None:
         """Sets the target's share for its clone; None if it is set."""
