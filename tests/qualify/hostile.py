@@ -14,7 +14,8 @@ from tests.support.whole import opened
 
 GOOD_A_SECOND = 25.0
 HOSTILE_A_SECOND = 100.0
-ALONE = 1000
+ALONE = 2500
+ROUNDS = 20
 MOST_SLOWER = 2.0
 """The p99 of good announcements among hostile records, as a multiple of what it is without them."""
 
@@ -23,7 +24,7 @@ async def qualify(records: int, seed: int) -> dict[str, Any]:
     """So many hostile records; figures and violations."""
     load = os.getloadavg()[0]
     mixed = round(records / HOSTILE_A_SECOND * GOOD_A_SECOND)
-    size = Size(ALONE, mixed, GOOD_A_SECOND, records, patience=300.0)
+    size = Size(ALONE, mixed, GOOD_A_SECOND, records, patience=300.0, rounds=ROUNDS)
     async with opened(None, tolerant=True) as whole:
         outcome = await hostile_run(whole, size, seed, fuzzed)
     violations = list(outcome.wrong)

@@ -29,7 +29,10 @@ APPLICATIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is written: good announcements alone and mixed, a second; hostile records among the latter."""
+    """How much is written: good announcements alone and mixed, a second; hostile records among the latter.
+
+    In so many rounds of alone and mixed, so that whatever else the machine does weighs on both.
+    """
 
     alone: int
     mixed: int
@@ -37,6 +40,7 @@ class Size:
     hostile: int
     patience: float = 90.0
     """Seconds until everything that was written is dealt with."""
+    rounds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,10 @@ async def hostile_run(
         await story.begins(wave("rest", *REST, **{"max-parallel": 2}), watch())
     before = {name: child.pid for name, child in whole.local.children.items()}
     async with writing(whole, good, hostile, [story.application for story in stories]) as writer:
-        await writer.alone(size.alone, size.rate)
-        worked = _worked(whole)
-        await writer.mixed(size.mixed, size.rate, source(hostile), size.hostile)
+        drawn, worked = source(hostile), _worked(whole)
+        for _ in range(size.rounds):
+            await writer.alone(size.alone // size.rounds, size.rate)
+            await writer.mixed(size.mixed // size.rounds, size.rate, drawn, size.hostile // size.rounds)
     written = writer.written
     wrong: list[str] = []
     try:
@@ -81,6 +86,7 @@ async def hostile_run(
         "fates": dict(sorted(Counter(str(sent.fate) for sent in written.hostile).items())),
         "good_alone": len(alone),
         "good_mixed": len(mixed),
+        "rounds": size.rounds,
         "good_per_second": size.rate,
         "hostile_per_second": round(size.hostile / (size.mixed / size.rate)),
         **{
