@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from lockgate.messages.flags import Flag, FlagKey
 from lockgate.messages.message import Message, cause_ids, event_id
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
@@ -41,6 +42,8 @@ REQUESTS = st.sampled_from(
     ]
 )
 
+
+KEYS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", fullmatch=True)
 
 _STRATEGIES = (
     "rolling",
@@ -76,6 +79,8 @@ _VALUES: tuple[tuple[Any, st.SearchStrategy[Any]], ...] = (
         ),
     ),
     (Request, REQUESTS),
+    (FlagKey, KEYS),
+    (Flag, st.builds(Flag, flag=KEYS, configmap=st.none() | NAMES, off=KEYS, wait=st.floats(0, 3600))),
     (Any, JSON),
     (NoneType, st.none()),
     (bool, st.booleans()),

@@ -24,7 +24,7 @@ _NEAREST: Final = {"canary": "wave", "blue-green": "wave", "approval": "wave"}
 """A kind that is none -> the kind of stage that comes nearest to it."""
 _STRATEGIES: Final = {"canary": "{canary: [25%, 50%, 100%]}", "blue-green": "{blue-green: {keep: 10m}}"}
 """Strategies that are more than a word -> how one is written."""
-_LATER: Final = ("approval", "approvals", "approve", "before", "flags", "pauses", "windows")
+_LATER: Final = ("approval", "approvals", "approve", "before", "pauses", "windows")
 """Fields of later versions."""
 
 

@@ -43,6 +43,7 @@ class Kind(Enum):
     BUCKETS = auto()
     LABEL = auto()
     LABEL_VALUE = auto()
+    FLAG = auto()
     TEXT = auto()
     WHOLE_NUMBER = auto()
     NUMBER = auto()
@@ -63,6 +64,7 @@ _PHRASES: Final = {
     Kind.BUCKETS: "the name of a histogram's buckets, such as http_request_duration_seconds_bucket",
     Kind.LABEL: "the name of a label, letters, digits and underscores, such as code",
     Kind.LABEL_VALUE: "letters, digits and . _ / -, beginning with a letter or digit, such as 5",
+    Kind.FLAG: "the key of a flag or variant, letters, digits and . _ -, such as new-checkout",
     Kind.TEXT: "a text (in quotes if it looks like a number)",
     Kind.WHOLE_NUMBER: "a whole number, such as 2",
     Kind.NUMBER: "a number, such as 1.5",
@@ -78,6 +80,7 @@ _SAMPLES: Final = (
     ("a:b", Kind.METRIC),
     ("a:b_bucket", Kind.BUCKETS),
     ("A/b", Kind.LABEL_VALUE),
+    ("A-b", Kind.FLAG),
     ("a_b", Kind.LABEL),
     ("virtualservice/a", Kind.ROUTE),
     ("a.b", Kind.OBJECT_NAME),

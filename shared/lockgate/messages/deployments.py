@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from lockgate.messages.flags import FlagKey
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import Artifact, Digest, Fence, Name, Place, Sentence, Share, Value
 from lockgate.messages.verdicts import Action
@@ -147,6 +148,19 @@ class OrderRefused(_Step, topic="deployments", custom="order.refused"):
 
 class RollbackFailed(_Step, topic="deployments", custom="rollback.failed"):
     """The order could not be carried out in the region; the coordinator decides what follows."""
+
+    reason: Sentence
+
+
+class FlagsSwitched(_Step, topic="deployments", custom="flags.switched"):
+    """The flags that were ordered off are off in the region, for everybody."""
+
+    flags: tuple[FlagKey, ...]
+    reason: Sentence
+
+
+class FlagsFailed(_Step, topic="deployments", custom="flags.failed"):
+    """A flag could not be switched off in the region; the coordinator decides what follows."""
 
     reason: Sentence
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from lockgate.messages.flags import MOST_FLAGS, Flag
 from lockgate.messages.plan_parts import PlanPart, Request
 from lockgate.messages.stage_rules import Outline, breaches
 from lockgate.messages.strategies import Canary, Strategy
@@ -140,8 +141,21 @@ class Metrics(PlanPart):
 
 
 class Remediation(PlanPart):
+    flags: list[Flag] = Field(
+        default=[],
+        max_length=MOST_FLAGS,
+        exclude_if=lambda flags: not flags,  # so that a plan without any is as before
+        description="switched off first, all at once; the release goes on if that helps",
+    )
     then: Literal["rollback"] = "rollback"
     to: Literal["previous", "good"] = "previous"
+
+    @model_validator(mode="after")
+    def _flags_once(self) -> Self:
+        names = [each.flag for each in self.flags]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the flag {doubled[0]} is declared twice: name it once")
+        return self
 
 
 class Queue(PlanPart):

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from lockgate.messages.flags import Flag
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import Artifact, Digest, Duration, Fence, Name, Sentence, Workload
 
@@ -35,7 +36,7 @@ class ReleaseHalted(Payload, topic="rollbacks", custom="release.halted"):
     reason: Sentence
 
 
-class RollbackOrdered(Payload, topic="rollbacks", custom="rollback.ordered", version="0.2.0"):
+class RollbackOrdered(Payload, topic="rollbacks", custom="rollback.ordered", version="0.3.0"):
     """The command to one region: back to this digest, and no clone left."""
 
     application: Name
@@ -51,7 +52,36 @@ class RollbackOrdered(Payload, topic="rollbacks", custom="rollback.ordered", ver
     regardless: bool = Field(
         default=False, description="what runs there is bad: taken back also where this release wrote nothing"
     )
+    restore: tuple[Flag, ...] = Field(
+        default=(), description="flags that were switched off for this release: as before, once it is back"
+    )
     deadline: Duration
+    reason: Sentence
+
+
+class FlagsOrdered(Payload, topic="rollbacks", custom="flags.ordered"):
+    """The command to one region: these flags off for everybody, and no other flag touched."""
+
+    application: Name
+    release: str
+    region: Name
+    deployer: Name
+    namespace: Name
+    cluster: str
+    fence: Fence
+    flags: tuple[Flag, ...]
+    deadline: Duration
+    reason: Sentence
+
+
+class ReleaseResumed(Payload, topic="rollbacks", custom="release.resumed"):
+    """The halted release goes on at the stage in which it was halted; grants carry this turn from here on."""
+
+    application: Name
+    release: str
+    number: int = Field(ge=1)
+    turn: int = Field(ge=1)
+    wait: Duration = Field(default=0.0, description="for which it is left alone before it is judged anew")
     reason: Sentence
 
 

@@ -29,6 +29,16 @@ class Outcome(StrEnum):
     UNMEASURABLE = "unmeasurable"  # there was no evidence to be had
 
 
+class FailCause(StrEnum):
+    """What a verdict of `fail` is made from. A public contract: causes are only added."""
+
+    MEASURED = "measured"  # the pilot is worse than production
+    INCIDENT = "incident"  # monitoring complained
+    UNDECIDED = "undecided"  # the evidence did not suffice, and the plan asks for a fail then
+    REQUESTS = "requests"  # the plan's requests were not answered as it expects
+    DEPLOYMENT = "deployment"  # a region could not be deployed to
+
+
 class WaitingFor(StrEnum):
     PRODUCTION = "production"  # another release owns it
     REGIONS = "regions"  # granted regions have not answered yet
@@ -36,6 +46,7 @@ class WaitingFor(StrEnum):
     BAKE = "bake"  # the wave is left alone for its bake time
     EVIDENCE = "evidence"  # the pilot is being compared
     METRICS = "metrics"  # Prometheus does not answer, or has no samples
+    FLAGS = "flags"  # flags were switched off, and every instance has to read it
     WATCH = "watch"  # post-deployment verification
     COORDINATOR = "coordinator"  # it failed, and is being taken back
 
@@ -86,13 +97,14 @@ class VerificationStarted(Payload, topic="verdicts", custom="verification.starte
     alpha: float = Field(gt=0, lt=1, description="this stage's part of the false-alarm rate of the release")
 
 
-class VerdictReached(Payload, topic="verdicts", custom="verdict.reached"):
+class VerdictReached(Payload, topic="verdicts", custom="verdict.reached", version="0.2.0"):
     """A judgement of a stage, with the numbers that it was made from."""
 
     application: Name
     release: str
     stage: Name
     outcome: Outcome
+    cause: FailCause | None = Field(default=None, description="of a fail; None: it is not known")
     reason: Sentence
     guilty: tuple[Name, ...] = Field(default=(), description="regions that the evidence names")
     evidence: dict[str, Any] = Field(default_factory=dict, description="what the verdict is recomputed from")
