@@ -1,8 +1,9 @@
 """Intake's state: who serves which region, who claims which package, and each application's releases.
 
-Rows under `*`: Region, RegionNames, Claim, Claimed. All others are rows of one application.
+Rows under `*`: Region, RegionNames, Claim, Claimed, and the Pause of all. All others are rows of one application.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
@@ -71,6 +72,13 @@ class Phase(StrEnum):
     PRODUCTION = "production"
 
 
+class Ending(StrEnum):
+    """How an operator ends a release under way. Only `settled` ends it then, whatever else is said of it."""
+
+    ABORT = "abort"
+    ROLLBACK = "rollback"
+
+
 class Release(Row):
     """A release from the queue to its end, where the row is removed. Its id is the release."""
 
@@ -79,6 +87,11 @@ class Release(Row):
     phase: Phase = Phase.QUEUED
     last_preprod: str | None = None
     """The stage whose passing lets it enter production; None while queued or if the plan has none."""
+    ready: bool = False
+    """Its pre-production passed, and a pause keeps it from entering."""
+    ending: Ending | None = None
+    ended_by: str = ""
+    """The sentence that says who ends it, and why."""
 
 
 class Pending(Row):
@@ -102,9 +115,18 @@ class BadVersions(Row):
     digests: tuple[str, ...] = ()
 
 
+class Pause(Row):
+    """Nothing more is begun: for the application, or under `*` for all. Its id is empty."""
+
+    kind: ClassVar[str] = "pause"
+    who: str
+    why: str
+    until: datetime | None = None
+
+
 KINDS: tuple[type[Row], ...] = (
     *(Region, RegionNames, Claim, Claimed),
-    *(Lane, NewestPlan, Release, Pending, BadVersion, BadVersions),
+    *(Lane, NewestPlan, Release, Pending, BadVersion, BadVersions, Pause),
 )
 
 

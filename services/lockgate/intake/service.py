@@ -1,14 +1,14 @@
 """Intake, declared for the runtime."""
 
 from lockgate.intake.core import TABLE
-from lockgate.messages.topics import ARTIFACTS, DEPLOYMENTS, PLANS, ROLLBACKS, VERDICTS
+from lockgate.messages.topics import ARTIFACTS, DEPLOYMENTS, OPERATIONS, PLANS, ROLLBACKS, VERDICTS
 from lockgate.runtime.running import run
 from lockgate.runtime.service import Service
 from lockgate.runtime.settings import RuntimeSettings
 
 SERVICE = Service(
     name="intake",
-    reads=(ARTIFACTS, PLANS, DEPLOYMENTS, VERDICTS, ROLLBACKS),
+    reads=(ARTIFACTS, PLANS, OPERATIONS, DEPLOYMENTS, VERDICTS, ROLLBACKS),
     core=TABLE,
     modules=("lockgate.intake",),
     apart=("door",),

@@ -139,7 +139,7 @@ class RollbackRequested(Payload, topic="releases", custom="rollback.requested"):
 
 
 class MarkRequested(Payload, topic="releases", custom="mark.requested"):
-    """An operator marks a version: it is released no more, or again. The coordinator goes back to it no more, or again."""
+    """An operator marks a version: a bad one is neither released nor gone back to, a good one may be released again."""
 
     application: Name
     digest: Digest

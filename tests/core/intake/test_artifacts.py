@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockgate.intake.core.progress import KNOWN_BAD
+from lockgate.intake.core.versions import KNOWN_BAD
 from lockgate.intake.rows import BadVersion, BadVersions
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.message import Message

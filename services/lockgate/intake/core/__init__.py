@@ -1,13 +1,16 @@
 """Intake's decisions as a table. `*` knows regions and packages; an application knows its queue."""
 
+from lockgate.intake.core import endings, pauses, versions
+from lockgate.intake.core.answering import ROUTED
 from lockgate.intake.core.artifacts import ANNOUNCED, ARRIVED, OTHER
 from lockgate.intake.core.plans import ACCEPTED, PUBLISHED
-from lockgate.intake.core.progress import MARKED, SETTLED, STAGE_PASSED, WATCH_ENDED
+from lockgate.intake.core.progress import SETTLED, STAGE_PASSED, WATCH_ENDED
 from lockgate.intake.core.regions import REGISTERED
 from lockgate.intake.rows import KINDS
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import Table
 from lockgate.messages.deployments import RegionRegistered
+from lockgate.messages.operations import Abort, Mark, Pause, Resume, Rollback
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.rollbacks import ReleaseSettled, VersionMarked
 from lockgate.messages.verdicts import StagePassed, WatchEnded
@@ -19,6 +22,11 @@ TABLE = Table(
         PlanPublished: PUBLISHED,
         ArtifactPublished: ANNOUNCED,
         OtherEvent: OTHER,
+        Pause: pauses.ALL_PAUSED,
+        Resume: pauses.ALL_RESUMED,
+        Abort: ROUTED,
+        Rollback: ROUTED,
+        Mark: ROUTED,
     },
     events={
         PlanPublished: ACCEPTED,
@@ -26,8 +34,14 @@ TABLE = Table(
         StagePassed: STAGE_PASSED,
         WatchEnded: WATCH_ENDED,
         ReleaseSettled: SETTLED,
-        VersionMarked: MARKED,
+        VersionMarked: versions.MARKED,
+        Pause: pauses.PAUSED,
+        Resume: pauses.RESUMED,
+        Abort: endings.ABORTED,
+        Rollback: endings.ROLLED_BACK,
+        Mark: endings.MARKED,
     },
+    timers={"unpause": pauses.OVER, "look": pauses.LOOKED},
 )
 
 __all__ = ["TABLE"]

@@ -86,7 +86,7 @@ def _unknown(package: str) -> str:
     )
 
 
-def arrived(rows: Rows, given: Announcement, _now: datetime) -> Step:
+def arrived(rows: Rows, given: Announcement, now: datetime) -> Step:
     """Under the application: a release in the queue, or the reason why there is none."""
     newest, digest = rows.get(NewestPlan), given.body.version
     if newest is None or newest.plan.artifact != _package(given):
@@ -99,7 +99,7 @@ def arrived(rows: Rows, given: Announcement, _now: datetime) -> Step:
     artifact = Artifact(purl=given.body.purl, digest=digest, tag=tag and clip(tag, _TAG))
     # As an inlet knows an event: some CI gives one id to the announcements of all images of a build.
     release = derived_id("release", rows.key, given.source, given.id, given.body.subject_id())
-    return queue(rows, newest, release, Release(artifact=artifact))
+    return queue(rows, newest, release, Release(artifact=artifact), now)
 
 
 def _duplicate(rows: Rows, digest: str, release: str) -> str:

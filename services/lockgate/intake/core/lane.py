@@ -1,9 +1,22 @@
 """An application's releases in order: queue, start, enter, finish. One is under way at a time.
 
-Pure building blocks for `artifacts` and `progress`; each gives the lane after it and what else follows.
+Pure building blocks for `artifacts`, `progress`, `pauses` and `endings`; each gives the lane after it and what else follows.
 """
 
-from lockgate.intake.rows import BadVersion, Lane, NewestPlan, Pending, Phase, Region, Release, shared_many
+from datetime import datetime
+
+from lockgate.intake.core.pausing import holding, kept_back
+from lockgate.intake.rows import (
+    BadVersion,
+    Lane,
+    NewestPlan,
+    Pause,
+    Pending,
+    Phase,
+    Region,
+    Release,
+    shared_many,
+)
 from lockgate.intake.words import sentence
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, Rows, Step, emit, put, remove
@@ -25,32 +38,41 @@ def package_of(purl: str) -> str:
     return ArtifactPublished(purl=purl).package.lower()
 
 
-def queue(rows: Rows, plan: NewestPlan, id_: str, release: Release) -> Step:
-    """A new release takes its place in the queue, and starts if nothing is under way."""
+def queue(rows: Rows, plan: NewestPlan, id_: str, release: Release, now: datetime) -> Step:
+    """A new release takes its place in the queue, and starts if nothing is under way and nothing is paused."""
     lane = rows.get(Lane) or Lane()
     superseded = lane.waiting if plan.plan.queue.supersede else ()
     lane = lane.model_copy(update={"waiting": tuple(i for i in lane.waiting if i not in superseded)})
+    free = not lane.under_way and not lane.waiting
+    pause = None if lane.under_way else holding(rows)
     queued = (
         put(Pending(release=id_), release.artifact.digest)
-        + emit(_queued(rows, lane, id_, release))
+        + emit(_queued(rows, lane, id_, release, pause))
         + _supersede(rows, superseded, id_)
     )
-    if not lane.under_way:
+    if free and pause is None:
         lane, started = _start(rows, lane, plan, id_, release)
         return queued + started + put(lane)
     lane = lane.model_copy(update={"waiting": (*lane.waiting, id_)})
-    return queued + put(release, id_) + put(lane)
+    waits = NOTHING if pause is None else kept_back(rows, now)
+    return queued + put(release, id_) + put(lane) + waits
 
 
-def _queued(rows: Rows, lane: Lane, id_: str, release: Release) -> ReleaseQueued:
-    label, position = release.artifact.label, len(lane.waiting) + 1 if lane.under_way else 0
-    if position == 0:
-        reason = f"{label} starts at once: no other release of {rows.key} is under way"
+def _queued(rows: Rows, lane: Lane, id_: str, release: Release, pause: Pause | None) -> ReleaseQueued:
+    label, ahead = release.artifact.label, len(lane.waiting)
+    position = ahead + 1
+    behind = f" and {ahead} that came earlier" if ahead else ""
+    if lane.under_way:
+        first = called(rows, lane.under_way[0])
+        reason = f"{label} waits for {first} of {rows.key}, which is under way{behind}"
+    elif pause is not None:
+        also = f"; {ahead} came earlier" if ahead else ""
+        reason = f"{label} waits: {pause.who} paused the releases of {rows.key}{also}: {pause.why}"
+    elif ahead:
+        reason = f"{label} waits for {ahead} of {rows.key} that came earlier"
     else:
-        ahead = f" and {position - 1} that came earlier" if position > 1 else ""
-        reason = (
-            f"{label} waits for {called(rows, lane.under_way[0])} of {rows.key}, which is under way{ahead}"
-        )
+        position = 0
+        reason = f"{label} starts at once: no other release of {rows.key} is under way"
     return ReleaseQueued(
         application=rows.key,
         release=id_,
@@ -106,11 +128,11 @@ def enter(rows: Rows, lane: Lane, id_: str, release: Release) -> tuple[Lane, Ste
     """The release owns production from here on, with a number above everything written before."""
     lane = lane.model_copy(update={"number": lane.number + 1, "owner": id_})
     entered = ReleaseEntered(application=rows.key, release=id_, artifact=release.artifact, number=lane.number)
-    going = release.model_copy(update={"phase": Phase.PRODUCTION})
+    going = release.model_copy(update={"phase": Phase.PRODUCTION, "ready": False})
     return lane, put(going, id_) + emit(entered)
 
 
-def finish(rows: Rows, lane: Lane, id_: str, release: Release, end: Payload) -> Step:
+def finish(rows: Rows, lane: Lane, id_: str, release: Release, end: Payload, *, now: datetime) -> Step:
     """The release is over, and the next one starts."""
     lane = lane.model_copy(
         update={
@@ -119,11 +141,13 @@ def finish(rows: Rows, lane: Lane, id_: str, release: Release, end: Payload) -> 
         }
     )
     over = remove(Release, id_) + remove(Pending, release.artifact.digest) + emit(end)
-    lane, started = _start_next(rows, lane)
+    if lane.waiting and holding(rows) is not None:
+        return over + put(lane) + kept_back(rows, now)
+    lane, started = start_next(rows, lane)
     return over + started + put(lane)
 
 
-def _start_next(rows: Rows, lane: Lane) -> tuple[Lane, Step]:
+def start_next(rows: Rows, lane: Lane) -> tuple[Lane, Step]:
     """The first that waits and may still start; those before it are withdrawn."""
     withdrawn = NOTHING
     while lane.waiting and not lane.under_way:
@@ -135,7 +159,7 @@ def _start_next(rows: Rows, lane: Lane) -> tuple[Lane, Step]:
         if (why := _stale(rows, plan, release)) is None:
             lane, started = _start(rows, lane, plan, id_, release)
             return lane, withdrawn + started
-        withdrawn += _withdraw(rows, id_, release, why)
+        withdrawn += withdraw(rows, id_, release, why)
     return lane, withdrawn
 
 
@@ -152,7 +176,7 @@ def _stale(rows: Rows, plan: NewestPlan, release: Release) -> str | None:
     return None
 
 
-def _withdraw(rows: Rows, id_: str, release: Release, why: str) -> Step:
+def withdraw(rows: Rows, id_: str, release: Release, why: str) -> Step:
     end = ReleaseClosed(
         application=rows.key,
         release=id_,

@@ -12,9 +12,17 @@ from lockgate.messages.deployments import (
     RegionUntouched,
     RollbackFailed,
 )
-from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseEntered, ReleaseStarted
+from lockgate.messages.releases import (
+    AbortRequested,
+    MarkRequested,
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseEntered,
+    ReleaseStarted,
+    RollbackRequested,
+)
 from lockgate.messages.verdicts import VerdictReached, WatchEnded
-from lockgate.rollback.core import answers, debts, halting, histories, releases
+from lockgate.rollback.core import answers, debts, halting, histories, operators, releases
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Release, Way
 
 Needs = tuple[tuple[type[Row], str], ...]
@@ -22,6 +30,10 @@ Needs = tuple[tuple[type[Row], str], ...]
 
 def _release(_given: Any) -> Needs:
     return ((Release, ""),)
+
+
+def _ending(given: Any) -> Needs:
+    return ((Release, ""), (Way, given.body.release))
 
 
 def _history(given: Any) -> Needs:
@@ -40,6 +52,9 @@ TABLE = Table(
         ReleaseEntered: On(releases.entered, _release),
         ReleaseCompleted: On(releases.ended, _release),
         ReleaseClosed: On(releases.ended, _release),
+        AbortRequested: On(operators.abort_requested, _ending),
+        RollbackRequested: On(operators.rollback_requested, _ending),
+        MarkRequested: On(operators.mark_requested, lambda _given: ((Bad, ""),)),
         WatchEnded: On(releases.watch_ended, _release),
         VerdictReached: On(halting.verdict_reached, _release),
         DeploymentStarted: On(histories.deployment_started, _history),

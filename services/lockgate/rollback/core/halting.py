@@ -26,6 +26,14 @@ def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -
     way = rows.get(Way, body.release)
     if way is None or release.phase is not Phase.RUNNING:
         return NOTHING
+    why = f"The stage {body.stage} failed: {body.reason}"
+    return taken_back(rows, release, way, why, now, blamed=_is_blamed(rows, release, way.plan))
+
+
+def taken_back(
+    rows: Rows, release: Release, way: Way, why: str, now: datetime, *, blamed: bool, to: str | None = None
+) -> Step:
+    """The release is halted, and ordered back everywhere. `to`: where a region has run that before, it goes back to it."""
     numbers = concerned(release, way.plan)
     halted = release.model_copy(
         update={
@@ -33,13 +41,14 @@ def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -
             "turn": release.turn + 2,
             "waiting": len(numbers),
             "concerned": tuple(numbers),
-            "reason": shortened(f"The stage {body.stage} failed: {body.reason}"),
-            "blamed": _is_blamed(rows, release, way.plan),
+            "reason": shortened(why),
+            "blamed": blamed,
         }
     )
+    application = way.plan.application
     bad = rows.get(Bad) or Bad()
-    bad = bad.adding(release.artifact.digest) if halted.blamed else bad
-    step = _halt(halted, given.body.application, numbers) + put(bad)
+    bad = bad.adding(release.artifact.digest) if blamed else bad
+    step = _halt(halted, application, numbers) + put(bad)
     histories, before = rows.many(History, tuple(numbers)), rows.many(Order, tuple(numbers))
     budgets = _budgets(way.plan)
     limits = rows.shared(Limits) or Limits()
@@ -48,10 +57,10 @@ def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -
         history = histories.get(region)
         owed = region in before and before[region].owed
         order = _order(
-            halted, way, region, number=number, history=history, bad=bad, owed=owed, deadline=deadline
+            halted, way, region, number=number, history=history, bad=bad, owed=owed, deadline=deadline, to=to
         )
         step += issued(order, limits, now)
-    return step + (put(halted) if numbers else settled(halted, given.body.application, {}))
+    return step + (put(halted) if numbers else settled(halted, application, {}))
 
 
 def _is_blamed(rows: Rows, release: Release, plan: Plan) -> bool:
@@ -99,10 +108,11 @@ def _order(
     bad: Bad,
     owed: bool,
     deadline: float,
+    to: str | None,
 ) -> Order:
     """`owed`: an earlier release may run there still. That is taken back as well, though this one wrote nothing."""
     leaving = release.artifact.digest
-    digest = way_back(history, leaving, bad.digests, way.plan.remediation.to)
+    digest = _wanted(history, to, bad) or way_back(history, leaving, bad.digests, way.plan.remediation.to)
     runs_bad = history is not None and bad.has(history.running)
     stranded = digest is None and runs_bad
     place = way.places[region]
@@ -122,6 +132,12 @@ def _order(
         reason=shortened(f"{_what(region, digest, stranded)} {release.reason}", most=ORDER_REASON),
     )
     return Order(ordered=ordered, stranded=stranded)
+
+
+def _wanted(history: History | None, to: str | None, bad: Bad) -> str | None:
+    """The version that an operator named, where the region has run it and it is not bad."""
+    ran = history is not None and any(version.digest == to for version in history.versions)
+    return to if ran and not bad.has(to) else None
 
 
 def _what(region: str, digest: str | None, stranded: bool) -> str:

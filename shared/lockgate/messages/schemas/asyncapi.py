@@ -15,7 +15,7 @@ VERSION = "0.1.0"  # of this document; raised with any version of an event
 DEFAULT_PARTITIONS = 4  # the runtime's setting, where an operator sets none
 
 READS: dict[str, tuple[str, ...]] = {
-    "intake": ("artifacts", "plans", "deployments", "verdicts", "rollbacks"),
+    "intake": ("artifacts", "plans", "operations", "deployments", "verdicts", "rollbacks"),
     "verifier": ("releases", "deployments", "rollbacks", "anomalies"),
     "deployer": ("verdicts", "rollbacks"),
     "rollback": ("releases", "verdicts", "deployments"),
