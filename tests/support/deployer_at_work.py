@@ -24,6 +24,8 @@ class AtWork:
     work: Mapping[str, WorkFunction]
     cluster: Cluster
     reports: list[dict[str, Any]] = field(default_factory=list)
+    requests: int | None = None
+    """What the last step asked of the API server, if it says so."""
 
     @staticmethod
     def now() -> datetime:
@@ -31,7 +33,9 @@ class AtWork:
 
     async def step(self, grant: Granted, seconds: float = 20.0) -> dict[str, Any]:
         body = StepBody(grant=grant, until=datetime.now(UTC) + timedelta(seconds=seconds))
-        return await self.work[grant.action.value](body.json_body(), self._report)
+        answer = await self.work[grant.action.value](body.json_body(), self._report)
+        self.requests = answer.pop("requests", None)
+        return answer
 
     async def order(
         self, order: RollbackOrdered, *, touched: bool = False, seconds: float = 20.0
@@ -84,7 +88,7 @@ def settings_for(sandbox: Sandbox, **pace: float) -> DeployerSettings:
 
 
 def hurried(*regions: RegionSettings, **pace: float) -> DeployerSettings:
-    hurry = Pace(**{"poll": 0.05, "progress": 0.0, "drain": 0.0, "request": 5.0, **pace})
+    hurry = Pace(**{"poll": 0.05, "progress": 0.0, "drain": 0.0, "request": 5.0, "reread": 5.0, **pace})
     return DeployerSettings(name="west", regions=regions, pace=hurry)
 
 

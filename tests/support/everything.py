@@ -104,6 +104,7 @@ async def _refusals(west: AtWork) -> list[str]:
                 words in answer["reason"] for words in _UNANSWERED
             )
             refused = [answer["reason"]] if stopped else []
+        refused += [each["reason"] for each in west.reports if "forbidden" in each.get("reason", "")][:1]
         if refused:
             return refused
     back = order("9.2.1", release="release-9", digest=RUNS, bad=NEXT, workload=MESHED)

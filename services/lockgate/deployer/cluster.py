@@ -4,10 +4,10 @@ Objects are dicts. What can go wrong is a closed set (`Trouble`), so that whoeve
 request has a timeout and follows no redirect; tokens are read when they are used, and never logged.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode
 
@@ -15,39 +15,42 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from lockgate.deployer.answers import (
+    TROUBLES,
+    ClusterError,
+    NoAnswerError,
+    Trouble,
+    changed,
+    is_status,
+    json_object,
+    refused,
+)
 from lockgate.deployer.kubernetes_client import ApiClient, Configuration
-from lockgate.deployer.objects import Json
+from lockgate.deployer.metrics import METRICS
+from lockgate.deployer.objects import Json, name_of, version_of
 from lockgate.deployer.settings import RegionSettings, TokenError
+
+__all__ = [
+    "DEPLOYMENTS",
+    "PODS",
+    "REPLICASETS",
+    "ROUTES",
+    "SERVICES",
+    "Cluster",
+    "ClusterError",
+    "NoAnswerError",
+    "Resource",
+    "Trouble",
+    "open_cluster",
+]
 
 _AGENT = "lockgate-deployer"
 _PAGE = 250
+_MOST_CONNECTIONS = 1000  # each step that waits holds one for its watch
 _BUFFER = 2 << 20  # objects may have 1.5 MiB
 _MOST_OF_A_STATUS = 64 << 10
 _JSON: Final = "application/json"
 _JSON_PATCH: Final = "application/json-patch+json"
-
-
-class Trouble(StrEnum):
-    """Why the API server did not do what it was asked."""
-
-    CONFLICT = "conflict"  # 409: it exists already, or a precondition does not hold
-    GONE = "gone"  # 410: a continuation is too old
-    NOT_FOUND = "not-found"  # 404
-    FORBIDDEN = "forbidden"  # 401 and 403, an admission policy's refusal included
-    INVALID = "invalid"  # other 4xx; also what a JSON Patch whose test does not hold is answered with
-    UNAVAILABLE = "unavailable"  # 429, 5xx, no answer in time: it may have been done or not
-
-
-class ClusterError(Exception):
-    """A request to a cluster failed; the message is a sentence for people."""
-
-    def __init__(self, trouble: Trouble, message: str) -> None:
-        super().__init__(message)
-        self.trouble = trouble
-
-
-class NoAnswerError(ClusterError):
-    """There was no whole answer in the time that it had. Through a Service, that may be the Service's own slowness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,11 @@ class Cluster:
         self.settings = settings
         self._session = session
         self._timeout = timeout
+        self.requests = 0
+
+    def apart(self) -> "Cluster":
+        """The same region, with a count of requests of its own: what one step costs."""
+        return Cluster(self.settings, self._session, self._timeout)
 
     async def identity(self) -> str:
         """The UID of kube-system: what the cluster is known by."""
@@ -100,6 +108,36 @@ class Cluster:
             if not token:
                 return found
             query["continue"] = token
+
+    async def some(self, resource: Resource, selector: str) -> list[Json]:
+        """The first objects of a kind that a label selector selects, a page of them: enough to tell what they have in common."""
+        query = {"limit": str(_PAGE), "labelSelector": selector}
+        page = await self._ask("GET", self._path(resource), what=f"the {resource.plural}", query=query)
+        return list(page.get("items") or ())
+
+    async def changes(self, resource: Resource, obj: Json, seconds: float) -> AsyncGenerator[Json | None]:
+        """Each later state of an object, None once it is deleted; for so many seconds, in one request.
+
+        GONE if the object's version is forgotten, UNAVAILABLE if the watch was cut off.
+        """
+        query = {
+            "watch": "true",
+            "fieldSelector": f"metadata.name={name_of(obj)}",
+            "resourceVersion": version_of(obj),
+            "timeoutSeconds": str(math.ceil(seconds) + 1),
+        }
+        what, target = f"a watch of the {resource.kind} {name_of(obj)}", self._path(resource)
+        try:
+            async with self._request(
+                "GET", f"{target}?{urlencode(query)}", None, what=what, timeout=seconds
+            ) as answer:
+                if answer.status != 200:
+                    raise refused(self.settings, answer.status, await answer.read(), what)
+                while line := await answer.content.readline():
+                    yield changed(self.settings, line, what)
+        except NoAnswerError:
+            return  # its time is over
+        raise ClusterError(Trouble.UNAVAILABLE, f"The cluster of {self.settings.region} ended {what}.")
 
     async def create(self, resource: Resource, body: Json) -> Json:
         what = f"a {resource.kind} {body['metadata']['name']}"
@@ -137,10 +175,10 @@ class Cluster:
         url = proxy + (f"?{query.replace('#', '%23')}" if query else "")
         what = f"{method} {path[:200]}"
         async with self._request(method, url, body, what=what, timeout=timeout) as answer:
-            if answer.status in _TROUBLES or answer.status >= 500:
+            if answer.status in TROUBLES or answer.status >= 500:
                 raw = await answer.content.read(_MOST_OF_A_STATUS)
-                if _is_status(raw):
-                    raise self._refused(answer.status, raw, what)
+                if is_status(raw):
+                    raise refused(self.settings, answer.status, raw, what)
             return answer.status
 
     def _path(self, resource: Resource, *names: str) -> str:
@@ -163,14 +201,16 @@ class Cluster:
         ) as answer:
             raw = await answer.read()
             if 200 <= answer.status < 300:
-                return _object(raw, what)
-            raise self._refused(answer.status, raw, f"{method} {what}")
+                return json_object(raw, what)
+            raise refused(self.settings, answer.status, raw, f"{method} {what}")
 
     @asynccontextmanager
     async def _request(
         self, method: str, target: str, body: Any, *, what: str, timeout: float, content_type: str = _JSON
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request; UNAVAILABLE if there is no whole answer in time."""
+        self.requests += 1
+        METRICS.requests.labels(self.settings.region, method).inc()
         try:
             async with self._session.request(
                 method,
@@ -204,65 +244,12 @@ class Cluster:
             message = f"The cluster of {self.settings.region} was not asked: {error}."
             raise ClusterError(Trouble.UNAVAILABLE, message) from None
 
-    def _refused(self, status: int, raw: bytes, what: str) -> ClusterError:
-        """The error that a Status object speaks of."""
-        trouble = _TROUBLES.get(status, Trouble.UNAVAILABLE if status >= 500 else Trouble.INVALID)
-        try:
-            text = str(orjson.loads(raw).get("message", ""))
-        except (orjson.JSONDecodeError, AttributeError):
-            text = raw[:200].decode(errors="replace")
-        told = f"The cluster of {self.settings.region} answered {what} with {status}: {text[:500]}"
-        return ClusterError(trouble, f"{told}{self._remedy(status)}")
-
-    def _remedy(self, status: int) -> str:
-        """What to do about a refusal for which the region's own set-up is to blame."""
-        match status:
-            case 401:
-                return ". The deployer's token is not valid, or no longer: make a new one (kubectl create token)."
-            case 403:
-                return (
-                    f". See that the namespace {self.settings.namespace} exists, and that the deployer has the Role "
-                    "of charts/lockgate there."
-                )
-            case _:
-                return ""
-
-
-_TROUBLES = {
-    401: Trouble.FORBIDDEN,
-    403: Trouble.FORBIDDEN,
-    404: Trouble.NOT_FOUND,
-    409: Trouble.CONFLICT,
-    410: Trouble.GONE,
-    429: Trouble.UNAVAILABLE,
-}
-
-
-def _is_status(raw: bytes) -> bool:
-    """Whether an answer is the API server's own."""
-    try:
-        answer = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(answer, dict) and (answer.get("kind"), answer.get("apiVersion")) == ("Status", "v1")
-
-
-def _object(raw: bytes, what: str) -> Json:
-    try:
-        answer = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise ClusterError(
-            Trouble.UNAVAILABLE, f"The answer about {what} is no JSON object; is this an API server?"
-        )
-    return answer
-
 
 @asynccontextmanager
 async def open_cluster(settings: RegionSettings, timeout: float) -> AsyncIterator[Cluster]:
     """A client of one region. `timeout`: seconds for one answer."""
     configuration = Configuration(host=settings.url)
+    configuration.connection_pool_maxsize = _MOST_CONNECTIONS
     if settings.ca_file is not None:
         configuration.ssl_ca_cert = str(settings.ca_file)
     async with ApiClient(configuration) as api:  # makes the TLS context and the pool of connections

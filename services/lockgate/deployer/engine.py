@@ -1,13 +1,15 @@
 """Carries a step out: look, ask the strategy for the next thing, do it, look again, until there is an answer.
 
 The cluster alone says how far a step is. So a step can be ended at any point and begun again, and a write whose
-answer was lost is either seen or done, and not done twice.
+answer was lost is either seen or done, and not done twice. All of a region is read at the beginning, at the end, and in
+between after what was not foreseen; after a write its answer tells, and while a roll-out goes on a watch of its Deployment.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lockgate.deployer.cluster import (
@@ -21,11 +23,12 @@ from lockgate.deployer.cluster import (
     Trouble,
 )
 from lockgate.deployer.fencing import OWN
-from lockgate.deployer.look import look, pods_of_deployment
+from lockgate.deployer.following import newest_pods, states, written
+from lockgate.deployer.look import look
 from lockgate.deployer.objects import Json, annotations_of
-from lockgate.deployer.reports import Failed, Progressed, Started
+from lockgate.deployer.reports import Deployed, Failed, Progressed, Started
 from lockgate.deployer.reports import Report as Answer
-from lockgate.deployer.rollout import waiting_reasons
+from lockgate.deployer.rollout import waiting_reasons, words_of_pods
 from lockgate.deployer.settings import Pace
 from lockgate.deployer.strategies.given import (
     Create,
@@ -51,6 +54,7 @@ Tell = Callable[[Answer], Awaitable[None]]
 _MOST_WRITES = 60
 _MOST_REFUSALS = 6
 _MOST_UNDOING = 5
+_SHORTEST = 0.1  # seconds of a watch
 _RESOURCES: dict[Kind, Resource] = {
     Kind.DEPLOYMENT: DEPLOYMENTS,
     Kind.SERVICE: SERVICES,
@@ -81,12 +85,16 @@ class Engine:
     _told_at: datetime | None = None
     _last: str = "nothing was done yet"
     _watched: Json | None = field(default=None, repr=False)
+    _known: Region | None = field(default=None, repr=False)
+    _patience: float = 0.0
 
     async def run(self) -> Final:
         """The answer. It comes by `until`, but for the time that one request and the undoing take."""
         answer = await self._carried_out()
         if isinstance(answer, Failed) and self.undo is not None and self._started:
             await self._undone(self.undo)
+        if isinstance(answer, Deployed):
+            return answer.model_copy(update={"requests": self.cluster.requests})
         return answer
 
     async def _carried_out(self) -> Final:
@@ -97,9 +105,10 @@ class Engine:
                 if (answer := await self._turn()) is not None:
                     return answer
             except ClusterError as error:
+                self._known = None
                 if (failure := self._trouble(error)) is not None:
                     return failure
-                await self._pause()
+                await self._pause(self.pace.poll)
 
     async def _undone(self, undo: Undo) -> None:
         """As far as the cluster lets us; what is left over is for the rollback that follows."""
@@ -115,19 +124,56 @@ class Engine:
                     return
 
     async def _turn(self) -> Final | None:
-        live = await look(self.cluster, self.target)
+        known, self._known = self._known, None
+        live = known or await look(self.cluster, self.target)
         match self.strategy(self.target, live):
             case Patch() | Create() | Delete() as write:
                 return await self._do(write, live)
             case Wait() as wait:
                 await self._begun(live)
-                await self._progress(wait)
-                await self._pause()
+                await self._waited(wait, live)
                 return None
+            case _ if known is not None:
+                return None  # nothing is answered but what a look at everything confirms
             case Stuck(reason=reason, watched=watched):
                 return await self._failed(reason, watched)
             case final:
                 return final
+
+    async def _waited(self, wait: Wait, live: Region) -> None:
+        """Until there is a reason to look again: what is waited for, the time, or that it cannot be watched."""
+        await self._progress(wait)
+        if wait.watched is None:
+            await self._pause(self.pace.poll)
+            return
+        try:
+            if await self._followed(wait, wait.watched, live):
+                await self._explain(wait, wait.watched)
+        except ClusterError as error:
+            if error.trouble is not Trouble.GONE:
+                await self._progress(replace(wait, reason=f"{wait.reason} {error}"[:2000]))
+            self._patience = min(max(self.pace.poll, 2 * self._patience), self.pace.reread)
+            await self._pause(self._patience)
+
+    async def _followed(self, wait: Wait, watched: Json, live: Region) -> bool:
+        """Whether it was watched for its whole time and nothing moved."""
+        still, seconds = True, max(_SHORTEST, min(self.pace.reread, self._left()))
+        async with aclosing(states(self.cluster, live, watched, seconds)) as seen:
+            async for region in seen:
+                self._patience = 0.0
+                match self.strategy(self.target, region) if region is not None else None:
+                    case Wait() as now:
+                        still = still and (now.updated, now.reason) == (wait.updated, wait.reason)
+                        await self._progress(now)
+                    case _:
+                        return False
+        self._patience = 0.0
+        return still
+
+    async def _explain(self, wait: Wait, watched: Json) -> None:
+        """Nothing moves: the reason in the words of the newest pods."""
+        if said := words_of_pods(watched, await newest_pods(self.cluster, watched)):
+            await self._progress(replace(wait, reason=f"{wait.reason} {said}"[:2000]))
 
     async def _do(self, write: Write, live: Region) -> Final | None:
         if self._writes >= _MOST_WRITES:
@@ -137,22 +183,28 @@ class Engine:
             )
         await self._begun(live)
         self._writes += 1
-        await self._write(write)
+        answer = await self._write(write)
         self._refusals = 0
+        if answer is not None and not isinstance(write, Delete):
+            self._known = written(live, write, answer)
         return None
 
-    async def _write(self, write: Write) -> None:
+    async def _write(self, write: Write) -> Json | None:
+        """The object as it is then; None where that is to be looked at afterwards."""
         match write:
             case Patch(kind=kind, name=name, operations=operations, drains=drains):
-                await self.cluster.patch(_RESOURCES[kind], name, operations)
+                answer = await self.cluster.patch(_RESOURCES[kind], name, operations)
                 self._last = f"the {kind} {name} was changed"
                 await asyncio.sleep(self.pace.drain if drains else 0)
+                return None if drains else answer
             case Create(kind=kind, body=body):
-                await self.cluster.create(_RESOURCES[kind], body)
+                answer = await self.cluster.create(_RESOURCES[kind], body)
                 self._last = f"the {kind} {body['metadata']['name']} was made"
+                return answer
             case Delete(kind=kind, name=name, uid=uid, version=version):
                 await self.cluster.delete(_RESOURCES[kind], name, uid, version)
                 self._last = f"the {kind} {name} was deleted"
+                return None
 
     async def _begun(self, live: Region) -> None:
         """Reported once, before the first write: what ran before this release."""
@@ -201,16 +253,18 @@ class Engine:
 
     async def _failed(self, reason: str, watched: Json) -> Failed:
         try:
-            pods = await pods_of_deployment(self.cluster, watched)
+            pods = await newest_pods(self.cluster, watched)
         except ClusterError as error:
             why = f"Why could not be read: {error}"
         else:
             why = waiting_reasons(watched, pods)
         return Failed(reason=f"{reason} {why}".strip()[:2000])
 
-    async def _pause(self) -> None:
-        left = (self.until - self.clock()).total_seconds()
-        await asyncio.sleep(max(0.0, min(self.pace.poll, left)))
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, min(seconds, self._left())))
+
+    def _left(self) -> float:
+        return (self.until - self.clock()).total_seconds()
 
 
 def _found(target: Target, seen: Production) -> str | None:

@@ -29,20 +29,18 @@ from lockgate.messages.values import Fence
 
 
 async def look(cluster: Cluster, target: Target) -> Region:
-    """The workload's objects and its clones. ClusterError if one of them cannot be read."""
+    """The workload's objects and its clones, asked for all at once. ClusterError if one of them cannot be read."""
     workload, clones = target.workload, f"{APPLICATION_LABEL}={target.application},{CLONE_LABEL}"
-    deployment, service, cloned, cloned_services = await asyncio.gather(
+    deployment, service, cloned, cloned_services, route = await asyncio.gather(
         cluster.find(DEPLOYMENTS, workload.deployment),
         cluster.find(SERVICES, workload.service),
         cluster.all(DEPLOYMENTS, clones),
         cluster.all(SERVICES, clones),
-    )
-    route, former = await asyncio.gather(
         _route(cluster, workload.route),
-        _route(cluster, _former_route(cloned_services, workload.route)),
     )
+    former = await _route(cluster, _former_route(cloned_services, workload.route))
     pods = await _pods_behind_a_tag(cluster, deployment, workload.container)
-    sets = await cluster.all(REPLICASETS, _selector(deployment)) if deployment and target.share else []
+    sets = await cluster.all(REPLICASETS, selector_of(deployment)) if deployment and target.share else []
     return Region(
         deployment, service, route, tuple(cloned), tuple(cloned_services), tuple(pods), tuple(sets), former
     )
@@ -70,10 +68,10 @@ async def _pods_behind_a_tag(cluster: Cluster, deployment: Json | None, containe
 
 
 async def pods_of_deployment(cluster: Cluster, deployment: Json) -> list[Json]:
-    return await cluster.all(PODS, _selector(deployment))
+    return await cluster.all(PODS, selector_of(deployment))
 
 
-def _selector(deployment: Json) -> str:
+def selector_of(deployment: Json) -> str:
     """The matchLabels of a Deployment as a query; its expressions are looked at afterwards."""
     labels = deployment["spec"]["selector"].get("matchLabels") or {}
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

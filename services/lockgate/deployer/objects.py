@@ -133,6 +133,12 @@ def running_digest(deployment: Json, container: str, pods: Sequence[Json]) -> st
 
 def baseline_prefix(deployment: Json, replicasets: Sequence[Json]) -> str:
     """The name prefix of a Deployment's current pods: `<deployment>-<hash>-`, which no clone's pods share."""
+    current = newest(deployment, replicasets)
+    return f"{name_of(current if current is not None else deployment)}-"
+
+
+def newest(deployment: Json, replicasets: Sequence[Json]) -> Json | None:
+    """The ReplicaSet of a Deployment's current template; None if it cannot be told."""
     revision = annotations_of(deployment).get("deployment.kubernetes.io/revision")
     current = [
         each
@@ -140,4 +146,4 @@ def baseline_prefix(deployment: Json, replicasets: Sequence[Json]) -> str:
         if annotations_of(each).get("deployment.kubernetes.io/revision") == revision
         and any(o.get("uid") == uid_of(deployment) for o in each["metadata"].get("ownerReferences") or ())
     ]
-    return f"{name_of(current[0]) if len(current) == 1 else name_of(deployment)}-"
+    return current[0] if len(current) == 1 else None

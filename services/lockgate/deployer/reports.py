@@ -37,6 +37,7 @@ class Progressed(Report):
 
 class Deployed(Report):
     outcome: Literal["deployed"] = "deployed"
+    requests: int | None = Field(default=None, ge=0)
 
 
 class Piloted(Report):

@@ -26,7 +26,7 @@ class Right:
 
 
 IN_ITS_REGION: Final = (
-    Right("apps", "deployments", ("get", "list", "create", "patch", "delete")),
+    Right("apps", "deployments", ("get", "list", "watch", "create", "patch", "delete")),
     Right("apps", "replicasets", ("list",)),
     Right("", "pods", ("list",)),
     Right("", "services", ("get", "list", "create", "patch", "delete")),

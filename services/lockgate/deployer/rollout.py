@@ -54,8 +54,7 @@ def rollout_status(deployment: Json) -> Rolling | RolledOut | TimedOut:
 
 def waiting_reasons(deployment: Json, pods: Sequence[Json]) -> str:
     """What keeps a Deployment's pods from being made or from running, for people; empty if nothing is said of it."""
-    waiting = _waiting(pods_of(deployment, pods))
-    return f"{_not_made(deployment)} {waiting}".strip()
+    return f"{_not_made(deployment)} {words_of_pods(deployment, pods)}".strip()
 
 
 def _not_made(deployment: Json) -> str:
@@ -66,8 +65,9 @@ def _not_made(deployment: Json) -> str:
     return ""
 
 
-def _waiting(pods: Sequence[Json]) -> str:
-    found = [reason for pod in pods for reason in _reasons(pod)]
+def words_of_pods(deployment: Json, pods: Sequence[Json]) -> str:
+    """Why its pods do not run, as they say it themselves; empty if none says anything."""
+    found = [reason for pod in pods_of(deployment, pods) for reason in _reasons(pod)]
     counts = Counter(reason for reason, _detail in found)
     texts = []
     for reason, count in counts.most_common(4):

@@ -82,7 +82,12 @@ class Pace(BaseModel):
     """How often the cluster is looked at, and how long things are waited for. Seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    poll: Duration = Field(default=1.0, gt=0, description="between two looks at a roll-out")
+    poll: Duration = Field(
+        default=1.0, gt=0, description="until what failed, or cannot be watched, is looked at again"
+    )
+    reread: Duration = Field(
+        default=15.0, gt=0, description="longest time between two looks at all of a region"
+    )
     progress: Duration = Field(default=5.0, description="at least this long between two reports of progress")
     drain: Duration = Field(default=2.0, description="from the end of a clone's share to its deletion")
     request: Duration = Field(default=10.0, gt=0, description="longest time for one answer of the API server")

@@ -119,7 +119,7 @@ class Work:
         async def tell(answer: Answer) -> None:
             await report(answer.json_body())
 
-        return Engine(self.clusters[target.region], strategy, target, until, self.pace, tell, _now)
+        return Engine(self.clusters[target.region].apart(), strategy, target, until, self.pace, tell, _now)
 
 
 def target_of(grant: Granted) -> Target:

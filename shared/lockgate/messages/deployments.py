@@ -70,6 +70,13 @@ class DeploymentProgressed(_StageStep, topic="deployments", custom="deployment.p
 class RegionDeployed(_StageStep, topic="deployments", native="service.upgraded.0.3.0"):
     """The region's Deployment runs the artifact, by the rules of `kubectl rollout status`."""
 
+    requests: int | None = Field(
+        default=None,
+        ge=0,
+        exclude_if=lambda requests: requests is None,
+        description="to the region's API server, by the run of the step that finished it",
+    )
+
     def native_content(self) -> dict[str, Any]:
         return {"environment": self.environment(), "artifactId": self.artifact.purl}
 

@@ -1,5 +1,6 @@
 """A deployer at work with the rights that it needs and no others: good versions, bad ones, and the way back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -161,6 +162,38 @@ async def test_all_pages_of_a_list_are_read(
         await place.create("services", service)
     found = await west.cluster.all(SERVICES, "many=yes")
     assert [each["metadata"]["name"] for each in found] == ["s0", "s1", "s2"]
+
+
+async def test_a_watch_tells_each_later_state_and_the_end_of_a_deployment(place: Place, west: AtWork) -> None:
+    found = await west.object(DEPLOYMENTS)
+    heard: list[int | None] = []
+
+    async def listen() -> None:
+        async for obj in west.cluster.changes(DEPLOYMENTS, found, PATIENCE):
+            heard.append(obj["spec"]["replicas"] if obj is not None else None)
+            if obj is None:
+                return
+
+    listening = asyncio.create_task(listen())
+    await place.patch("deployments", "payments", {"spec": {"replicas": 3}}, MERGE)
+    await place.delete("deployments", "payments")
+    await listening
+    assert (heard[0], heard[-1]) == (3, None)
+
+
+async def test_a_watch_ends_with_its_time(west: AtWork) -> None:
+    found = await west.object(DEPLOYMENTS)
+    assert [each async for each in west.cluster.changes(DEPLOYMENTS, found, 0.2)] == []
+
+
+async def test_a_watch_from_a_forgotten_version_says_that_it_is_gone(place: Place, west: AtWork) -> None:
+    found = await west.object(DEPLOYMENTS)
+    found["metadata"]["resourceVersion"] = "1"
+    await place.forget()
+    with pytest.raises(ClusterError) as gone:
+        async for _ in west.cluster.changes(DEPLOYMENTS, found, PATIENCE):
+            pass
+    assert gone.value.trouble is Trouble.GONE
 
 
 async def test_what_goes_wrong_is_told_apart(place: Place, west: AtWork) -> None:

@@ -101,8 +101,8 @@ def _answered(
 
 def _answer(final: Deployed | Piloted | Probed | Failed, about: dict[str, Any]) -> Payload:
     match final:
-        case Deployed():
-            return RegionDeployed(**about)
+        case Deployed(requests=requests):
+            return RegionDeployed(**about, requests=requests)
         case Piloted(share=share, pilot_pods=pilot, baseline_pods=baseline):
             return PilotDeployed(**about, share=share, pilot_pods=pilot, baseline_pods=baseline)
         case Probed(results=results):

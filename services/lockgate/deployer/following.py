@@ -1,0 +1,62 @@
+"""What a region looks like after each change of the one object that a step waits for, or has just written.
+
+In between nobody reads the rest of the region: one look tells all of it, then a watch of one Deployment says when to look
+again. Why pods do not come up is asked of a page of the newest ones, and only when nothing moves.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster
+from lockgate.deployer.look import selector_of
+from lockgate.deployer.objects import Json, labels_of, name_of, newest, uid_of
+from lockgate.deployer.strategies.given import Create, Kind, Patch, Region
+
+_HASH = "pod-template-hash"
+
+
+async def states(
+    cluster: Cluster, live: Region, watched: Json, seconds: float
+) -> AsyncGenerator[Region | None]:
+    """The region after each change of one of its Deployments, None once that is gone; for so many seconds.
+
+    ClusterError as of `Cluster.changes`.
+    """
+    async with aclosing(cluster.changes(DEPLOYMENTS, watched, seconds)) as changes:
+        async for obj in changes:
+            yield with_deployment(live, obj) if obj is not None and uid_of(obj) == uid_of(watched) else None
+
+
+def with_deployment(live: Region, obj: Json) -> Region:
+    """The region with this state of one of its Deployments."""
+    if live.deployment is not None and uid_of(live.deployment) == uid_of(obj):
+        return replace(live, deployment=obj)
+    return replace(live, clones=_with(live.clones, obj))
+
+
+def written(live: Region, write: Patch | Create, obj: Json) -> Region:
+    """The region with what a write was answered with."""
+    match write.kind:
+        case Kind.DEPLOYMENT:
+            return with_deployment(live, obj)
+        case Kind.ROUTE | Kind.VIRTUAL_SERVICE:
+            was_former = live.former is not None and uid_of(live.former) == uid_of(obj)
+            return replace(live, former=obj) if was_former else replace(live, route=obj)
+        case Kind.SERVICE if live.service is not None and uid_of(live.service) == uid_of(obj):
+            return replace(live, service=obj)
+        case Kind.SERVICE:
+            return replace(live, clone_services=_with(live.clone_services, obj))
+
+
+def _with(objects: tuple[Json, ...], obj: Json) -> tuple[Json, ...]:
+    others = tuple(each for each in objects if name_of(each) != name_of(obj))
+    return (*others, obj)
+
+
+async def newest_pods(cluster: Cluster, deployment: Json) -> list[Json]:
+    """A page of the pods of a Deployment's current template: enough to hear why they do not come up."""
+    selector = selector_of(deployment)
+    made = newest(deployment, await cluster.some(REPLICASETS, selector))
+    mark = labels_of(made).get(_HASH) if made is not None else None
+    return await cluster.some(PODS, f"{selector},{_HASH}={mark}" if mark else selector)

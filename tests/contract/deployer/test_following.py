@@ -1,0 +1,138 @@
+"""A roll-out is followed by a watch of its Deployment: few requests, and none of the ways that a watch ends loses it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from lockgate.deployer.cluster import PODS, Cluster, ClusterError, Resource, Trouble
+from lockgate.messages.verdicts import Action
+from lockgate.runtime.metrics import REGISTRY
+from lockgate.sandbox import Behaviour, Sandbox
+from tests.support.deployer import NEW, grant
+from tests.support.deployer_at_work import DEPLOYMENTS, AtWork, at_work
+from tests.support.sandboxes import until
+
+Changes = AsyncGenerator[dict[str, Any] | None]
+
+
+def asked(region: str = "eu-west") -> float:
+    """Requests to the region's API server that this process has counted."""
+    labels = ("GET", "POST", "PATCH", "DELETE")
+    counted = (
+        REGISTRY.get_sample_value("lockgate_cluster_requests_total", {"region": region, "method": each})
+        for each in labels
+    )
+    return sum(each or 0.0 for each in counted)
+
+
+async def said(west: AtWork, words: str) -> bool:
+    return any(words in report.get("reason", "") for report in west.reports)
+
+
+async def test_a_roll_out_is_two_looks_four_writes_and_one_watch(west: AtWork) -> None:
+    before = asked()
+    assert await west.step(grant("7.0.1")) == {"outcome": "deployed"}
+    requests = west.requests
+    assert asked() - before == requests
+    await west.step(grant("7.0.1"))  # which is over, so it is looked at once
+    look, writes, watches = west.requests or 0, 4, 1
+    assert requests == 2 * look + writes + watches
+    assert look <= 6
+
+
+@pytest.mark.parametrize("trouble", [Trouble.GONE, Trouble.UNAVAILABLE, Trouble.FORBIDDEN])
+@pytest.mark.parametrize("after", [0, 1, 3])
+async def test_a_watch_that_ends_by_an_error_is_no_end_of_the_roll_out(
+    trouble: Trouble, after: int, west: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes, watches = Cluster.changes, list[int]()
+
+    async def failing(self: Cluster, resource: Resource, obj: dict[str, Any], seconds: float) -> Changes:
+        watches.append(0)
+        async for state in changes(self, resource, obj, seconds):
+            if watches[-1] == after:
+                raise ClusterError(trouble, "the watch is over")
+            watches[-1] += 1
+            yield state
+
+    monkeypatch.setattr(Cluster, "changes", failing)
+    assert await west.step(grant("7.0.1")) == {"outcome": "deployed"}
+    assert watches
+
+
+async def test_a_watch_that_says_nothing_is_found_out_by_the_next_look(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(self: Cluster, resource: Resource, obj: dict[str, Any], seconds: float) -> Changes:
+        await asyncio.sleep(seconds)
+        for nothing in list[None]():
+            yield nothing
+
+    monkeypatch.setattr(Cluster, "changes", silent)
+    async with at_work(sandbox, reread=0.2) as west:
+        assert await west.step(grant("7.0.1")) == {"outcome": "deployed"}
+
+
+async def test_a_watch_that_is_cut_at_once_each_time_is_begun_less_and_less_often(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.set_image(NEW, Behaviour(never_ready=True))
+    times = list[float]()
+
+    async def cut(self: Cluster, resource: Resource, obj: dict[str, Any], seconds: float) -> Changes:
+        times.append(asyncio.get_running_loop().time())
+        for nothing in list[None]():
+            yield nothing
+        raise ClusterError(Trouble.UNAVAILABLE, "it was cut")
+
+    monkeypatch.setattr(Cluster, "changes", cut)
+    async with at_work(sandbox, poll=0.05, reread=0.4) as west:
+        assert (await west.step(grant("7.0.1"), seconds=2.0))["outcome"] == "failed"
+    assert len(times) <= 9  # after 0.05, 0.1, 0.2 and then every 0.4 s
+    assert times[-1] - times[-2] >= 0.4
+
+
+async def test_a_newer_fence_ends_it_while_it_watches(sandbox: Sandbox, west: AtWork) -> None:
+    sandbox.set_image(NEW, Behaviour(never_ready=True))
+    older = asyncio.create_task(west.step(grant("7.0.1"), seconds=60.0))
+    await until(lambda: said(west, "are of the new version"))
+    await west.cluster.patch(
+        DEPLOYMENTS,
+        "payments",
+        [{"op": "replace", "path": "/metadata/annotations/lockgate.dev~1fence", "value": "8.0.1"}],
+    )
+    assert (await older)["outcome"] == "fenced"
+
+
+async def test_what_does_not_move_says_why_in_its_pods_words_while_there_is_time(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[Resource] = []
+    some = Cluster.some
+
+    async def noted(self: Cluster, resource: Resource, selector: str) -> list[dict[str, Any]]:
+        listed.append(resource)
+        found = await some(self, resource, selector)
+        assert all("pod-template-hash" in each["metadata"]["labels"] for each in found)
+        return found
+
+    monkeypatch.setattr(Cluster, "some", noted)
+    sandbox.set_image(NEW, Behaviour(missing=True))
+    async with at_work(sandbox, reread=0.3) as west:
+        step = asyncio.create_task(west.step(grant("7.0.1"), seconds=60.0))
+        await until(lambda: said(west, "ImagePullBackOff"))
+        sandbox.set_image(NEW, None)
+        assert await step == {"outcome": "deployed"}
+    assert PODS in listed
+
+
+async def test_pods_are_not_listed_while_all_goes_well(west: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(self: Cluster, resource: Resource, selector: str) -> list[dict[str, Any]]:
+        raise AssertionError(f"{resource.plural} were listed")
+
+    monkeypatch.setattr(Cluster, "some", never)
+    assert await west.step(grant("7.0.1")) == {"outcome": "deployed"}
+    answer = await west.step(grant("7.0.2", Action.CANARY, share=0.5))
+    assert answer["outcome"] == "piloted"
