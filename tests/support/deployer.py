@@ -4,8 +4,9 @@ import copy
 from typing import Any
 
 from lockgate.deployer.strategies.given import Target
+from lockgate.messages.flags import Flag
 from lockgate.messages.plan_parts import Request
-from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
+from lockgate.messages.rollbacks import FlagsOrdered, ReleaseHalted, RollbackOrdered
 from lockgate.messages.values import Artifact, Fence, Workload
 from lockgate.messages.verdicts import Action, Granted
 
@@ -75,6 +76,22 @@ def order(at: str = "7.2.1", **changes: Any) -> RollbackOrdered:
         "reason": "it failed",
     }
     return RollbackOrdered(**{**given, **changes})
+
+
+def flags_order(*flags: Flag, at: str = "7.2.1", **changes: Any) -> FlagsOrdered:
+    given: dict[str, Any] = {
+        "application": "payments",
+        "release": "release-7",
+        "region": "eu-west",
+        "deployer": "west",
+        "namespace": "shop",
+        "cluster": CLUSTER,
+        "fence": fence(at),
+        "flags": flags,
+        "deadline": 600,
+        "reason": "it failed",
+    }
+    return FlagsOrdered(**{**given, **changes})
 
 
 def target(at: str = "7.0.1", **changes: Any) -> Target:

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from lockgate.deployer.bodies import OrderBody, RegisterBody, StepBody
+from lockgate.deployer.bodies import FlagsBody, OrderBody, RegisterBody, StepBody
 from lockgate.deployer.cluster import DEPLOYMENTS, PODS, ROUTES, SERVICES, Cluster, Resource, open_cluster
 from lockgate.deployer.settings import DeployerSettings, Pace, RegionSettings
 from lockgate.deployer.work import WorkFunction, open_work
-from lockgate.messages.rollbacks import RollbackOrdered
+from lockgate.messages.rollbacks import FlagsOrdered, RollbackOrdered
 from lockgate.messages.verdicts import Granted
 from lockgate.sandbox import Sandbox
 
@@ -43,6 +43,10 @@ class AtWork:
         until = datetime.now(UTC) + timedelta(seconds=seconds)
         body = OrderBody(order=order, until=until, touched=touched)
         return await self.work["rollback"](body.json_body(), self._report)
+
+    async def flags(self, order: FlagsOrdered, seconds: float = 20.0) -> dict[str, Any]:
+        body = FlagsBody(order=order, until=datetime.now(UTC) + timedelta(seconds=seconds))
+        return await self.work["flags"](body.json_body(), self._report)
 
     async def register(self, region: str = "eu-west") -> dict[str, Any]:
         return await self.work["register"](

@@ -1,6 +1,7 @@
 """Everything that a deployer is ever asked, in a region of a real API server, and what that refuses."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,13 +9,23 @@ from typing import Any
 from lockgate.deployer.cluster import ClusterError
 from lockgate.deployer.policy import policy
 from lockgate.deployer.rights import IN_ITS_REGION, Right
+from lockgate.messages.flags import Flag
 from lockgate.messages.plan_parts import Request
 from lockgate.messages.values import Workload
 from lockgate.messages.verdicts import Action, Granted
 from lockgate.sandbox.sample import objects
 from tests.support.controlplane import ControlPlane
 from tests.support.controlplane.behaviours import digest
-from tests.support.deployer import MESHED, ROUTELESS, WORKLOAD, artifact, destination, grant, order
+from tests.support.deployer import (
+    MESHED,
+    ROUTELESS,
+    WORKLOAD,
+    artifact,
+    destination,
+    flags_order,
+    grant,
+    order,
+)
 from tests.support.deployer_at_work import AtWork, hurried, working
 from tests.support.places import PATIENCE, Place, of_tenant, service, virtual_service
 from tests.support.sandboxes import until
@@ -25,6 +36,8 @@ REQUESTS = tuple(
 )
 TAGGED = "registry.example/billing:v1"
 """Of which only pods know the digest."""
+
+FLAGS = (Flag(flag="new-checkout"), Flag(flag="price-model", featureflag="payments"))
 
 LONE = WORKLOAD.model_copy(update={"service": "lone"})
 """Asked through a Service of no pods, which the API server answers by itself."""
@@ -45,7 +58,29 @@ async def region_of(plane: ControlPlane, rights: tuple[Right, ...] = IN_ITS_REGI
         meshed = virtual_service(name="payments")
         meshed["spec"]["http"][1]["route"] = [destination("payments")]
         (await place.create("virtualservices", meshed)).obj()
+        for plural, obj in zip(("configmaps", "featureflags"), flagged(), strict=True):
+            (await place.create(plural, obj)).obj()
         yield place
+
+
+def flagged() -> tuple[dict[str, Any], dict[str, Any]]:
+    """A flag in a ConfigMap, and one of the OpenFeature operator."""
+    flag = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    document = json.dumps({"flags": {FLAGS[0].flag: flag}})
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "payments-flags"},
+            "data": {"flags.json": document},
+        },
+        {
+            "apiVersion": "core.openfeature.dev/v1beta1",
+            "kind": "FeatureFlag",
+            "metadata": {"name": "payments"},
+            "spec": {"flagSpec": {"flags": {FLAGS[1].flag: flag}}},
+        },
+    )
 
 
 async def policed(plane: ControlPlane, place: Place) -> None:
@@ -107,6 +142,9 @@ async def _refusals(west: AtWork) -> list[str]:
         refused += [each["reason"] for each in west.reports if "forbidden" in each.get("reason", "")][:1]
         if refused:
             return refused
-    back = order("9.2.1", release="release-9", digest=RUNS, bad=NEXT, workload=MESHED)
+    answer = await west.flags(flags_order(*FLAGS, at="9.2.1", release="release-9"))
+    if answer["outcome"] != "switched":
+        return [answer["reason"]]
+    back = order("9.3.1", restore=FLAGS, release="release-9", digest=RUNS, bad=NEXT, workload=MESHED)
     answer = await west.order(back, touched=True)
     return [] if answer["outcome"] == "rolled-back" else [answer["reason"]]

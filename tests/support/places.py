@@ -39,6 +39,7 @@ _GROUPS = {
     "replicasets": "/apis/apps/v1",
     "httproutes": "/apis/gateway.networking.k8s.io/v1",
     "virtualservices": "/apis/networking.istio.io/v1",
+    "featureflags": "/apis/core.openfeature.dev/v1beta1",
     "jobs": "/apis/batch/v1",
 }
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from lockgate.messages.deployments import (
     DeploymentStarted,
+    FlagsFailed,
+    FlagsSwitched,
     Live,
     OrderRefused,
     RefusalCode,
@@ -22,9 +24,9 @@ from lockgate.messages.releases import (
     ReleaseOutcome,
     ReleaseStarted,
 )
-from lockgate.messages.rollbacks import RollbackOrdered
+from lockgate.messages.rollbacks import FlagsOrdered, RollbackOrdered
 from lockgate.messages.values import Artifact, Fence, Place
-from lockgate.messages.verdicts import Action, Outcome, VerdictReached, WatchEnded, WatchOutcome
+from lockgate.messages.verdicts import Action, FailCause, Outcome, VerdictReached, WatchEnded, WatchOutcome
 from lockgate.rollback.core import TABLE
 from tests.support.desk import Desk
 
@@ -45,7 +47,10 @@ def place(region: str, deployer: str | None = None) -> Place:
     )
 
 
-def plan(to: str = "previous", *, preprod: bool = True) -> Plan:
+FLAGS = ({"flag": "new-checkout", "wait": "90s"}, {"flag": "price-model", "off": "classic", "wait": "30s"})
+
+
+def plan(to: str = "previous", *, preprod: bool = True, flags: tuple[dict[str, str], ...] = ()) -> Plan:
     stages = [
         {"name": "preprod", "kind": "preprod", "regions": ["pre"], "requests": [{"get": "/healthz"}]},
         {"name": "pilot", "kind": "pilot", "regions": ["west"], "share": "10%", "after": {"verify": "1m"}},
@@ -59,7 +64,7 @@ def plan(to: str = "previous", *, preprod: bool = True) -> Plan:
             "artifact": "pkg:oci/payments",
             "workload": {"deployment": "payments", "container": "app", "service": "payments"},
             "stages": stages if preprod else stages[1:],
-            "remediation": {"to": to},
+            "remediation": {"to": to, "flags": list(flags)},
         }
     )
 
@@ -105,12 +110,23 @@ class Journey:
     def deploy(self, region: str) -> list[Payload]:
         return self.desk.give(RegionDeployed(**self._step(region, Action.DEPLOY)))
 
-    def fail(self, stage: str, reason: str = "errors rose from 0.1% to 8%") -> list[Payload]:
-        return self.verdict(Outcome.FAIL, stage, reason)
+    def fail(
+        self, stage: str, reason: str = "errors rose from 0.1% to 8%", cause: FailCause | None = None
+    ) -> list[Payload]:
+        return self.verdict(Outcome.FAIL, stage, reason, cause)
 
-    def verdict(self, outcome: Outcome, stage: str = "pilot", reason: str = "so") -> list[Payload]:
+    def verdict(
+        self, outcome: Outcome, stage: str = "pilot", reason: str = "so", cause: FailCause | None = None
+    ) -> list[Payload]:
         return self.desk.give(
-            VerdictReached(application=APP, release=self.release, stage=stage, outcome=outcome, reason=reason)
+            VerdictReached(
+                application=APP,
+                release=self.release,
+                stage=stage,
+                outcome=outcome,
+                cause=cause,
+                reason=reason,
+            )
         )
 
     def pass_watch(self) -> list[Payload]:
@@ -186,11 +202,20 @@ def failed(order: RollbackOrdered) -> RollbackFailed:
     return RollbackFailed(**_answer(order), reason="the API answered 500")
 
 
-def refused(order: RollbackOrdered, code: RefusalCode = RefusalCode.FENCED) -> OrderRefused:
+def off(order: FlagsOrdered) -> FlagsSwitched:
+    names = tuple(flag.flag for flag in order.flags)
+    return FlagsSwitched(**_answer(order), flags=names, reason="they are off")
+
+
+def not_off(order: FlagsOrdered) -> FlagsFailed:
+    return FlagsFailed(**_answer(order), reason="there is no ConfigMap payments-flags")
+
+
+def refused(order: RollbackOrdered | FlagsOrdered, code: RefusalCode = RefusalCode.FENCED) -> OrderRefused:
     return OrderRefused(**_answer(order), code=code, reason="a newer fence was seen")
 
 
-def _answer(order: RollbackOrdered) -> dict[str, object]:
+def _answer(order: RollbackOrdered | FlagsOrdered) -> dict[str, object]:
     return {
         "application": order.application,
         "release": order.release,
@@ -202,3 +227,7 @@ def _answer(order: RollbackOrdered) -> dict[str, object]:
 
 def orders(events: list[Payload]) -> dict[str, RollbackOrdered]:
     return {event.region: event for event in events if isinstance(event, RollbackOrdered)}
+
+
+def flag_orders(events: list[Payload]) -> dict[str, FlagsOrdered]:
+    return {event.region: event for event in events if isinstance(event, FlagsOrdered)}

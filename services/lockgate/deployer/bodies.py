@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from lockgate.messages.rollbacks import RollbackOrdered
+from lockgate.messages.rollbacks import FlagsOrdered, RollbackOrdered
 from lockgate.messages.values import Name
 from lockgate.messages.verdicts import Granted
 
@@ -41,3 +41,8 @@ class OrderBody(Body):
     order: RollbackOrdered
     until: datetime
     touched: bool
+
+
+class FlagsBody(Body):
+    order: FlagsOrdered
+    until: datetime

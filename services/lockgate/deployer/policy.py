@@ -16,6 +16,8 @@ _RESOURCES: Final = (
     ("", "v1", ["services"]),
     ("gateway.networking.k8s.io", "*", ["httproutes"]),
     ("networking.istio.io", "*", ["virtualservices"]),
+    ("", "v1", ["configmaps"]),
+    ("core.openfeature.dev", "*", ["featureflags"]),
 )
 _WELL: Final = "matches('^[0-9]{1,18}[.][0-9]{1,18}[.][0-9]{1,18}$')"
 _NOT_BELOW: Final = (

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lockgate.messages.deployments import Live, ProbeResult
+from lockgate.messages.flags import FlagKey
 from lockgate.messages.values import Digest, Fence, Sentence, Share
 
 
@@ -76,6 +77,14 @@ class RolledBack(Report):
     digest: Digest
 
 
+class Switched(Report):
+    """The flags are in the state that was ordered."""
+
+    outcome: Literal["switched"] = "switched"
+    flags: tuple[FlagKey, ...]
+    reason: Sentence
+
+
 class Untouched(Report):
     outcome: Literal["untouched"] = "untouched"
     reason: Sentence
@@ -88,8 +97,11 @@ OrderReport = Annotated[
     RolledBack | Untouched | Failed | Fenced | Progressed | Started, Field(discriminator="outcome")
 ]
 
+FlagsReport = Annotated[Switched | Failed | Fenced, Field(discriminator="outcome")]
+
 _STEP: TypeAdapter[StepReport] = TypeAdapter(StepReport)
 _ORDER: TypeAdapter[OrderReport] = TypeAdapter(OrderReport)
+_FLAGS: TypeAdapter[FlagsReport] = TypeAdapter(FlagsReport)
 
 
 def step_report(report: dict[str, Any]) -> StepReport:
@@ -98,3 +110,7 @@ def step_report(report: dict[str, Any]) -> StepReport:
 
 def order_report(report: dict[str, Any]) -> OrderReport:
     return _ORDER.validate_python(report)
+
+
+def flags_report(report: dict[str, Any]) -> FlagsReport:
+    return _FLAGS.validate_python(report)

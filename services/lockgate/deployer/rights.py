@@ -33,8 +33,10 @@ IN_ITS_REGION: Final = (
     Right("", "services/proxy", ("get", "create", "update", "delete")),
     Right("gateway.networking.k8s.io", "httproutes", ("get", "patch")),
     Right("networking.istio.io", "virtualservices", ("get", "patch")),
+    Right("", "configmaps", ("get", "patch")),
+    Right("core.openfeature.dev", "featureflags", ("get", "patch")),
 )
-"""Of a Role in the region's namespace. `services/proxy` is for the plan's requests: GET, POST, PUT, DELETE."""
+"""Of a Role in the region's namespace. The last two are for plans with flags. `services/proxy` is for the plan's requests: GET, POST, PUT, DELETE."""
 
 IDENTITY: Final = Right("", "namespaces", ("get",))
 """Of kube-system alone: its uid is what a cluster is known by."""

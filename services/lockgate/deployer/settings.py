@@ -25,6 +25,11 @@ class RegionSettings(BaseModel):
     token: SecretStr | None = None
     token_file: Path | None = None
     ca_file: Path | None = None
+    flagd: str | None = Field(
+        default=None,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$",
+        description="of flagd's OFREP, without a path: asked whether a flag is off. Without, nobody is asked",
+    )
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
@@ -34,6 +39,8 @@ class RegionSettings(BaseModel):
             raise ValueError(f"the token of the region {self.region} {problem}")
         if (problem := server_problem(self.url)) is not None:
             raise ValueError(f"the url of the region {self.region} {problem}")
+        if self.flagd is not None and (problem := server_problem(self.flagd)) is not None:
+            raise ValueError(f"the flagd of the region {self.region} {problem}")
         return self
 
     @property

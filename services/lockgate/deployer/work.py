@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lockgate.deployer.bodies import OrderBody, RegisterBody, StepBody
+from lockgate.deployer.bodies import FlagsBody, OrderBody, RegisterBody, StepBody
 from lockgate.deployer.cluster import Cluster, ClusterError, Trouble, open_cluster
 from lockgate.deployer.engine import Engine, Strategy, Undo
+from lockgate.deployer.flags.objects import Change, off, restored
+from lockgate.deployer.flags.ofrep import Ofrep
+from lockgate.deployer.flags.switching import Switching
 from lockgate.deployer.look import running
 from lockgate.deployer.probes import Asking, Times, preview, probe
-from lockgate.deployer.reports import Failed, Prepared, Registered
+from lockgate.deployer.reports import Failed, Fenced, Prepared, Registered, RolledBack, Switched, Untouched
 from lockgate.deployer.reports import Report as Answer
 from lockgate.deployer.settings import DeployerSettings, Pace
 from lockgate.deployer.strategies.beside import no_share
@@ -21,6 +24,8 @@ from lockgate.deployer.strategies.given import Target
 from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
+from lockgate.messages.flags import Flag
+from lockgate.messages.rollbacks import FlagsOrdered, RollbackOrdered
 from lockgate.messages.verdicts import Action, Granted
 
 Report = Callable[[dict[str, Any]], Awaitable[None]]
@@ -52,6 +57,7 @@ async def open_work(settings: DeployerSettings) -> AsyncIterator[Mapping[str, Wo
             **{action.value: work.step for action in _STRATEGIES},
             Action.GREEN.value: work.green,
             Action.PROBE.value: work.probe,
+            "flags": work.flags,
             "rollback": work.rollback,
         }
 
@@ -99,7 +105,32 @@ class Work:
             bad=order.bad,
             touched=given.touched,
         )
-        return (await self._engine(rollback, target, given.until, report).run()).json_body()
+        answer: Answer = await self._engine(rollback, target, given.until, report).run()
+        if order.restore and isinstance(answer, RolledBack | Untouched):
+            undone = await self._switched(order, order.restore, restored, given.until)
+            answer = answer if isinstance(undone, Switched) else undone
+        return answer.json_body()
+
+    async def flags(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        """The flags that were ordered off; and, where the region's settings name a flagd, that it says so."""
+        del report
+        given = FlagsBody.read(body)
+        url = self.clusters[given.order.region].settings.flagd
+        ofrep = Ofrep(url, self.pace.request) if url is not None else None
+        return (await self._switched(given.order, given.order.flags, off, given.until, ofrep)).json_body()
+
+    async def _switched(
+        self,
+        order: FlagsOrdered | RollbackOrdered,
+        flags: tuple[Flag, ...],
+        change: Callable[[Flag, int], Change],
+        until: datetime,
+        ofrep: Ofrep | None = None,
+    ) -> Switched | Failed | Fenced:
+        switching = Switching(
+            self.clusters[order.region], order.application, order.fence, until, _now, self.pace.poll
+        )
+        return await switching.switched(flags, change, ofrep)
 
     async def probe(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """The plan's requests. Raises while the cluster cannot be looked at and there is time."""

@@ -52,6 +52,15 @@ VIRTUALSERVICES = Kind(
     has_status=True,
     custom=True,
 )
+FEATUREFLAGS = Kind(
+    "core.openfeature.dev",
+    "v1beta1",
+    "featureflags",
+    "FeatureFlag",
+    counts_generations=True,
+    has_status=True,
+    custom=True,
+)
 NETWORKPOLICIES = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", counts_generations=True)
 AUTOSCALERS = Kind(
     "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", has_status=True
@@ -67,6 +76,7 @@ ALL = (
     NAMESPACES,
     HTTPROUTES,
     VIRTUALSERVICES,
+    FEATUREFLAGS,
     NETWORKPOLICIES,
     AUTOSCALERS,
 )

@@ -46,24 +46,33 @@ def homeless_policy() -> list[Json]:
 
 
 def virtual_services() -> Json:
-    """The VirtualServices of Istio, as far as an API server has to do with them: any fields, and none that has a default."""
-    names = {"kind": "VirtualService", "listKind": "VirtualServiceList"}
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-    }
+    """The VirtualServices of Istio, as far as an API server has to do with them."""
+    return _custom("networking.istio.io", "v1", "VirtualService")
+
+
+def feature_flags() -> Json:
+    """The FeatureFlags of the OpenFeature operator, likewise."""
+    return _custom("core.openfeature.dev", "v1beta1", "FeatureFlag")
+
+
+def _custom(group: str, version: str, kind: str) -> Json:
+    """A custom resource of any fields, none of which has a default."""
+    singular, schema = kind.lower(), {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    served = {"name": version, "served": True, "storage": True, "subresources": {"status": {}}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": "virtualservices.networking.istio.io"},
+        "metadata": {"name": f"{singular}s.{group}"},
         "spec": {
-            "group": "networking.istio.io",
+            "group": group,
             "scope": "Namespaced",
-            "names": {**names, "plural": "virtualservices", "singular": "virtualservice"},
-            "versions": [version],
+            "names": {
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": f"{singular}s",
+                "singular": singular,
+            },
+            "versions": [{**served, "schema": {"openAPIV3Schema": schema}}],
         },
     }
 
@@ -74,6 +83,7 @@ OWNER = (
     *(Right("", name, ("*",)) for name in ("pods", "services", "services/proxy", "configmaps", "secrets")),
     *(Right("gateway.networking.k8s.io", name, ("*",)) for name in ("httproutes", "httproutes/status")),
     Right("networking.istio.io", "virtualservices", ("*",)),
+    Right("core.openfeature.dev", "featureflags", ("*",)),
 )
 """Whoever owns the workloads: what a sandbox's token allows."""
 

@@ -104,7 +104,12 @@ class ControlPlane:
         until(lambda: self._answers(admin, "/readyz"), "the API server", deadline)
         self._run("kube-controller-manager", commands.controller_manager(layout))
         self._run("kube-scheduler", commands.scheduler(layout))
-        first = [*objects.nodes(), *objects.homeless_policy(), objects.virtual_services()]
+        first = [
+            *objects.nodes(),
+            *objects.homeless_policy(),
+            objects.virtual_services(),
+            objects.feature_flags(),
+        ]
         custom = json.loads(self._programs.custom_resources.read_text())
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(admin.apply, [*custom, *first]))
@@ -113,6 +118,8 @@ class ControlPlane:
         until(lambda: self._answers(admin, routes), "the Gateway API", deadline)
         meshed = "/apis/networking.istio.io/v1/virtualservices"
         until(lambda: self._answers(admin, meshed), "Istio's resources", deadline)
+        flags = "/apis/core.openfeature.dev/v1beta1/featureflags"
+        until(lambda: self._answers(admin, flags), "the OpenFeature operator's resources", deadline)
         until(lambda: self._nodes_are_ready(admin), "the nodes", deadline)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         until(lambda: self._answers(admin, account), "the controllers", deadline)

@@ -22,7 +22,13 @@ from lockgate.messages.releases import (
     ReleaseStarted,
     ReleaseSuperseded,
 )
-from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
+from lockgate.messages.rollbacks import (
+    FlagsOrdered,
+    ReleaseHalted,
+    ReleaseResumed,
+    ReleaseSettled,
+    RollbackOrdered,
+)
 from lockgate.messages.values import Artifact
 from lockgate.messages.verdicts import (
     Granted,
@@ -76,6 +82,7 @@ class View:
                 self.releases[release].says = f"{newer} took its place in the queue"
             if (view := self.releases.get(release)) is not None:
                 _release(view, body)
+                _way_out(view, body)
                 _stage(view, body)
                 regions.step(view, body, message.at)
                 regions.way_back(view, body, message.at)
@@ -101,8 +108,6 @@ def _release(view: ReleaseView, body: Payload) -> None:
             view.state, view.says = State.PREPRODUCTION, ""
         case ReleaseEntered():
             view.state = State.PRODUCTION
-        case ReleaseHalted(reason=reason):
-            view.state, view.says = State.RETURNING, reason
         case ReleaseSettled(reason=reason):
             view.says = reason
         case ReleaseCompleted():
@@ -111,6 +116,22 @@ def _release(view: ReleaseView, body: Payload) -> None:
             view.state, view.says = State.CLOSED, reason
         case ReleaseSuperseded():
             view.state = State.SUPERSEDED
+        case _:
+            pass
+
+
+def _way_out(view: ReleaseView, body: Payload) -> None:
+    match body:
+        case ReleaseHalted(reason=reason):
+            view.state, view.says = State.RETURNING, reason
+        case FlagsOrdered():
+            view.state = State.FLAGS
+        case RollbackOrdered():
+            view.state = State.RETURNING
+        case ReleaseResumed(reason=reason):
+            view.state, view.says = State.PRODUCTION, reason
+            for stage in view.stages.values():
+                stage.mark = Mark.RUNNING if stage.mark is Mark.FAILED else stage.mark
         case _:
             pass
 

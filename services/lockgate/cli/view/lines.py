@@ -8,6 +8,8 @@ from lockgate.cli.view.plain import plain
 from lockgate.messages.anomalies import IncidentDetected
 from lockgate.messages.deployments import (
     DeploymentFailed,
+    FlagsFailed,
+    FlagsSwitched,
     GrantRefused,
     OrderRefused,
     PilotDeployed,
@@ -32,7 +34,9 @@ from lockgate.messages.releases import (
 )
 from lockgate.messages.rollbacks import (
     DebtCleared,
+    FlagsOrdered,
     ReleaseHalted,
+    ReleaseResumed,
     ReleaseSettled,
     RollbackOrdered,
     VersionMarked,
@@ -115,6 +119,10 @@ _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
     OrderRefused: _in_region,
     RollbackFailed: _in_region,
     ReleaseHalted: lambda b: f"halted in {', '.join(b.regions)}",  # for the reason of the verdict before it
+    FlagsOrdered: lambda b: f"{b.region} ordered to switch off {', '.join(flag.flag for flag in b.flags)}",
+    FlagsSwitched: lambda b: f"{b.region}: {', '.join(b.flags)} switched off",
+    FlagsFailed: _in_region,
+    ReleaseResumed: lambda b: f"goes on. {b.reason}",
     RollbackOrdered: _ordered,
     VersionMarked: lambda b: f"version {b.digest[7:19]} marked {b.grade}",
     DebtCleared: _in_region,

@@ -26,6 +26,7 @@ class State(StrEnum):
     PREPRODUCTION = "in pre-production"
     PRODUCTION = "in production"
     RETURNING = "being taken back"
+    FLAGS = "having its flags switched off"
     COMPLETED = "completed"
     CLOSED = "closed"
     SUPERSEDED = "superseded"

@@ -18,6 +18,7 @@ _COLOURS = {
     State.COMPLETED: "green",
     State.CLOSED: "red",
     State.RETURNING: "magenta",
+    State.FLAGS: "magenta",
     State.SUPERSEDED: "dim",
 }
 

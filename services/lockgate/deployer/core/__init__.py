@@ -6,13 +6,13 @@ It depends on settings, because a deployer obeys for its own regions only.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lockgate.deployer.core import orders, regions, steps
+from lockgate.deployer.core import flags, orders, regions, steps
 from lockgate.deployer.core.floors import Served
 from lockgate.deployer.core.rows import RegionState, ServedPlace
 from lockgate.messages.decision import On, Row, Table
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
-from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
+from lockgate.messages.rollbacks import FlagsOrdered, ReleaseHalted, RollbackOrdered
 from lockgate.messages.verdicts import Action, Granted
 
 
@@ -26,10 +26,12 @@ def table(name: str, namespaces: Mapping[str, str]) -> Table:
             Granted: On(steps.granted(served), _addressed),
             ReleaseHalted: On(orders.halted(served), _halted_here(served)),
             RollbackOrdered: On(orders.ordered(served), _addressed),
+            FlagsOrdered: On(flags.ordered(served), _addressed),
         },
         work={
             "register": On(regions.registered(served)),
             **{action.value: reported for action in Action},
+            "flags": On(flags.reported(served), _region_of("order")),
             "rollback": On(orders.order_reported(served), _region_of("order")),
         },
         started=On(regions.started),
@@ -40,7 +42,11 @@ def table(name: str, namespaces: Mapping[str, str]) -> Table:
 def _concerns(served: Served) -> Callable[[Message[Payload]], bool]:
     def concerns(message: Message[Payload]) -> bool:
         match message.body:
-            case Granted(deployer=deployer) | RollbackOrdered(deployer=deployer):
+            case (
+                Granted(deployer=deployer)
+                | RollbackOrdered(deployer=deployer)
+                | FlagsOrdered(deployer=deployer)
+            ):
                 return deployer == served.name
             case ReleaseHalted(regions=halted):
                 return not served.namespaces.keys().isdisjoint(halted)

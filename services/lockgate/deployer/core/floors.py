@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lockgate.deployer.core.rows import RegionState, Running, ServedPlace, higher
 from lockgate.messages.decision import NOTHING, CancelWork, Rows, StartWork, Step, put
-from lockgate.messages.rollbacks import RollbackOrdered
+from lockgate.messages.rollbacks import FlagsOrdered, RollbackOrdered
 from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Granted
 
@@ -44,7 +44,7 @@ def begun(rows: Rows, region: str, fence: Fence, work: StartWork) -> Step:
     return put(running, region) + Step(work=(work,))
 
 
-def not_served(rows: Rows, served: Served, command: Granted | RollbackOrdered) -> str | None:
+def not_served(rows: Rows, served: Served, command: Granted | RollbackOrdered | FlagsOrdered) -> str | None:
     """Why this deployer is not the one to obey a command, or None if it is."""
     region = command.region
     namespace = served.namespaces.get(region)

@@ -5,6 +5,8 @@ from typing import Any
 from lockgate.messages.decision import On, Row, Table
 from lockgate.messages.deployments import (
     DeploymentStarted,
+    FlagsFailed,
+    FlagsSwitched,
     OrderRefused,
     RegionDeployed,
     RegionRegistered,
@@ -22,8 +24,8 @@ from lockgate.messages.releases import (
     RollbackRequested,
 )
 from lockgate.messages.verdicts import VerdictReached, WatchEnded
-from lockgate.rollback.core import answers, debts, halting, histories, operators, releases
-from lockgate.rollback.core.rows import Bad, History, Limits, Order, Release, Way
+from lockgate.rollback.core import answers, debts, histories, ladder, operators, releases
+from lockgate.rollback.core.rows import Bad, History, Limits, Order, Release, Switch, Way
 
 Needs = tuple[tuple[type[Row], str], ...]
 
@@ -45,8 +47,16 @@ def _order(given: Any) -> Needs:
     return ((Release, ""), (Order, given.body.region))
 
 
+def _switch(given: Any) -> Needs:
+    return ((Release, ""), (Switch, given.body.region))
+
+
+def _refused(given: Any) -> Needs:
+    return (*_switch(given), (Order, given.body.region))
+
+
 TABLE = Table(
-    kinds=(Limits, Release, Way, Order, Bad, History),
+    kinds=(Limits, Release, Way, Order, Switch, Bad, History),
     events={
         ReleaseStarted: On(releases.started, _release),
         ReleaseEntered: On(releases.entered, _release),
@@ -56,18 +66,23 @@ TABLE = Table(
         RollbackRequested: On(operators.rollback_requested, _ending),
         MarkRequested: On(operators.mark_requested, lambda _given: ((Bad, ""),)),
         WatchEnded: On(releases.watch_ended, _release),
-        VerdictReached: On(halting.verdict_reached, _release),
+        VerdictReached: On(ladder.verdict_reached, _release),
         DeploymentStarted: On(histories.deployment_started, _history),
         RegionDeployed: On(histories.region_deployed, _history),
         RegionRolledBack: On(answers.rolled_back, _order),
         RegionUntouched: On(answers.untouched, _order),
-        OrderRefused: On(answers.refused, _order),
+        OrderRefused: On(ladder.refused, _refused),
+        FlagsSwitched: On(ladder.flags_switched, _switch),
+        FlagsFailed: On(ladder.flags_failed, _switch),
         RollbackFailed: On(answers.failed, _order),
         RegionRegistered: On(
             debts.region_registered, lambda given: ((Release, ""), (Order, given.body.place.region))
         ),
     },
     shared={RegionRegistered: On(debts.region_registered_for_all)},
-    timers={"deadline": On(answers.deadline, lambda given: ((Release, ""), (Order, given.body["region"])))},
+    timers={
+        "deadline": On(answers.deadline, lambda given: ((Release, ""), (Order, given.body["region"]))),
+        "flags": On(ladder.flags_overdue, _release),
+    },
     started=On(releases.service_started, lambda _given: ((Limits, ""),)),
 )

@@ -1,14 +1,13 @@
-"""A failed release is halted, and each region concerned is ordered back, all in one decision."""
+"""A release is halted, and each region concerned is ordered back, all in one decision."""
 
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from lockgate.messages.decision import NOTHING, Rows, SetTimer, Step, emit, put
-from lockgate.messages.message import Message
 from lockgate.messages.plan import Plan, PreprodStage, WaveStage
 from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
 from lockgate.messages.values import Fence
-from lockgate.messages.verdicts import Outcome, VerdictReached
+from lockgate.rollback.core.flags import forgotten
 from lockgate.rollback.core.histories import way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release, Way
 from lockgate.rollback.core.sentences import shortened
@@ -18,37 +17,37 @@ ORDER_REASON = 300
 """Thousands of orders are one decision, and one record of the journal."""
 
 
-def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -> Step:
-    """The first fail of the newest release halts it; everything else changes nothing."""
-    release, body = rows.get(Release), given.body
-    if body.outcome is not Outcome.FAIL or release is None or release.release != body.release:
-        return NOTHING
-    way = rows.get(Way, body.release)
-    if way is None or release.phase is not Phase.RUNNING:
-        return NOTHING
-    why = f"The stage {body.stage} failed: {body.reason}"
-    return taken_back(rows, release, way, why, now, blamed=_is_blamed(rows, release, way.plan))
+def halted(release: Release, plan: Plan, why: str) -> tuple[Release, Step]:
+    """The release with its next turn, below which nothing of it is obeyed any more: what each way out begins with."""
+    stopped = release.model_copy(update={"turn": release.turn + 1, "reason": shortened(why)})
+    return stopped, _halt(stopped, plan.application, concerned(release, plan))
 
 
 def taken_back(
     rows: Rows, release: Release, way: Way, why: str, now: datetime, *, blamed: bool, to: str | None = None
 ) -> Step:
     """The release is halted, and ordered back everywhere. `to`: where a region has run that before, it goes back to it."""
-    numbers = concerned(release, way.plan)
-    halted = release.model_copy(
+    stopped, step = halted(release, way.plan, why)
+    return step + ordered_back(rows, stopped, way, now, blamed=blamed, to=to)
+
+
+def ordered_back(
+    rows: Rows, release: Release, way: Way, now: datetime, *, blamed: bool, to: str | None = None
+) -> Step:
+    """Every region that a halted release may have touched is ordered back, under the next turn."""
+    numbers, application = concerned(release, way.plan), way.plan.application
+    back = release.model_copy(
         update={
             "phase": Phase.HALTED,
-            "turn": release.turn + 2,
+            "turn": release.turn + 1,
             "waiting": len(numbers),
             "concerned": tuple(numbers),
-            "reason": shortened(why),
             "blamed": blamed,
         }
     )
-    application = way.plan.application
     bad = rows.get(Bad) or Bad()
     bad = bad.adding(release.artifact.digest) if blamed else bad
-    step = _halt(halted, application, numbers) + put(bad)
+    step = put(bad) + (forgotten(rows, way) if release.phase is Phase.FLAGS else NOTHING)
     histories, before = rows.many(History, tuple(numbers)), rows.many(Order, tuple(numbers))
     budgets = _budgets(way.plan)
     limits = rows.shared(Limits) or Limits()
@@ -57,13 +56,13 @@ def taken_back(
         history = histories.get(region)
         owed = region in before and before[region].owed
         order = _order(
-            halted, way, region, number=number, history=history, bad=bad, owed=owed, deadline=deadline, to=to
+            back, way, region, number=number, history=history, bad=bad, owed=owed, deadline=deadline, to=to
         )
         step += issued(order, limits, now)
-    return step + (put(halted) if numbers else settled(halted, application, {}))
+    return step + (put(back) if numbers else settled(back, application, {}))
 
 
-def _is_blamed(rows: Rows, release: Release, plan: Plan) -> bool:
+def is_blamed(rows: Rows, release: Release, plan: Plan) -> bool:
     """Whether the version is bad now. One that production runs already is not, if only its pre-production failed:
     nothing was found out about what runs, and nothing takes it back.
     """
@@ -89,7 +88,7 @@ def _halt(release: Release, application: str, numbers: dict[str, int]) -> Step:
                 application=application,
                 release=release.release,
                 number=number,
-                turn=release.turn - 1,
+                turn=release.turn,
                 regions=named,
                 reason=release.reason,
             )
@@ -128,6 +127,9 @@ def _order(
         digest=digest,
         bad=leaving,
         regardless=owed or runs_bad,
+        restore=tuple(way.plan.remediation.flags)
+        if release.switched and region in way.plan.production
+        else (),
         deadline=deadline,
         reason=shortened(f"{_what(region, digest, stranded)} {release.reason}", most=ORDER_REASON),
     )

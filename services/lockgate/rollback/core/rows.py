@@ -14,6 +14,7 @@ BAD_KEPT = 100
 
 class Phase(StrEnum):
     RUNNING = "running"
+    FLAGS = "flags"  # halted, and its flags are ordered off
     HALTED = "halted"  # orders are out
     SETTLED = "settled"  # each region answered or passed its deadline
     PASSED = "passed"  # its watch passed
@@ -41,6 +42,8 @@ class Release(Row):
     turn: int = 0
     waiting: int = 0
     concerned: tuple[str, ...] = ()
+    switched: bool = False
+    """Whether its flags were ordered off: that is tried once."""
     blamed: bool = True
     """Whether its version is marked bad once it is settled."""
     reason: str = ""
@@ -65,6 +68,13 @@ class Order(Row):
     answer: RegionAnswer | None = None
     owed: bool = False
     reason: str = ""
+
+
+class Switch(Row):
+    """An order to switch flags that is not answered; the row's id is the region."""
+
+    kind: ClassVar[str] = "switch"
+    turn: int
 
 
 class Bad(Row):

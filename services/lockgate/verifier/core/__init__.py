@@ -26,8 +26,8 @@ from lockgate.messages.deployments import (
 from lockgate.messages.message import Message
 from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseEntered, ReleaseStarted
-from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
-from lockgate.verifier.core import anomalies, answers, stages, verifying, watch, waves
+from lockgate.messages.rollbacks import ReleaseHalted, ReleaseResumed, ReleaseSettled
+from lockgate.verifier.core import anomalies, answers, resuming, stages, verifying, watch, waves
 from lockgate.verifier.core.grants import overdue
 from lockgate.verifier.core.measure import Measure, Report
 from lockgate.verifier.core.rows import KINDS, IncidentsRow, Phase, PlanRow, RegionRow, ReleaseRow
@@ -124,7 +124,8 @@ def _on_incident(change: Callable[[Scene, Any], Scene]) -> On:
 
     def decide(rows: Rows, given: Message[Any], now: datetime) -> Step:
         row = rows.get(ReleaseRow)
-        scene = None if row is None else Scene.of(rows, row.release, now)
+        find = Scene.failed_of if row is not None and row.phase is Phase.FAILED else Scene.of
+        scene = None if row is None else find(rows, row.release, now)
         return NOTHING if scene is None else stages.finish(change(scene, given.body))
 
     return On(decide, lambda _given: ((ReleaseRow, ""), (IncidentsRow, "")))
@@ -149,6 +150,7 @@ TABLE = Table(
         DeploymentFailed: _ANSWER,
         GrantRefused: _ANSWER,
         ReleaseHalted: _on(_halted),
+        ReleaseResumed: On(resuming.resumed, lambda given: ((ReleaseRow, ""), (PlanRow, given.body.release))),
         ReleaseSettled: _END,
         IncidentDetected: _on_incident(anomalies.detected),
         IncidentResolved: _on_incident(anomalies.resolved),
@@ -160,6 +162,7 @@ TABLE = Table(
         "bake": _on_own(_stage_timer),
         "watch": _on_own(_stage_timer),
         "verify": _on_own(_stage_timer),
+        "resume": _on_own(lambda scene, due: resuming.rested(scene, due.body["turn"])),
     },
     work={"measure": _on_own(_measured)},
 )

@@ -12,7 +12,8 @@ from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, Rows, Step, put
 from lockgate.messages.message import Message, derived_id
 from lockgate.messages.values import Name, Value
-from lockgate.verifier.core.rows import IncidentsRow, RegionRow
+from lockgate.messages.verdicts import FailCause
+from lockgate.verifier.core.rows import IncidentsRow, Phase, RegionRow
 from lockgate.verifier.core.scene import Scene
 
 MOST_REMEMBERED = 64
@@ -46,7 +47,12 @@ def detected(scene: Scene, incident: IncidentDetected) -> Scene:
     if name in known.seen:
         return scene
     if not _other_artifact(scene, incident) and (guilty := _blamed(scene, incident)) is not None:
-        return _failed(scene, incident, guilty)
+        if name in known.open:
+            return (
+                scene  # it is known, and whether it goes away with the flags is asked when their time is over
+            )
+        noted = scene.then(put(known.model_copy(update={"open": (*known.open, name)[-MOST_REMEMBERED:]})))
+        return noted if scene.release.phase is Phase.FAILED else _failed(noted, incident, guilty)
     seen = (*known.seen, name)[-MOST_REMEMBERED:]
     return scene.then(put(known.model_copy(update={"seen": seen})))
 
@@ -55,11 +61,17 @@ def resolved(scene: Scene, incident: IncidentResolved) -> Scene:
     """Forgotten: if it comes again, it is a new one."""
     name = derived_id("incident", incident.incident)
     known = _known(scene)
-    if name not in known.seen:
+    if name not in known.seen and name not in known.open:
         return scene
-    return scene.then(
-        put(known.model_copy(update={"seen": tuple(seen for seen in known.seen if seen != name)}))
-    )
+    left = {
+        field: tuple(each for each in getattr(known, field) if each != name) for field in ("seen", "open")
+    }
+    return scene.then(put(known.model_copy(update=left)))
+
+
+def unresolved(scene: Scene) -> int:
+    """How many incidents that the release was blamed for are not resolved."""
+    return len(_known(scene).open)
 
 
 def _known(scene: Scene) -> IncidentsRow:
@@ -93,6 +105,7 @@ def _failed(scene: Scene, incident: IncidentDetected, guilty: tuple[str, ...]) -
     return scene.failed(
         f"Monitoring reported the incident {incident.incident} {where}, while the release "
         f"{scene.plan.artifact.label} runs {runs}.{said}",
+        cause=FailCause.INCIDENT,
         guilty=guilty,
         evidence={
             "incident": incident.incident,

@@ -14,7 +14,7 @@ from lockgate.messages.deployments import (
 from lockgate.messages.plan import PilotStage, PreprodStage, Stage, WatchStage, WaveStage
 from lockgate.messages.plan_parts import Request
 from lockgate.messages.values import Fence
-from lockgate.messages.verdicts import Action, Granted, RegionFailed, WaitingFor
+from lockgate.messages.verdicts import Action, FailCause, Granted, RegionFailed, WaitingFor
 from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds, sentence
 from lockgate.verifier.core.steps import again_from, doing, parts_of
@@ -63,7 +63,7 @@ def _granted(scene: Scene, name: str, region: RegionRow) -> Granted:
         namespace=place.namespace,
         cluster=place.cluster,
         action=region.action,
-        fence=Fence(number=region.number, turn=0, grant=region.grant),
+        fence=Fence(number=region.number, turn=scene.release.turn, grant=region.grant),
         artifact=scene.plan.artifact,
         workload=scene.plan.plan.workload,
         share=share,
@@ -116,7 +116,7 @@ def answered(scene: Scene, answer: Answer) -> RegionRow | None:
     if scene.release.phase is not Phase.REGIONS or answer.stage != scene.stage.name:
         return None
     region = scene.region(answer.region)
-    fence = Fence(number=region.number, turn=0, grant=region.grant)
+    fence = Fence(number=region.number, turn=scene.release.turn, grant=region.grant)
     expected = (RegionState.GRANTED, scene.stage.name, region.action, fence)
     return region if (region.state, region.stage, answer.action, answer.fence) == expected else None
 
@@ -189,7 +189,9 @@ def attempt_failed(
     told = scene.then(emit(failure))
     if final:
         last = told.then(put(region.model_copy(update={"state": RegionState.FAILED}), name))
-        return last.failed(_last_attempt(name, stage, attempts, reason), guilty=(name,))
+        return last.failed(
+            _last_attempt(name, stage, attempts, reason), cause=FailCause.DEPLOYMENT, guilty=(name,)
+        )
     if scene.release.fenced:
         return told.then(left_alone(name, region))
     return _granted_again(told, name, region)
@@ -236,9 +238,10 @@ def overdue(scene: Scene, name: str, grant_number: int) -> Scene:
 def _outranked(scene: Scene, name: str, region: RegionRow) -> Scene:
     """It refused for a newer fence, and the coordinator knows of none: it is not of this release's time."""
     return scene.failed(
-        f"The region {name} refused the grant {region.number}.0.{region.grant}, having seen a newer fence, and the "
+        f"The region {name} refused the grant {region.number}.{scene.release.turn}.{region.grant}, having seen a newer fence, and the "
         "coordinator did not halt the release: its number is below what the cluster carries, as after the loss of "
         "intake's database. Compare the annotation lockgate.dev/fence there.",
+        cause=FailCause.DEPLOYMENT,
         guilty=(name,),
     )
 
@@ -246,7 +249,7 @@ def _outranked(scene: Scene, name: str, region: RegionRow) -> Scene:
 def _unanswered(scene: Scene, name: str, region: RegionRow) -> Scene:
     place = scene.place(name)
     reason = (
-        f"The deployer {place.deployer} did not answer the grant {region.number}.0.{region.grant} "
+        f"The deployer {place.deployer} did not answer the grant {region.number}.{scene.release.turn}.{region.grant} "
         f"({region.action}) in the region {name} in time"
     )
     return attempt_failed(scene, name, region, f"{reason}: {_allowed(scene.stage)}.", unreachable=True)

@@ -5,7 +5,7 @@ from lockgate.messages.plan import PilotStage
 from lockgate.messages.verdicts import Action, WaitingFor
 from lockgate.verifier.core import verifying
 from lockgate.verifier.core.grants import done, grant
-from lockgate.verifier.core.rows import RegionRow
+from lockgate.verifier.core.rows import RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds
 
 
@@ -18,6 +18,21 @@ def begin(scene: Scene, stage: PilotStage) -> Scene:
         f"The pilot is being set up in {', '.join(stage.regions)} with {100 * stage.share:.4g} % of the traffic; "
         f"the plan allows {seconds(stage.budget)}.",
         until=after(scene.release.since, stage.budget),
+    )
+
+
+def again(scene: Scene, stage: PilotStage) -> Scene:
+    """The pilot goes on after a halt: pilots that have their share keep it, and the comparison begins anew."""
+    regions = scene.regions(tuple(stage.regions))
+    left = {name: row for name, row in regions.items() if row.state is not RegionState.DONE}
+    if not left:
+        return verifying.begin(scene, stage, regions)
+    for name, region in left.items():
+        scene = grant(scene, name, region, Action.PILOT, attempt=region.attempt)
+    return scene.then(outstanding=len(left)).waits(
+        WaitingFor.REGIONS,
+        f"Going on with the pilot in {', '.join(left)}.",
+        until=after(scene.now, stage.budget),
     )
 
 

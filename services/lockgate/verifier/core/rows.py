@@ -21,6 +21,7 @@ class Phase(StrEnum):
     REGIONS = "regions"  # grants are given and answered
     EVIDENCE = "evidence"  # the pilot is compared with production
     BAKE = "bake"  # the wave is left alone
+    SETTLING = "settling"  # flags were switched off, and it is left alone before it is judged anew
     WATCH = "watch"  # post-deployment verification
     PASSED = "passed"  # only within a decision: the next stage begins before it ends
     FAILED = "failed"  # nothing more is granted; the coordinator takes it back
@@ -53,6 +54,8 @@ class ReleaseRow(Row):
     release: str
     started: int
     entered: int | None = None
+    turn: int = 0
+    """Of the coordinator's newest `resumed`; each grant carries it."""
     stage: int = 0
     phase: Phase = Phase.REGIONS
     since: datetime
@@ -141,11 +144,13 @@ class PartRow(Row):
 
 
 class IncidentsRow(Row):
-    """Incidents that were reported during the release and are not its doing. Id: ''. Bounded."""
+    """Incidents that were reported during the release: those that are not its doing, and those that are. Id: ''. Bounded."""
 
     kind: ClassVar[str] = "incidents"
     release: str
     seen: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    """Those that the release was blamed for, until they are resolved."""
 
 
 KINDS = (ReleaseRow, PlanRow, RegionRow, VerificationRow, PartRow, IncidentsRow)

@@ -11,6 +11,7 @@ from lockgate.messages.decision import NOTHING, CancelTimer, CancelWork, Rows, S
 from lockgate.messages.plan import PilotStage, Stage
 from lockgate.messages.values import Place
 from lockgate.messages.verdicts import (
+    FailCause,
     Outcome,
     StagePassed,
     StageWaiting,
@@ -65,6 +66,14 @@ class Scene:
             return None
         plan = rows.get(PlanRow, release)
         return None if plan is None else cls(rows, now, row, plan, row)
+
+    @classmethod
+    def failed_of(cls, rows: Rows, release: str, now: datetime) -> Self | None:
+        """The scene if this release is the current one, and failed: the coordinator may let it go on."""
+        row, plan = rows.get(ReleaseRow), rows.get(PlanRow, release)
+        if row is None or plan is None or (row.release, row.phase) != (release, Phase.FAILED):
+            return None
+        return cls(rows, now, row, plan, row)
 
     @property
     def stage(self) -> Stage:
@@ -129,12 +138,18 @@ class Scene:
         return self.then(emit(said), phase=Phase.PASSED)
 
     def failed(
-        self, reason: str, *, guilty: tuple[str, ...] = (), evidence: dict[str, Any] | None = None
+        self,
+        reason: str,
+        *,
+        cause: FailCause | None = None,
+        guilty: tuple[str, ...] = (),
+        evidence: dict[str, Any] | None = None,
     ) -> Self:
         """The verdict that ends the release: nothing more is granted, the coordinator takes it back."""
         verdict = VerdictReached(
             **self.about,
             outcome=Outcome.FAIL,
+            cause=cause,
             reason=sentence(reason),
             guilty=guilty,
             evidence=evidence or {},
@@ -190,7 +205,7 @@ class Scene:
 REGION_TIMERS = ("deadline", "step")
 """Timers of which a region has at most one."""
 
-STAGE_TIMERS = ("bake", "watch", "verify")
+STAGE_TIMERS = ("bake", "watch", "verify", "resume")
 """Timers of which a stage has at most one."""
 
 

@@ -47,6 +47,23 @@ def finish(scene: Scene) -> Step:
     return scene.settled()
 
 
+def again(scene: Scene) -> Scene:
+    """The same stage once more, after it was halted and let go on; nothing that it proved before counts."""
+    fresh = {"outstanding": 0, "fenced": 0, "proven": 0, "dark": 0, "extended": False}
+    scene = scene.then(**fresh, phase=Phase.REGIONS, since=scene.now)
+    match scene.stage:
+        case PilotStage() as stage:
+            return pilot.again(scene, stage)
+        case WaveStage() as stage:
+            return waves.again(scene, stage)
+        case WatchStage() as stage:
+            return watch.begin(scene, stage)
+        case PreprodStage():
+            return begin(scene)
+        case other:
+            assert_never(other)
+
+
 def begin(scene: Scene) -> Scene:
     fresh = {"cursor": 0, "outstanding": 0, "done": 0, "fenced": 0, "proven": 0, "dark": 0, "extended": False}
     scene = scene.then(**fresh, phase=Phase.REGIONS, since=scene.now)

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from lockgate.messages.decision import CancelTimer, CancelWork, SetTimer, StartWork, Step, emit, put, remove
 from lockgate.messages.plan import PilotStage
-from lockgate.messages.verdicts import Outcome, VerdictReached, VerificationStarted, WaitingFor
+from lockgate.messages.verdicts import FailCause, Outcome, VerdictReached, VerificationStarted, WaitingFor
 from lockgate.verifier.core.measure import (
     LOST,
     Counted,
@@ -180,7 +180,8 @@ def _concluded(
     reason = f"In {region}: {result['reason']}"
     match outcome:
         case Outcome.FAIL:
-            return _over(scene, region, row).failed(reason, guilty=(region,), evidence=evidence)
+            scene = _over(scene, region, row)
+            return scene.failed(reason, cause=FailCause.MEASURED, guilty=(region,), evidence=evidence)
         case Outcome.PASS:
             scene = _verdict(scene, (outcome, reason, evidence))
             return _through(scene, stage, region, row, reason)
@@ -197,7 +198,10 @@ def _undecided(scene: Scene, stage: PilotStage, region: str, row: VerificationRo
         text = f"The verdict is {outcome}, and the plan says to go on then. {reason}"
         return _through(scene, stage, region, row, text)
     scene = _over(scene, region, row)
-    return scene.failed(f"The verdict is {outcome}, and the plan asks for a rollback then. {reason}")
+    return scene.failed(
+        f"The verdict is {outcome}, and the plan asks for a rollback then. {reason}",
+        cause=FailCause.UNDECIDED,
+    )
 
 
 def _verdict(scene: Scene, verdict: Verdict) -> Scene:

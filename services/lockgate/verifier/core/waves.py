@@ -10,12 +10,12 @@ from lockgate.messages.decision import CancelTimer, SetTimer, Step, put
 from lockgate.messages.deployments import RegionDeployed, RegionProbed
 from lockgate.messages.plan import WaveStage
 from lockgate.messages.strategies import BlueGreen, Canary, Strategy
-from lockgate.messages.verdicts import Action, WaitingFor
+from lockgate.messages.verdicts import Action, FailCause, WaitingFor
 from lockgate.verifier.core.grants import done, grant, left_alone, said_what_follows
 from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS, evidence_of, first_problem
 from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds
-from lockgate.verifier.core.steps import parts_of, percent, what_happens
+from lockgate.verifier.core.steps import again_from, parts_of, percent, what_happens
 
 
 def begin(scene: Scene, stage: WaveStage) -> Scene:
@@ -82,6 +82,7 @@ def probed(scene: Scene, answer: RegionProbed, region: RegionRow, stage: WaveSta
         evidence = evidence_of(answer.results, EVIDENCE_CHARACTERS)
         return scene.failed(
             f"In the region {answer.region}, before its green side got any traffic, {problem}",
+            cause=FailCause.REQUESTS,
             guilty=(answer.region,),
             evidence={"regions": {answer.region: evidence}},
         )
@@ -92,6 +93,10 @@ def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow, stage: Wav
     scene = _fill(done(scene, answer.region, region), stage)
     if scene.release.done < len(stage.regions):
         return _some_done(scene, stage)
+    return _all_done(scene, stage)
+
+
+def _all_done(scene: Scene, stage: WaveStage) -> Scene:
     if stage.after.bake <= 0:
         return _passed(scene, stage)
     until = after(scene.now, stage.after.bake)
@@ -101,6 +106,25 @@ def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow, stage: Wav
         f"The release runs in {_regions(stage)} and is left alone for {seconds(stage.after.bake)}.",
         until=until,
     )
+
+
+def again(scene: Scene, stage: WaveStage) -> Scene:
+    """The wave goes on after a halt: what its regions have done counts, and what was open there is granted anew."""
+    names = tuple(stage.regions[: scene.release.cursor])
+    left = {name: row for name, row in scene.regions(names).items() if row.state is not RegionState.DONE}
+    for name, region in left.items():
+        if region.state is RegionState.PAUSED:
+            scene = stepped(scene, name, region, stage)
+        else:
+            step = again_from(stage.strategy, region.step)
+            anew = region.model_copy(update={"step": step})
+            scene = said_what_follows(_granted(scene, stage, name, anew), name, anew)
+    scene = _fill(scene.then(outstanding=len(left)), stage)
+    if scene.release.done == len(stage.regions):
+        return _all_done(scene, stage)
+    if len(parts_of(stage.strategy)) > 1:
+        return scene  # what follows in each region is said already
+    return scene.waits(WaitingFor.REGIONS, f"Going on with the deployment to {_regions(stage)}.")
 
 
 def baked(scene: Scene, stage: WaveStage) -> Scene:

@@ -1,0 +1,205 @@
+"""The ladder: flags off, the release goes on and is judged anew, else it is taken back. Each rung has its deadline."""
+
+from datetime import timedelta
+
+import pytest
+
+from lockgate.messages.payload import Payload
+from lockgate.messages.releases import AbortRequested
+from lockgate.messages.rollbacks import (
+    FlagsOrdered,
+    Grade,
+    ReleaseHalted,
+    ReleaseResumed,
+    ReleaseSettled,
+    RollbackOrdered,
+    VersionMarked,
+)
+from lockgate.messages.values import Fence
+from lockgate.messages.verdicts import Action, FailCause
+from lockgate.rollback.core.rows import Phase, Release, Switch
+from tests.support.desk import NOON
+from tests.support.rollback_journey import (
+    APP,
+    FLAGS,
+    Journey,
+    artifact,
+    back,
+    digest,
+    failed,
+    flag_orders,
+    not_off,
+    off,
+    orders,
+    plan,
+    refused,
+    untouched,
+)
+
+
+def flagged() -> Journey:
+    """A release of a plan with flags, in its pilot; west and east ran version a before."""
+    way = Journey(plan=plan(preprod=False, flags=FLAGS))
+    way.succeed("a")
+    way.start("b")
+    way.enter()
+    way.contact("west", "a", Action.PILOT)
+    return way
+
+
+def kinds(events: list[Payload]) -> list[type[Payload]]:
+    return [type(event) for event in events]
+
+
+@pytest.mark.parametrize("cause", [FailCause.MEASURED, FailCause.INCIDENT])
+def test_what_flags_may_help_against_orders_the_plans_flags_off_in_every_region_of_production(
+    cause: FailCause,
+) -> None:
+    way = flagged()
+    events = way.fail("pilot", cause=cause)
+    assert kinds(events) == [ReleaseHalted, FlagsOrdered, FlagsOrdered]
+    asked = flag_orders(events)
+    assert {region: str(order.fence) for region, order in asked.items()} == {"west": "4.2.1", "east": "4.2.1"}
+    assert [flag.flag for flag in asked["west"].flags] == ["new-checkout", "price-model"]
+    assert (asked["east"].deployer, asked["east"].cluster) == ("deployer-east", "uid-east")
+    assert way.desk.row(Release, APP).phase is Phase.FLAGS
+
+
+@pytest.mark.parametrize("cause", [FailCause.UNDECIDED, FailCause.REQUESTS, FailCause.DEPLOYMENT, None])
+def test_what_no_flag_helps_against_is_taken_back_at_once(cause: FailCause | None) -> None:
+    assert kinds(flagged().fail("pilot", cause=cause)) == [ReleaseHalted, RollbackOrdered, RollbackOrdered]
+
+
+def test_without_flags_in_the_plan_it_is_taken_back_at_once() -> None:
+    way = Journey(plan=plan(preprod=False))
+    way.start("b")
+    way.enter()
+    assert flag_orders(way.fail("pilot", cause=FailCause.MEASURED)) == {}
+
+
+def test_a_fail_in_preprod_switches_nothing_because_nobody_is_served_there() -> None:
+    way = Journey(plan=plan(flags=FLAGS))
+    way.start("b")
+    assert kinds(way.fail("preprod", cause=FailCause.INCIDENT)) == [ReleaseHalted, RollbackOrdered]
+
+
+def test_the_release_goes_on_once_the_flags_are_off_in_every_region_and_not_before() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.MEASURED))
+    assert way.desk.give(off(asked["west"])) == []
+    (resumed,) = way.desk.give(off(asked["east"]))
+    assert isinstance(resumed, ReleaseResumed)
+    assert (resumed.number, resumed.turn, resumed.wait) == (4, 3, 90)
+    assert resumed.reason == (
+        "new-checkout, price-model are off in all 2 regions; the release goes on and is judged anew."
+    )
+    assert way.desk.row(Release, APP).phase is Phase.RUNNING
+    assert way.desk.timers == {}
+
+
+def test_a_release_that_flags_have_helped_ends_like_any_other() -> None:
+    way = flagged()
+    for order in flag_orders(way.fail("pilot", cause=FailCause.MEASURED)).values():
+        way.desk.give(off(order))
+    way.deploy("west")
+    way.deploy("east")
+    (marked,) = way.pass_watch()
+    assert isinstance(marked, VersionMarked)
+    assert marked.grade is Grade.GOOD
+
+
+def test_a_second_failure_takes_it_back_and_the_flags_with_it() -> None:
+    way = flagged()
+    for order in flag_orders(way.fail("pilot", cause=FailCause.MEASURED)).values():
+        way.desk.give(off(order))
+    events = way.fail("pilot", "it is still worse", FailCause.MEASURED)
+    assert kinds(events) == [ReleaseHalted, RollbackOrdered, RollbackOrdered]
+    ordered = orders(events)
+    assert str(ordered["west"].fence) == "4.5.1"
+    assert [flag.flag for flag in ordered["west"].restore] == ["new-checkout", "price-model"]
+    assert ordered["west"].digest == digest("a")
+    way.desk.give(back(ordered["west"]))
+    settled = way.desk.give(untouched(ordered["east"]))[-1]
+    assert isinstance(settled, ReleaseSettled)
+
+
+def test_one_region_whose_flags_cannot_be_switched_is_enough_to_take_it_back_everywhere() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.INCIDENT))
+    events = way.desk.give(not_off(asked["east"]))
+    assert kinds(events) == [RollbackOrdered, RollbackOrdered]
+    ordered = orders(events)
+    assert str(ordered["west"].fence) == "4.3.1"
+    assert ordered["west"].reason.startswith(
+        "west goes back to aaaaaaaaaaaa. In east the flags were not switched off: there is no ConfigMap"
+    )
+    assert way.desk.give(off(asked["west"])) == []
+    assert Switch.kind not in {key.kind for key in way.desk.rows}
+
+
+def test_so_is_one_that_refuses_the_order() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.INCIDENT))
+    assert set(orders(way.desk.give(refused(asked["west"])))) == {"west", "east"}
+
+
+def test_no_answer_until_the_deadline_takes_it_back() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.INCIDENT))
+    timer = way.desk.timers[APP, "flags"]
+    assert (timer.due, timer.grace) == (NOON + timedelta(seconds=150), timedelta(seconds=300))
+    assert asked["west"].deadline == 150
+    way.desk.give(off(asked["west"]))
+    ordered = orders(way.desk.fire(APP, "flags"))
+    assert "1 region gave no answer to the order to switch the flags off." in ordered["west"].reason
+    assert way.desk.give(off(asked["east"])) == []
+
+
+def test_a_rollback_without_flags_that_were_switched_restores_none() -> None:
+    ordered = orders(flagged().fail("pilot", cause=FailCause.DEPLOYMENT))
+    assert ordered["west"].restore == ()
+
+
+def test_an_answer_about_flags_of_another_deployer_or_order_changes_nothing() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.INCIDENT))["west"]
+    before = dict(way.desk.rows)
+    for other in (
+        {"deployer": "deployer-east"},
+        {"release": "release-a"},
+        {"region": "nowhere"},
+        {"fence": Fence(number=4, turn=1, grant=1)},
+    ):
+        assert way.desk.give(not_off(asked).model_copy(update=other)) == []
+        assert way.desk.give(off(asked).model_copy(update=other)) == []
+    assert way.desk.rows == before
+
+
+def test_a_failure_to_go_back_after_the_flags_is_ordered_again_with_the_flags_in_it() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.INCIDENT))
+    first = orders(way.desk.give(not_off(asked["west"])))["west"]
+    (second,) = orders(way.desk.give(failed(first))).values()
+    assert second.restore == first.restore
+    assert str(second.fence) == "4.3.2"
+
+
+def test_it_is_not_over_while_flags_are_being_switched_whatever_is_said_elsewhere() -> None:
+    way = flagged()
+    way.fail("pilot", cause=FailCause.INCIDENT)
+    way.close()
+    assert way.desk.row(Release, APP).phase is Phase.FLAGS
+
+
+def test_an_abort_while_flags_are_being_switched_takes_it_back_at_once_and_the_flags_with_it() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.INCIDENT))
+    events = way.desk.give(
+        AbortRequested(
+            application=APP, release=way.release, artifact=artifact("b"), who="ann", reason="ann says no"
+        )
+    )
+    assert kinds(events) == [ReleaseHalted, RollbackOrdered, RollbackOrdered]
+    assert [flag.flag for flag in orders(events)["east"].restore] == ["new-checkout", "price-model"]
+    assert (APP, "flags") not in way.desk.timers
+    assert way.desk.give(off(asked["west"])) == []
