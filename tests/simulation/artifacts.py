@@ -7,6 +7,7 @@ class Kind(StrEnum):
     GOOD = "good"
     BAD_PREPROD = "bad in pre-production"  # its requests are answered with errors
     BAD_PILOT = "bad in the pilot"  # it fails more often than what runs beside it
+    BAD_FLAG = "bad with its flag on"  # likewise, as long as its flag is on
     BAD_LATE = "bad late"  # monitoring complains some time after it was rolled out
     NEVER_READY = "never ready"  # its pods never become ready
     UNDECIDED = "undecided"  # the evidence decides neither way

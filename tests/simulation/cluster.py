@@ -31,6 +31,15 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """The flag of an application: whether it is on, the fence of its object, and by which release it was switched off."""
+
+    on: bool = True
+    fence: Fence = NO_FENCE
+    by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """An attempt to write under a fence, and what came of it."""
 
@@ -49,6 +58,7 @@ class Cluster:
     """Seconds until a version is ready here; infinite for one that never is."""
     wrote: Callable[[Write], None]
     runs: dict[str, Runs] = field(default_factory=dict)
+    flags: dict[str, Switch] = field(default_factory=dict)
     reachable: bool = True
     identity: str = "uid"
 
@@ -76,6 +86,14 @@ class Cluster:
         self.runs[application] = after
         self.wrote(Write(self.region, application, by, before, after))
         return True
+
+    def flag(self, application: str) -> Switch:
+        return self.flags.setdefault(application, Switch())
+
+    def switch(self, application: str, seen: Fence, after: Switch) -> None:
+        """Writes the flag's object if the fence that was read is still there."""
+        if self.flag(application).fence == seen:
+            self.flags[application] = after
 
     @staticmethod
     def takes(before: Runs, seen: Fence) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lockgate.messages.decision import StartWork, TimerDue
 from lockgate.messages.deployments import (
     DeploymentFailed,
+    FlagsFailed,
+    FlagsSwitched,
     GrantRefused,
     OrderRefused,
     PilotDeployed,
@@ -25,7 +27,13 @@ from lockgate.messages.deployments import (
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import WaveStage
-from lockgate.messages.rollbacks import RegionAnswer, ReleaseHalted, ReleaseSettled, RollbackOrdered
+from lockgate.messages.rollbacks import (
+    FlagsOrdered,
+    RegionAnswer,
+    ReleaseHalted,
+    ReleaseSettled,
+    RollbackOrdered,
+)
 from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Granted, RegionFailed
 from lockgate.rollback.core.rows import Order
@@ -38,18 +46,21 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 Step = RegionDeployed | PilotDeployed | RegionProbed | DeploymentFailed | GrantRefused
-Answer = Step | RegionRolledBack | RegionUntouched | OrderRefused | RollbackFailed
+Answer = (
+    Step | RegionRolledBack | RegionUntouched | OrderRefused | RollbackFailed | FlagsSwitched | FlagsFailed
+)
 ANSWERS: tuple[type[Payload], ...] = (
     *(RegionDeployed, PilotDeployed, RegionProbed, DeploymentFailed, GrantRefused),
-    *(RegionRolledBack, RegionUntouched, OrderRefused, RollbackFailed),
+    *(RegionRolledBack, RegionUntouched, OrderRefused, RollbackFailed, FlagsSwitched, FlagsFailed),
 )
+Ordered = RollbackOrdered | FlagsOrdered
 Command = tuple[str, str, str, Fence]
 """Application, release, region and the fence of a grant or order."""
 
 
 @dataclass(slots=True)
 class Given:
-    command: Granted | RollbackOrdered
+    command: Granted | Ordered
     at: float
     answered: float | None = None
     dead: bool = False
@@ -82,6 +93,7 @@ class Commands:
             RegionFailed: self._failed,
             ReleaseHalted: self._halted,
             RollbackOrdered: self._ordered,
+            FlagsOrdered: self._ordered,
         }
 
     # --- on the topics ------------------------------------------------------------------------------------------
@@ -97,6 +109,8 @@ class Commands:
         that(
             body.release not in checks.versions.failed, f"{body.release} failed, and is granted {body.fence}"
         )
+        turn = checks.versions.turns.get(body.release, 0)
+        that(body.fence.turn == turn, f"{body.release} is granted {body.fence}, but the turn is {turn}")
         stages, passed = started.plan.stages, checks.releases.passed[body.release]
         stage = stages[len(passed)] if len(passed) < len(stages) else None
         that(stage and stage.name == body.stage, f"{body.release} is granted {body.stage} after {passed}")
@@ -146,7 +160,7 @@ class Commands:
         for region in body.regions:
             self.published_floors[body.application, region].append((self.world.now, fence))
 
-    def _ordered(self, body: RollbackOrdered) -> None:
+    def _ordered(self, body: Ordered) -> None:
         self.published_floors[body.application, body.region].append((self.world.now, body.fence))
 
     # --- as it is decided ---------------------------------------------------------------------------------------
@@ -165,7 +179,7 @@ class Commands:
             self._overdue(made, made.given)
         for message in made.decision.messages:
             match message.body:
-                case Granted() | RollbackOrdered() as command:
+                case Granted() | RollbackOrdered() | FlagsOrdered() as command:
                     self._gives(command)
                 case ReleaseSettled() as body:
                     self._is_settled(body)
@@ -189,7 +203,7 @@ class Commands:
                 ordered = order.ordered
                 self._is_dead(due, (ordered.application, ordered.release, ordered.region))
 
-    def _gives(self, command: Granted | RollbackOrdered) -> None:
+    def _gives(self, command: Granted | Ordered) -> None:
         about = (command.application, command.release, command.region)
         given = Given(command, self.world.now)
         self.given[*about, command.fence] = given
@@ -228,7 +242,7 @@ class Commands:
     def _begins(self, process: Process, made: Made) -> None:
         """A deployer begins only what is above every fence that it has read, in time, and meant for its cluster."""
         match made.given:
-            case Message(body=Granted() | RollbackOrdered() as command) as message:
+            case Message(body=Granted() | RollbackOrdered() | FlagsOrdered() as command) as message:
                 spot = (command.application, command.region)
                 if not any(isinstance(work, StartWork) for work in made.decision.step.work):
                     return

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from lockgate.deployer.core import flags as switching
 from lockgate.deployer.core import floors, orders, steps
 from lockgate.intake.core import artifacts, lane, progress, regions
-from lockgate.rollback.core import answers, debts, halting, histories, releases, settling
+from lockgate.rollback.core import answers, debts, flags, halting, histories, ladder, releases, settling
 from lockgate.runtime import parking
 from lockgate.verifier.core import anomalies, grants, preprod, stages, verifying, watch, waves
 from lockgate.verifier.core.scene import Scene
@@ -133,7 +134,7 @@ _VERIFIER = {
         "_fill",
         ("room = stage.max_parallel - release.outstanding", "room = len(stage.regions)"),
     ),
-    "the bake time": _without(waves, "deployed", ("if stage.after.bake <= 0:", "if True:")),
+    "the bake time": _without(waves, "_all_done", ("if stage.after.bake <= 0:", "if True:")),
     "the time of the watch": _without(
         watch, "begin", ("until = after(scene.now, stage.for_)", "until = scene.now")
     ),
@@ -153,13 +154,14 @@ _VERIFIER = {
         verifying,
         "_concluded",
         (
-            "return _over(scene, region, row).failed(reason, guilty=(region,), evidence=evidence)",
+            "return scene.failed(reason, cause=FailCause.MEASURED, guilty=(region,), evidence=evidence)",
             "return _through(scene, stage, region, row, reason)",
         ),
     ),
     "what the plan says of an undecided pilot": _without(
         verifying, "_undecided", ('if stage.after.on_inconclusive.then == "pass":', "if True:")
     ),
+    "a grant of the turn that goes on": _without(grants, "_granted", ("turn=scene.release.turn", "turn=0")),
     "no measuring after the end": _without(Scene, "_piloted", ("self.stage.regions if", "[] if")),
 }
 
@@ -174,6 +176,11 @@ _DEPLOYER = {
         floors, "not_served", ("if here != (command.cluster, command.namespace):", "if False:")
     ),
     "the end of a grant's validity": _without(steps, "granted", ("if age > grant.valid_for:", "if False:")),
+    "the deployer's floor for flags": _without(
+        switching,
+        "ordered",
+        ("if (why := below(state_of(rows, order.region), order.fence)) is not None:", "if why := '':"),
+    ),
     "an answer to every order": _without(
         orders,
         "ordered",
@@ -187,6 +194,22 @@ _DEPLOYER = {
 }
 
 _COORDINATOR = {
+    "flags once": _without(ladder, "rung", ("release.switched or ", "")),
+    "flags in every region": _without(
+        flags,
+        "ordered",
+        ("len(plan.production)", "1"),
+        ("for region in plan.production:", "for region in plan.production[:1]:"),
+    ),
+    "flags off everywhere before it goes on": _without(
+        flags,
+        "switched",
+        ("left = remove(Switch, region), release.waiting - 1", "left = remove(Switch, region), 0"),
+    ),
+    "the deadline of flags": _without(ladder, "flags_overdue", ("if release is None or", "if True or")),
+    "flags as before once it is taken back": _without(
+        halting, "_order", ("if release.switched and", "if False and")
+    ),
     "the deadline of an order": _without(
         answers, "deadline", ("if order is None or order.answer is not None:", "if True:")
     ),
@@ -209,7 +232,7 @@ _COORDINATOR = {
         settling, "settled", ("emit(marked) if release.blamed else NOTHING", "NOTHING")
     ),
     "no blame by pre-production for what runs": _without(
-        halting, "_is_blamed", ("if release.entered is None else {}", "if False else {}")
+        halting, "is_blamed", ("if release.entered is None else {}", "if False else {}")
     ),
     "good after the watch alone": _without(
         releases,

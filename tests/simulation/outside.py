@@ -10,7 +10,7 @@ from lockgate.messages.rollbacks import ReleaseHalted
 from lockgate.messages.values import EVERY
 from lockgate.messages.verdicts import Granted
 from tests.simulation.artifacts import Kind
-from tests.simulation.cluster import Write
+from tests.simulation.cluster import Cluster, Write
 from tests.simulation.scenario import PLACES, PREPROD, digest_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class Outside:
         )
         self.world.checks.wrote(write)
         digest = write.after.digest
-        late = digest != write.before.digest and self.world.scenario.kind_of(digest) is Kind.BAD_LATE
+        kind = self.world.scenario.kind_of(digest)
+        late = digest != write.before.digest and kind in {Kind.BAD_LATE, Kind.BAD_FLAG}
         if late and write.region != PREPROD:
             when = self.world.now + self.world.random.uniform(30, 1500)
             self.world.at(when, partial(self.alarm, write.application, write.region, digest))
@@ -58,7 +59,7 @@ class Outside:
         `digest`: only if that runs there still. `named`: the version that it names.
         """
         cluster = self.world.clusters.get(region)
-        if digest is not None and cluster is not None and cluster.look(application).digest != digest:
+        if digest is not None and cluster is not None and not self._shows(cluster, application, digest):
             return
         incident = f"{application} {region} {self.world.random.randint(1, 5)}"
         named = named or (digest if self.world.random.random() < 0.5 else None)
@@ -70,12 +71,19 @@ class Outside:
             "artifact_id": artifact,
         }
         detected, resolved = IncidentDetected(**about), IncidentResolved(**about)
+        helped = digest is not None and self.world.scenario.kind_of(digest) is Kind.BAD_FLAG
+        lasts = 30 if times > 1 else self.world.random.choice((60, 900)) if helped else 900
         for n in range(times):
             start = self.world.now + 45 * n
             self._later(start, detected)
             if self.world.random.random() < 0.5:
                 self._later(start + 300, detected)
-            self._later(start + (30 if times > 1 else 900), resolved)
+            self._later(start + lasts, resolved)
+
+    def _shows(self, cluster: Cluster, application: str, digest: str) -> bool:
+        """Whether there is anything to complain of."""
+        is_flag = self.world.scenario.kind_of(digest) is Kind.BAD_FLAG
+        return cluster.look(application).digest == digest and (cluster.flag(application).on or not is_flag)
 
     def _later(self, when: float, body: IncidentDetected | IncidentResolved) -> None:
         self.world.at(when, lambda: self.inlet("anomalies", body))

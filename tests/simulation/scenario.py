@@ -17,6 +17,9 @@ READS = {
     "rollback": ("releases", "verdicts", "deployments"),
     "deployer": ("verdicts", "rollbacks"),
 }
+FLAG = "new-checkout"
+"""The flag of each application, if its plan declares one."""
+
 CHAOS = 4 * 3600.0
 """Seconds; after that no fault begins, and each ends."""
 
@@ -25,7 +28,8 @@ MOST_SKEW = 2.0
 
 _KINDS = {
     Kind.GOOD: 50,
-    Kind.BAD_LATE: 16,
+    Kind.BAD_LATE: 10,
+    Kind.BAD_FLAG: 12,
     Kind.BAD_PILOT: 12,
     Kind.NEVER_READY: 8,
     Kind.BAD_PREPROD: 8,
@@ -155,9 +159,13 @@ def _plan(random: Random, application: str, package: str) -> dict[str, Any]:
         },
         "metrics": {"interval": "30s"},
         "stages": _stages(random),
-        "remediation": {"to": random.choice(("previous", "good"))},
+        "remediation": {"to": random.choice(("previous", "good")), "flags": _flags(random)},
         "queue": {"supersede": random.random() < 0.5},
     }
+
+
+def _flags(random: Random) -> list[dict[str, Any]]:
+    return [{"flag": FLAG, "wait": random.choice(("0s", "2m", "10m"))}] if random.random() < 0.6 else []
 
 
 def _stages(random: Random) -> list[dict[str, Any]]:

@@ -4,13 +4,13 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from lockgate.deployer.bodies import OrderBody, StepBody
+from lockgate.deployer.bodies import FlagsBody, OrderBody, StepBody
 from lockgate.deployer.reports import Failed, Fenced, Probed, Progressed, Started
 from lockgate.deployer.reports import Report as Answer
 from lockgate.messages.deployments import ProbeResult
 from lockgate.messages.values import Fence
 from tests.simulation.artifacts import Kind
-from tests.simulation.cluster import Cluster, Runs
+from tests.simulation.cluster import Cluster, Runs, Switch
 from tests.simulation.surroundings import Surroundings, Yielded
 
 
@@ -88,6 +88,40 @@ class Order(Target):
         )
         self.order = order
         self.touched = body.touched
+
+
+class Flags(Target):
+    """Flags that are switched off, or, by an order to go back, on again."""
+
+    def __init__(self, around: Surroundings, body: FlagsBody | OrderBody) -> None:
+        order = body.order
+        super().__init__(
+            around, order.region, order.application, order.release, order.fence, around.seconds(body.until)
+        )
+
+    def switched(self, *, on: bool) -> Generator[Yielded, None, Fenced | None]:
+        """Until the flag's object carries the fence of this order."""
+        while (yield from self.look()) is not None and not self.toolate():
+            seen = self.cluster.flag(self.application)
+            if seen.fence.order > self.fence.order:
+                return Fenced(live=seen.fence, reason=f"The flags carry {seen.fence}, above {self.fence}.")
+            if seen.fence == self.fence:
+                return None
+            yield self.around.pause()
+            if self.cluster.reachable:
+                self.cluster.switch(self.application, seen.fence, self._after(seen, on=on))
+        return None
+
+    def _after(self, seen: Switch, *, on: bool) -> Switch:
+        """What is off already was not switched off for this release, and stays off with it."""
+        mine = seen.by == self.fence.number
+        if on:
+            return Switch(seen.on or mine, self.fence, None if mine else seen.by)
+        return Switch(False, self.fence, self.fence.number if seen.on else seen.by)
+
+    @property
+    def done(self) -> bool:
+        return self.cluster.flag(self.application).fence == self.fence
 
 
 def said(answer: Answer) -> dict[str, Any]:

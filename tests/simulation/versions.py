@@ -6,9 +6,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lockgate.messages.artifacts import ArtifactPublished
-from lockgate.messages.deployments import DeploymentStarted
+from lockgate.messages.deployments import DeploymentStarted, FlagsSwitched
 from lockgate.messages.payload import Payload
-from lockgate.messages.rollbacks import DebtCleared, Grade, ReleaseSettled, RollbackOrdered, VersionMarked
+from lockgate.messages.rollbacks import (
+    DebtCleared,
+    FlagsOrdered,
+    Grade,
+    RegionAnswer,
+    ReleaseResumed,
+    ReleaseSettled,
+    RollbackOrdered,
+    VersionMarked,
+)
 from lockgate.messages.verdicts import Outcome, VerdictReached
 from tests.simulation.broken import Spot, that
 
@@ -23,6 +32,12 @@ class Versions:
     owed: dict[Spot, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     """Release -> its version, once a verdict failed it."""
+    ever: dict[str, str] = field(default_factory=dict)
+    """The same, also after it was let go on."""
+    switched: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Release -> regions that said that its flags are off."""
+    turns: dict[str, int] = field(default_factory=dict)
+    """Release -> the turn under which it was let go on."""
     begun: set[tuple[str, str]] = field(default_factory=set)
     """Release and region in which a step was begun."""
 
@@ -30,6 +45,9 @@ class Versions:
         return {
             DeploymentStarted: lambda body: self.begun.add((body.release, body.region)),
             VerdictReached: self._judged,
+            FlagsOrdered: self._flags_ordered,
+            FlagsSwitched: lambda body: self.switched[body.release].add(body.region),
+            ReleaseResumed: self._resumed,
             RollbackOrdered: self._ordered,
             VersionMarked: self._marked,
             ReleaseSettled: self._settled,
@@ -37,14 +55,14 @@ class Versions:
         }
 
     def _judged(self, body: VerdictReached) -> None:
-        """A release fails once, and never for an incident of another version or of a region that it has not reached."""
+        """A release fails once, unless it was let go on, and never for an incident of another version or of a region that it has not reached."""
         if body.outcome is not Outcome.FAIL:
             return
         releases = self.world.checks.releases
         started = releases.started[body.release]
-        that(body.release not in self.failed, f"{body.release} fails twice")
+        that(body.release not in self.failed, f"{body.release} fails twice without going on between")
         that(releases.is_open(body.release), f"{body.release} fails, but it is over")
-        self.failed[body.release] = started.artifact.digest
+        self.failed[body.release] = self.ever[body.release] = started.artifact.digest
         if body.evidence.get("incident") is None:
             return
         for region in body.guilty:
@@ -54,6 +72,24 @@ class Versions:
         if purl := body.evidence["artifactId"]:
             blamed, own = ArtifactPublished(purl=purl).version, started.artifact.digest
             that(blamed == own, f"{body.release} of {own} is blamed for {blamed}")
+
+    def _flags_ordered(self, body: FlagsOrdered) -> None:
+        """Flags are switched off once a release, and only those that its plan declares."""
+        declared = tuple(self.world.checks.releases.started[body.release].plan.remediation.flags)
+        that(body.flags == declared, f"{body.region} is to switch {body.flags} off, declared are {declared}")
+        that(body.fence.turn == 2, f"{body.region} is to switch flags off a second time, by {body.fence}")
+
+    def _resumed(self, body: ReleaseResumed) -> None:
+        """A release goes on only after a fail, and once its flags are off in every region of production."""
+        started = self.world.checks.releases.started[body.release]
+        off = self.switched[body.release]
+        that(body.release in self.failed, f"{body.release} goes on, but it has not failed")
+        that(set(started.plan.production) == off, f"{body.release} goes on with its flags off in {off} only")
+        for region in started.plan.production:
+            on = self.world.clusters[region].flag(body.application).on
+            that(not on, f"{body.release} goes on, but its flag is on in {region}")
+        self.turns[body.release] = body.turn
+        del self.failed[body.release]
 
     def _ordered(self, body: RollbackOrdered) -> None:
         """No region is ordered to a version that is known bad."""
@@ -65,7 +101,7 @@ class Versions:
         bad = self.bad[body.application]
         match body.grade:
             case Grade.BAD:
-                that(body.digest in self.failed.values(), f"{body.digest} is marked bad, but never failed")
+                that(body.digest in self.ever.values(), f"{body.digest} is marked bad, but never failed")
                 bad[body.digest] = None
             case Grade.GOOD:
                 releases = self.world.checks.releases
@@ -76,11 +112,15 @@ class Versions:
                 pass
 
     def _settled(self, body: ReleaseSettled) -> None:
-        """What was taken back from production is bad; who may still run it is named."""
+        """What was taken back from production is bad, with its flags as before; who may still run it is named."""
         digest = body.artifact.digest
         entered = body.release in self.world.checks.releases.entered
         that(not entered or digest in self.bad[body.application], f"{digest} is settled, but not marked bad")
-        for region in body.answers:
+        number = self.world.checks.releases.entered.get(body.release)
+        for region, answer in body.answers.items():
+            back = answer in {RegionAnswer.ROLLED_BACK, RegionAnswer.UNTOUCHED}
+            off = self.world.clusters[region].flag(body.application).by
+            that(not back or off is None or off != number, f"{region} is back, but its flag is off still")
             self.owed.pop((body.application, region), None)
         for region in body.debts:
             self.owed[body.application, region] = digest

@@ -7,16 +7,17 @@ by one more write. Talks to the clusters; what it says goes to its node. An acti
 
 from collections.abc import Callable, Generator
 
-from lockgate.deployer.bodies import OrderBody, RegisterBody, StepBody
-from lockgate.deployer.reports import Deployed, Failed, Registered, RolledBack, Untouched
+from lockgate.deployer.bodies import FlagsBody, OrderBody, RegisterBody, StepBody
+from lockgate.deployer.reports import Deployed, Failed, Registered, RolledBack, Switched, Untouched
 from lockgate.deployer.reports import Report as Answer
 from lockgate.messages.verdicts import Action
 from lockgate.runtime.batch import WorkRow
 from lockgate.verifier.core.measure import Measure
 from tests.simulation.beside import canary, green, pilot
 from tests.simulation.cluster import Runs
+from tests.simulation.scenario import FLAG
 from tests.simulation.surroundings import RaisedError, Surroundings, Work, Yielded
-from tests.simulation.target import Order, Step, asked, late, said
+from tests.simulation.target import Flags, Order, Step, asked, late, said
 
 
 def work(around: Surroundings, row: WorkRow) -> Work:
@@ -24,7 +25,9 @@ def work(around: Surroundings, row: WorkRow) -> Work:
         case "register":
             return _register(around, RegisterBody.read(row.body))
         case "rollback":
-            return _rollback(Order(around, OrderBody.read(row.body)))
+            return _rollback(around, OrderBody.read(row.body))
+        case "flags":
+            return _flags(Flags(around, FlagsBody.read(row.body)))
         case "measure":
             return around.measure(around, Measure.model_validate(row.body))
         case action:
@@ -89,7 +92,24 @@ _STEPS: dict[Action, Callable[[Step], Work]] = {
 # --- the way back -----------------------------------------------------------------------------------------------
 
 
-def _rollback(order: Order) -> Work:
+def _flags(flags: Flags) -> Work:
+    if (newer := (yield from flags.switched(on=False))) is not None:
+        return said(newer)
+    return said(Switched(flags=(FLAG,), reason="It is off.")) if flags.done else late(flags)
+
+
+def _rollback(around: Surroundings, body: OrderBody) -> Work:
+    """First the version, then the flags."""
+    answer = yield from _back(Order(around, body))
+    if not body.order.restore or answer["outcome"] not in {"rolled-back", "untouched"}:
+        return answer
+    flags = Flags(around, body)
+    if (newer := (yield from flags.switched(on=True))) is not None:
+        return said(newer)
+    return answer if flags.done else late(flags)
+
+
+def _back(order: Order) -> Work:
     while not order.toolate():
         runs = yield from order.look()
         if runs is None:
