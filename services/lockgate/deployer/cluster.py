@@ -109,9 +109,9 @@ class Cluster:
                 return found
             query["continue"] = token
 
-    async def some(self, resource: Resource, selector: str) -> list[Json]:
-        """The first objects of a kind that a label selector selects, a page of them: enough to tell what they have in common."""
-        query = {"limit": str(_PAGE), "labelSelector": selector}
+    async def some(self, resource: Resource, selector: str, most: int = _PAGE) -> list[Json]:
+        """The first objects of a kind that a label selector selects: enough to tell what they have in common."""
+        query = {"limit": str(most), "labelSelector": selector}
         page = await self._ask("GET", self._path(resource), what=f"the {resource.plural}", query=query)
         return list(page.get("items") or ())
 

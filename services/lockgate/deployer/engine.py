@@ -23,7 +23,7 @@ from lockgate.deployer.cluster import (
     Trouble,
 )
 from lockgate.deployer.fencing import OWN
-from lockgate.deployer.following import newest_pods, states, written
+from lockgate.deployer.following import estimated, newest_pods, states, written
 from lockgate.deployer.look import look
 from lockgate.deployer.objects import Json, annotations_of
 from lockgate.deployer.reports import Deployed, Failed, Progressed, Started
@@ -78,6 +78,8 @@ class Engine:
     tell: Tell
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     undo: Undo | None = None
+    estimates: bool = False
+    """Whether it is said beforehand how long production's roll-out will take."""
     _started: bool = False
     _writes: int = 0
     _refusals: int = 0
@@ -212,7 +214,10 @@ class Engine:
             return
         seen = production(self.target, live)
         if isinstance(seen, Production):
-            await self._tell(Started(found=_found(self.target, seen)))
+            rolls = self.estimates and seen.digest != self.target.digest
+            takes = await estimated(self.cluster, live, seen.deployment, self._left()) if rolls else None
+            said = {"seconds": takes.seconds, "estimate": takes.text} if takes is not None else {}
+            await self._tell(Started(found=_found(self.target, seen), **said))
             self._started = True
 
     async def _progress(self, wait: Wait) -> None:

@@ -8,12 +8,15 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster
+from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster, ClusterError
+from lockgate.deployer.estimate import Estimate, estimate, start_of
 from lockgate.deployer.look import selector_of
-from lockgate.deployer.objects import Json, labels_of, name_of, newest, uid_of
+from lockgate.deployer.objects import Json, labels_of, name_of, newest, pods_of, uid_of
 from lockgate.deployer.strategies.given import Create, Kind, Patch, Region
 
 _HASH = "pod-template-hash"
+_ENOUGH = 50
+"""So many pods tell how long one takes to start."""
 
 
 async def states(
@@ -60,3 +63,18 @@ async def newest_pods(cluster: Cluster, deployment: Json) -> list[Json]:
     made = newest(deployment, await cluster.some(REPLICASETS, selector))
     mark = labels_of(made).get(_HASH) if made is not None else None
     return await cluster.some(PODS, f"{selector},{_HASH}={mark}" if mark else selector)
+
+
+async def estimated(cluster: Cluster, live: Region, deployment: Json, budget: float) -> Estimate | None:
+    """How long the Deployment's roll-out will take, from the pods of a clone beside it, or else from its own.
+
+    None if no pod can tell, or nothing can be read: a roll-out does not wait for this.
+    """
+    for each in (*live.clones, deployment):
+        try:
+            pods = await cluster.some(PODS, selector_of(each), _ENOUGH)
+        except ClusterError:
+            return None
+        if (start := start_of(pods_of(each, pods))) is not None:
+            return estimate(deployment, start, budget)
+    return None

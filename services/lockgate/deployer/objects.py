@@ -83,6 +83,16 @@ def may_miss(deployment: Json) -> int:
     return missing if missing or _part_of(wanted, bounds.get("maxSurge", "25%"), math.ceil) else 1
 
 
+def may_add(deployment: Json) -> int:
+    """How many pods more than it wants a roll-out of a Deployment may have, by its own strategy."""
+    bounds = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
+    return (
+        0
+        if recreates(deployment)
+        else _part_of(replicas_of(deployment), bounds.get("maxSurge", "25%"), math.ceil)
+    )
+
+
 def _part_of(wanted: int, bound: int | str, rounded: Callable[[float], int]) -> int:
     if isinstance(bound, str):
         bound = rounded(wanted * int(bound.removesuffix("%")) / 100)

@@ -27,6 +27,8 @@ class Started(Report):
 
     outcome: Literal["started"] = "started"
     found: Digest | None
+    seconds: float | None = Field(default=None, ge=0)
+    estimate: Sentence | None = None
 
 
 class Progressed(Report):

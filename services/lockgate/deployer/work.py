@@ -88,7 +88,7 @@ class Work:
     async def _step(self, given: StepBody, report: Report) -> Answer:
         target, action = target_of(given.grant), given.grant.action
         engine = self._engine(_STRATEGIES[action], target, given.until, report)
-        engine.undo = _UNDOING.get(action)
+        engine.undo, engine.estimates = _UNDOING.get(action), action is Action.DEPLOY
         return await engine.run()
 
     async def rollback(self, body: dict[str, Any], report: Report) -> dict[str, Any]:

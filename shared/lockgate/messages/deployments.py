@@ -55,9 +55,15 @@ class _StageStep(_Step):
     artifact: Artifact
 
 
-class DeploymentStarted(_StageStep, topic="deployments", custom="deployment.started"):
+class DeploymentStarted(_StageStep, topic="deployments", custom="deployment.started", version="0.2.0"):
     found: Digest | None = Field(
         description="what ran in the region before; None if it was named by tag only"
+    )
+    seconds: float | None = Field(
+        default=None, ge=0, description="how long the Deployment's roll-out will take; None if nobody knows"
+    )
+    estimate: Sentence | None = Field(
+        default=None, description="how `seconds` was found, and what to change if the budget is less"
     )
 
 

@@ -30,7 +30,7 @@ async def test_a_deployment_rolls_to_the_digest_in_the_repository_that_was_there
     assert await west.mark("lockgate.dev/fence") == "7.0.1"
     assert await west.mark("lockgate.dev/release") == "release-7"
     assert await west.mark("lockgate.dev/found") == OLD
-    assert west.reports[0] == {"outcome": "started", "found": OLD}
+    assert (west.reports[0]["outcome"], west.reports[0]["found"]) == ("started", OLD)
     assert all(report["outcome"] == "progressed" for report in west.reports[1:])
     status = (await west.object(DEPLOYMENTS))["status"]
     assert (status["replicas"], status["updatedReplicas"], status["availableReplicas"]) == (4, 4, 4)

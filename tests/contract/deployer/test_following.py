@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lockgate.deployer.cluster import PODS, Cluster, ClusterError, Resource, Trouble
+from lockgate.deployer.cluster import PODS, REPLICASETS, Cluster, ClusterError, Resource, Trouble
 from lockgate.messages.verdicts import Action
 from lockgate.runtime.metrics import REGISTRY
 from lockgate.sandbox import Behaviour, Sandbox
@@ -31,14 +31,14 @@ async def said(west: AtWork, words: str) -> bool:
     return any(words in report.get("reason", "") for report in west.reports)
 
 
-async def test_a_roll_out_is_two_looks_four_writes_and_one_watch(west: AtWork) -> None:
+async def test_a_roll_out_is_two_looks_a_page_of_pods_four_writes_and_one_watch(west: AtWork) -> None:
     before = asked()
     assert await west.step(grant("7.0.1")) == {"outcome": "deployed"}
     requests = west.requests
     assert asked() - before == requests
     await west.step(grant("7.0.1"))  # which is over, so it is looked at once
-    look, writes, watches = west.requests or 0, 4, 1
-    assert requests == 2 * look + writes + watches
+    look, starts, writes, watches = west.requests or 0, 1, 4, 1
+    assert requests == 2 * look + starts + writes + watches
     assert look <= 6
 
 
@@ -112,11 +112,11 @@ async def test_what_does_not_move_says_why_in_its_pods_words_while_there_is_time
     listed: list[Resource] = []
     some = Cluster.some
 
-    async def noted(self: Cluster, resource: Resource, selector: str) -> list[dict[str, Any]]:
+    async def noted(
+        self: Cluster, resource: Resource, selector: str, most: int = 250
+    ) -> list[dict[str, Any]]:
         listed.append(resource)
-        found = await some(self, resource, selector)
-        assert all("pod-template-hash" in each["metadata"]["labels"] for each in found)
-        return found
+        return await some(self, resource, selector, most)
 
     monkeypatch.setattr(Cluster, "some", noted)
     sandbox.set_image(NEW, Behaviour(missing=True))
@@ -125,14 +125,24 @@ async def test_what_does_not_move_says_why_in_its_pods_words_while_there_is_time
         await until(lambda: said(west, "ImagePullBackOff"))
         sandbox.set_image(NEW, None)
         assert await step == {"outcome": "deployed"}
-    assert PODS in listed
+    assert listed[:3] == [PODS, REPLICASETS, PODS]
 
 
-async def test_pods_are_not_listed_while_all_goes_well(west: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(self: Cluster, resource: Resource, selector: str) -> list[dict[str, Any]]:
-        raise AssertionError(f"{resource.plural} were listed")
+async def test_it_is_said_beforehand_how_long_a_roll_out_will_take(sandbox: Sandbox, west: AtWork) -> None:
+    assert await west.step(grant("7.0.1"), seconds=300.0) == {"outcome": "deployed"}
+    started = west.reports[0]
+    assert started["estimate"].startswith("4 pods in 2 waves of 2, of which each takes about ")
+    assert started["seconds"] < 10.0
 
-    monkeypatch.setattr(Cluster, "some", never)
+
+async def test_a_roll_out_does_not_wait_for_an_estimate(
+    west: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(self: Cluster, resource: Resource, selector: str, most: int = 250) -> list[Any]:
+        raise ClusterError(Trouble.FORBIDDEN, f"{resource.plural} may not be listed")
+
+    monkeypatch.setattr(Cluster, "some", refused)
     assert await west.step(grant("7.0.1")) == {"outcome": "deployed"}
+    assert (west.reports[0]["seconds"], west.reports[0]["estimate"]) == (None, None)
     answer = await west.step(grant("7.0.2", Action.CANARY, share=0.5))
     assert answer["outcome"] == "piloted"

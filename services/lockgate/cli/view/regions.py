@@ -33,8 +33,9 @@ def step(view: ReleaseView, body: Payload, at: str) -> None:
         case Granted():
             _granted(region, body, at, stage.attempts)
             return
-        case DeploymentStarted(action=action):
-            _set(region, Mark.RUNNING, f"{DOING[action]} began")
+        case DeploymentStarted(action=action, seconds=seconds):
+            about = "" if seconds is None else f", about {seconds:.0f} s"
+            _set(region, Mark.RUNNING, f"{DOING[action]} began{about}")
         case DeploymentProgressed(updated=updated, wanted=wanted):
             _set(region, Mark.RUNNING, f"{updated} of {wanted} pods")
         case RegionDeployed():

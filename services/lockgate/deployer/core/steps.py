@@ -82,13 +82,13 @@ def _answered(
 ) -> Step:
     about = _about(grant, served)
     match step_report(report):
-        case Started(found=found):
+        case Started(found=found, seconds=seconds, estimate=estimate):
             if running.started:
                 return NOTHING  # the work was begun again after a restart
             begun_now = running.model_copy(update={"started": True})
             touched = {"running": begun_now, "touched": grant.fence.number}
             return put(state.model_copy(update=touched), grant.region) + emit(
-                DeploymentStarted(**about, found=found)
+                DeploymentStarted(**about, found=found, seconds=seconds, estimate=estimate)
             )
         case Progressed() as now_at:
             return _progressed(grant, state, running, now_at, about)

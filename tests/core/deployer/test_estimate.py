@@ -1,0 +1,89 @@
+"""How long a roll-out will take, said before it begins."""
+
+from typing import Any
+
+import pytest
+
+from lockgate.deployer.estimate import estimate, start_of
+from tests.support.deployer import deployment
+
+
+def pod(made: str, ready: str, *, is_ready: bool = True, restarts: int = 0) -> dict[str, Any]:
+    condition = {
+        "type": "Ready",
+        "status": "True" if is_ready else "False",
+        "lastTransitionTime": f"2026-11-30T{ready}Z",
+    }
+    return {
+        "metadata": {"name": "payments-1", "creationTimestamp": f"2026-11-30T{made}Z"},
+        "status": {"conditions": [condition], "containerStatuses": [{"restartCount": restarts}]},
+    }
+
+
+def rolls(pods: int, surge: int | str, unavailable: int | str, **spec: Any) -> dict[str, Any]:
+    bounds = {"maxSurge": surge, "maxUnavailable": unavailable}
+    return deployment(replicas=pods, strategy={"type": "RollingUpdate", "rollingUpdate": bounds}, **spec)
+
+
+def test_a_start_is_the_median_of_the_pods_that_are_ready() -> None:
+    pods = [
+        pod("10:00:00", "10:00:30"),
+        pod("10:00:00", "10:00:32"),
+        pod("10:00:00", "10:09:00"),  # it was unready once
+        pod("10:00:00", "10:20:00", restarts=1),
+        pod("10:00:00", "10:00:01", is_ready=False),
+    ]
+    assert start_of(pods) == 32.0
+
+
+def test_nobody_guesses_where_no_pod_is_ready() -> None:
+    assert start_of([]) is None
+    assert start_of([pod("10:00:00", "10:00:01", is_ready=False)]) is None
+    assert start_of([{"metadata": {"creationTimestamp": "2026-11-30T10:00:00Z"}}]) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "seconds"),
+    [
+        (rolls(10, "25%", "25%"), 60.0),  # 3 more and 2 fewer: two waves of five
+        (rolls(10, 1, 0), 300.0),
+        (rolls(10, 0, 1), 300.0),
+        (rolls(10, "100%", 0), 30.0),
+        (rolls(10, 40, 0), 30.0),
+        (rolls(1, "25%", "25%"), 30.0),
+        (rolls(1000, "25%", "25%"), 60.0),
+        (rolls(1000, 100, 0), 300.0),
+        (rolls(10, "25%", "25%", minReadySeconds=10), 80.0),
+        (deployment(replicas=10), 60.0),  # nothing said is 25% and 25%
+        (deployment(replicas=10, strategy={"type": "Recreate"}), 30.0),
+    ],
+)
+def test_it_takes_as_many_starts_as_there_are_waves(found: dict[str, Any], seconds: float) -> None:
+    assert estimate(found, 30.0, 600.0).seconds == seconds
+
+
+def test_it_is_said_in_words() -> None:
+    assert estimate(rolls(10, "25%", "25%"), 30.0, 300.0).text == (
+        "10 pods in 2 waves of 5, of which each takes about 30 s as running pods took: "
+        "about 60 s of the 300 s that there are."
+    )
+
+
+def test_what_does_not_fit_says_which_surge_would() -> None:
+    said = estimate(rolls(100, 5, 0), 30.0, 300.0)
+    assert said.seconds == 600.0
+    assert said.text.endswith(
+        " That does not fit: set maxSurge of the Deployment to 10, or give the stage a longer budget."
+    )
+    assert estimate(rolls(100, 10, 0), 30.0, 300.0).seconds == 300.0
+    assert "does not fit" not in estimate(rolls(100, 10, 0), 30.0, 300.0).text
+
+
+def test_what_pods_may_be_missing_is_left_as_it_is() -> None:
+    said = estimate(rolls(100, 0, 5), 30.0, 300.0)
+    assert "set maxSurge of the Deployment to 5," in said.text
+
+
+def test_no_surge_helps_where_one_pod_takes_longer_than_there_is_time() -> None:
+    said = estimate(rolls(10, 1, 0), 30.0, 20.0)
+    assert said.text.endswith(" That is too long for one pod: give the stage a budget of more than 30 s.")
