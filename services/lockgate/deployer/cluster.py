@@ -1,14 +1,15 @@
-"""A thin asynchronous client of one region's Kubernetes API, over kubernetes_asyncio.
+"""A thin asynchronous client of one region's Kubernetes API, over aiohttp.
 
 Objects are dicts. What can go wrong is a closed set (`Trouble`), so that whoever asks decides on each. Every
 request has a timeout and follows no redirect; tokens are read when they are used, and never logged.
 """
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote, unquote, urlencode
 
 import aiohttp
@@ -25,7 +26,6 @@ from lockgate.deployer.answers import (
     json_object,
     refused,
 )
-from lockgate.deployer.kubernetes_client import ApiClient, Configuration
 from lockgate.deployer.metrics import METRICS
 from lockgate.deployer.objects import Json, name_of, version_of
 from lockgate.deployer.settings import RegionSettings, TokenError
@@ -42,11 +42,12 @@ __all__ = [
     "Resource",
     "Trouble",
     "open_cluster",
+    "open_clusters",
 ]
 
 _AGENT = "lockgate-deployer"
 _PAGE = 250
-_MOST_CONNECTIONS = 1000  # each step that waits holds one for its watch
+_MOST_CONNECTIONS = 1000  # to one region; each step that waits holds one for its watch
 _BUFFER = 2 << 20  # objects may have 1.5 MiB
 _MOST_OF_A_STATUS = 64 << 10
 _JSON: Final = "application/json"
@@ -73,15 +74,22 @@ VIRTUAL_SERVICES = Resource("/apis/networking.istio.io/v1", "virtualservices", "
 class Cluster:
     """One region. Every method raises ClusterError."""
 
-    def __init__(self, settings: RegionSettings, session: aiohttp.ClientSession, timeout: float) -> None:
+    def __init__(
+        self,
+        settings: RegionSettings,
+        session: aiohttp.ClientSession,
+        timeout: float,
+        trust: ssl.SSLContext | Literal[True],
+    ) -> None:
         self.settings = settings
         self._session = session
         self._timeout = timeout
+        self._trust = trust
         self.requests = 0
 
     def apart(self) -> "Cluster":
         """The same region, with a count of requests of its own: what one step costs."""
-        return Cluster(self.settings, self._session, self._timeout)
+        return Cluster(self.settings, self._session, self._timeout, self._trust)
 
     async def identity(self) -> str:
         """The UID of kube-system: what the cluster is known by."""
@@ -218,6 +226,7 @@ class Cluster:
                 data=orjson.dumps(body) if body is not None else None,
                 headers=self._headers(content_type if body is not None else None),
                 timeout=aiohttp.ClientTimeout(total=timeout),
+                ssl=self._trust,
                 allow_redirects=False,
             ) as answer:
                 yield answer
@@ -248,12 +257,27 @@ class Cluster:
 @asynccontextmanager
 async def open_cluster(settings: RegionSettings, timeout: float) -> AsyncIterator[Cluster]:
     """A client of one region. `timeout`: seconds for one answer."""
-    configuration = Configuration(host=settings.url)
-    configuration.connection_pool_maxsize = _MOST_CONNECTIONS
-    if settings.ca_file is not None:
-        configuration.ssl_ca_cert = str(settings.ca_file)
-    async with ApiClient(configuration) as api:  # makes the TLS context and the pool of connections
-        # Its own session would take the token to a proxy that the environment names, and another out of ~/.netrc.
-        pool = {"connector": api.rest_client.pool_manager.connector, "connector_owner": False}
-        async with aiohttp.ClientSession(**pool, trust_env=False, read_bufsize=_BUFFER) as session:
-            yield Cluster(settings, session, timeout)
+    async with open_clusters((settings,), timeout) as clusters:
+        yield clusters[settings.region]
+
+
+@asynccontextmanager
+async def open_clusters(
+    regions: Sequence[RegionSettings], timeout: float
+) -> AsyncIterator[Mapping[str, Cluster]]:
+    """Region -> its client. All have one pool of connections, and one TLS context for each file of authorities.
+
+    A context weighs most of a megabyte, and a deployer may serve a thousand regions. Nothing of one region's requests
+    goes to another: cookies are not kept, no proxy is taken from the environment and no password from ~/.netrc.
+    """
+    files = {each.ca_file for each in regions if each.url.startswith("https:")}
+    trusts = {file: ssl.create_default_context(cafile=str(file) if file else None) for file in files}
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=_MOST_CONNECTIONS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        read_bufsize=_BUFFER,
+    ) as session:
+        yield {
+            each.region: Cluster(each, session, timeout, trusts.get(each.ca_file, True)) for each in regions
+        }

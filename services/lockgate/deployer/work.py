@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lockgate.deployer.bodies import FlagsBody, OrderBody, RegisterBody, StepBody
-from lockgate.deployer.cluster import Cluster, ClusterError, Trouble, open_cluster
+from lockgate.deployer.cluster import Cluster, ClusterError, Trouble, open_clusters
 from lockgate.deployer.engine import Engine, Strategy, Undo
 from lockgate.deployer.flags.objects import Change, off, restored
 from lockgate.deployer.flags.ofrep import Ofrep
@@ -47,10 +47,7 @@ _UNDOING: dict[Action, Undo] = dict.fromkeys(
 async def open_work(settings: DeployerSettings) -> AsyncIterator[Mapping[str, WorkFunction]]:
     """Kind of work -> what does it, with a client for each region that stays open until the end."""
     async with AsyncExitStack() as stack:
-        clusters = {
-            each.region: await stack.enter_async_context(open_cluster(each, settings.pace.request))
-            for each in settings.regions
-        }
+        clusters = await stack.enter_async_context(open_clusters(settings.regions, settings.pace.request))
         work = Work(clusters, settings.pace)
         yield {
             "register": work.register,

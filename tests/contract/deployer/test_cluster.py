@@ -1,5 +1,6 @@
 """The Kubernetes client: what goes wrong is a closed set, no redirect is followed, pages are read to their end."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from lockgate.deployer.cluster import (
     ClusterError,
     Trouble,
     open_cluster,
+    open_clusters,
 )
 from lockgate.deployer.settings import RegionSettings
 from lockgate.sandbox import Sandbox
@@ -65,6 +67,43 @@ async def test_what_the_api_server_says_itself_is_no_answer_of_the_service(
     await sandbox.set_kubernetes_fault("eu-west", Fault(mode="error", status=status))
     with pytest.raises(ClusterError, match=f"answered GET /healthz with {status}"):
         await west.cluster.through_service("payments", "80", ("GET", "/healthz", None), timeout=5.0)
+
+
+async def test_a_thousand_regions_of_one_authority_have_one_tls_context(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str | None] = []
+    make = ssl.create_default_context
+
+    def counted(*, cafile: str | None = None) -> ssl.SSLContext:
+        made.append(cafile)
+        return make()
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    one, other = tmp_path / "one.crt", tmp_path / "other.crt"
+    regions = [
+        RegionSettings(region=f"r-{number}", namespace="shop", url="https://127.0.0.1:9", ca_file=file)
+        for number, file in enumerate([one] * 998 + [other, None])
+    ]
+    plain = RegionSettings(region="plain", namespace="shop", url="http://127.0.0.1:9")
+    async with open_clusters([*regions, plain], 5.0) as clusters:
+        assert len(clusters) == 1001
+    assert sorted(made, key=str) == sorted([str(one), str(other), None], key=str)
+
+
+async def test_a_cookie_of_one_region_is_not_sent_to_another() -> None:
+    cookies: list[str | None] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        cookies.append(request.headers.get("Cookie"))
+        return web.json_response({}, headers={"Set-Cookie": "session=s3cret; Path=/"})
+
+    async with serving(handler) as url:
+        regions = [RegionSettings(region=name, namespace="shop", url=url) for name in ("east", "west")]
+        async with open_clusters(regions, 2.0) as clusters:
+            for each in (*clusters.values(), *clusters.values()):
+                await each.find(DEPLOYMENTS, "payments")
+    assert cookies == [None] * 4
 
 
 async def test_what_is_not_there_is_none(west: AtWork) -> None:
