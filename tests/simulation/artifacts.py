@@ -11,8 +11,8 @@ class Kind(StrEnum):
     BAD_LATE = "bad late"  # monitoring complains some time after it was rolled out
     NEVER_READY = "never ready"  # its pods never become ready
     UNDECIDED = "undecided"  # the evidence decides neither way
-    UNMEASURED = "unmeasured"  # there is no evidence to be had
+    UNMEASURED = "unmeasured"  # for an hour there is no evidence to be had of it; it is good
 
 
-UNPROVEN = frozenset({Kind.BAD_PILOT, Kind.UNDECIDED, Kind.UNMEASURED})
+UNPROVEN = frozenset({Kind.BAD_PILOT, Kind.UNDECIDED})
 """What no pilot may pass whose plan says what is not proven is taken back."""

@@ -11,6 +11,9 @@ from tests.simulation.artifacts import Kind
 from tests.simulation.cluster import Runs
 from tests.simulation.surroundings import Surroundings, Work
 
+_BLIND = 3600.0
+"""Seconds in which a version that cannot be measured at first has no samples: longer than any plan allows."""
+
 
 class Source(Protocol):
     """What was measured in the scrapes from `first` to before `end`, as the run of this name reports it."""
@@ -21,20 +24,24 @@ class Source(Protocol):
 
 
 def measuring(source: Callable[[Kind, Measure], Source]) -> Callable[[Surroundings, Measure], Work]:
-    return lambda around, order: _measure(around, order, source(_kind(around, order), order))
+    def work(around: Surroundings, order: Measure) -> Work:
+        kind = _kind(around, order)
+        return _measure(around, order, kind, source(kind, order))
+
+    return work
 
 
-def _measure(around: Surroundings, order: Measure, source: Source) -> Work:
+def _measure(around: Surroundings, order: Measure, kind: Kind, source: Source) -> Work:
     """From the start whenever it is run, as the real work does."""
+    blind = _BLIND if kind is Kind.UNMEASURED else 0.0
     since, dark, done, run = around.seconds(order.since), 0.0, 0, f"{around.clock():.6f}"
     while True:
         yield max(since + (done + 1) * order.step - around.clock(), 0.0)
-        if not around.metrics():
+        if not around.metrics() or around.clock() < since + blind:
             dark = dark or around.clock()
-            no_answer = Unavailable(reason="Prometheus does not answer").model_dump(mode="json")
-            if around.clock() > dark + order.metrics.outage:
-                return no_answer
-            yield no_answer
+            too_long = around.clock() > dark + order.metrics.outage
+            no_answer = Unavailable(reason="Prometheus does not answer", too_long=too_long)
+            yield no_answer.model_dump(mode="json")
             yield 60.0
             continue
         first, dark = done, 0.0

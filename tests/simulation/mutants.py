@@ -155,11 +155,11 @@ _VERIFIER = {
         "_concluded",
         (
             "return scene.failed(reason, cause=FailCause.MEASURED, guilty=(region,), evidence=evidence)",
-            "return _through(scene, stage, region, row, reason)",
+            "return through(scene, stage, region, row, reason)",
         ),
     ),
     "what the plan says of an undecided pilot": _without(
-        verifying, "_undecided", ('if stage.after.on_inconclusive.then == "pass":', "if True:")
+        verifying, "_undecided", ("match then := stage.after.on_inconclusive.then:", 'match then := "pass":')
     ),
     "a grant of the turn that goes on": _without(grants, "_granted", ("turn=scene.release.turn", "turn=0")),
     "no measuring after the end": _without(Scene, "_piloted", ("self.stage.regions if", "[] if")),

@@ -51,18 +51,16 @@ class Judge:
         if firsts[1:] != ends[:-1]:
             raise ValueError(f"the parts of a verification do not follow each other: {told}")
         end, kind = ends[-1], Kind(told[-1]["kind"])
-        self.deciding.last = 0 if kind is Kind.UNMEASURED else end - 1
+        self.deciding.last = end - 1
         return Judged(self._verdict(kind, end), end)
 
     def _verdict(self, kind: Kind, end: int) -> str:
         match kind:
             case Kind.BAD_PILOT if end >= _BAD_AFTER:
                 return "fail"
-            case Kind.UNMEASURED if end >= self.policy.deadline:
-                return "unmeasurable"
             case Kind.UNDECIDED if end >= self.policy.deadline:
                 return "inconclusive"
-            case Kind.BAD_PILOT | Kind.UNMEASURED | Kind.UNDECIDED:
+            case Kind.BAD_PILOT | Kind.UNDECIDED:
                 return "running"
             case _:
                 return "pass" if end >= self.policy.soak else "running"

@@ -40,17 +40,21 @@ class Samples:
 
 @cache
 def _evidence(kind: Kind, scrapes: int, policy: str) -> Evidence:
-    evidence = steady(scrapes, policy=json.loads(policy))
+    """Of one that is undecided there are so few requests that no margin as narrow as that can be shown."""
+    undecided = kind is Kind.UNDECIDED
+    narrow = {"err_margin": 1.06} if undecided else {}
+    evidence = steady(scrapes, policy=json.loads(policy) | narrow)
     length, worse = len(evidence["weight"]), 40 if kind is Kind.BAD_PILOT else 1
-    evidence["pods"] = [pod(f"b-{index}", "baseline", _times(PER_SCRAPE, 1), length) for index in range(3)]
-    if kind not in {Kind.UNMEASURED, Kind.UNDECIDED}:
-        evidence["pods"].append(pod("p-0", "pilot", _times(PILOT_PER_SCRAPE, worse), length))
+    many = 1 if undecided else MANY
+    counted = [_times(step, many, bad) for step, bad in ((PER_SCRAPE, 1), (PILOT_PER_SCRAPE, worse))]
+    evidence["pods"] = [pod(f"b-{index}", "baseline", counted[0], length) for index in range(3)]
+    evidence["pods"].append(pod("p-0", "pilot", counted[1], length))
     return parse(evidence)
 
 
-def _times(step: dict[str, Any], worse: int) -> dict[str, Any]:
+def _times(step: dict[str, Any], many: int, worse: int) -> dict[str, Any]:
     return {
-        "requests": MANY * step["requests"],
-        "errors": MANY * worse * step["errors"],
-        "buckets": [MANY * count for count in step["buckets"]],
+        "requests": many * step["requests"],
+        "errors": many * worse * step["errors"],
+        "buckets": [many * count for count in step["buckets"]],
     }

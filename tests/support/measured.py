@@ -46,4 +46,17 @@ def report(
     }
 
 
-DARK = {"outcome": "unavailable", "reason": "connection refused"}
+DARK: dict[str, Any] = {"outcome": "unavailable", "reason": "connection refused"}
+BLIND = {**DARK, "too_long": True}
+"""For longer than the plan allows."""
+
+
+def nothing(order: dict[str, Any], end: int) -> dict[str, Any]:
+    """Of scrapes in which both arms were scraped, and had nothing that could be compared."""
+    gone = report(order, end)
+    for column in ("t", "left"):
+        gone["told"][column] = []
+    for name in ("n", "pods", "share", "kappa", "psi0", "tol", "ratio", "absolute", "margin"):
+        gone["told"][name] = [[] for _ in gone["told"][name]]
+    gone["told"]["events"] = [[[], []] for _ in gone["told"]["events"]]
+    return gone

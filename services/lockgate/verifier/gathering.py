@@ -6,6 +6,9 @@ would make slow requests of those whose buckets come later. No whole sample is a
 
 Counters are added up series by series, from a pod's first sample on, so one that begins anew, with its container, or
 that is no longer told, takes nothing away from what was counted; within a scrape interval each sample is looked at.
+
+After the start only those scrapes are evidence in which both arms have a row. In others nothing can be compared; they are
+no part of the time that the plan gives, and what was counted in them comes with the next one.
 """
 
 from collections import defaultdict
@@ -25,6 +28,8 @@ HISTORY = 60
 """Scrapes before the start."""
 START = HISTORY + 1
 """The index of the first scrape after it; the one before it is at the start itself."""
+ARMS = {"baseline": "production", "pilot": "the pilot"}
+BOTH = frozenset(ARMS)
 
 
 class Counter(NamedTuple):
@@ -130,6 +135,8 @@ class Gathering:
     order: Measure
     preset: Preset
     units: dict[str, Unit] = field(default_factory=dict)
+    compared: list[int] = field(default_factory=list)
+    """The scrapes after the start in which both arms were scraped."""
 
     def take(self, first: int, last: int, found: Iterable[Series]) -> None:
         """The samples of the scrapes with these indices; others are not looked at."""
@@ -146,6 +153,12 @@ class Gathering:
                 whole = [unit.read(at, scrapes[at], histogram=histogram) for at in sorted(scrapes)]
                 if any(whole):
                     unit.keep(index, histogram=histogram)
+        after = range(max(first, START), last + 1)
+        self.compared.extend(index for index in after if self._arms(index) == BOTH)
+
+    def _arms(self, index: int) -> frozenset[str]:
+        """Which of them were scraped."""
+        return frozenset(unit.arm for unit in self.units.values() if index in unit.rows)
 
     def _samples(self, found: Iterable[Series]) -> Iterator[tuple[str, Counter, int, float, float]]:
         since = self.order.since.timestamp()
@@ -160,16 +173,24 @@ class Gathering:
             for at, value in series.points:
                 yield name, counter, HISTORY + ceil((at - since) / self.order.step - 1e-6), at, value
 
-    def evidence(self, scrapes: int) -> dict[str, Any] | str:
-        """Evidence of the first scrapes, as `verify` takes it; or what is missing that there is none yet."""
-        units = {name: unit for name, unit in self.units.items() if unit.rows}
-        if not units:
+    @property
+    def missing(self) -> str | None:
+        """What there never was a sample of, so that nothing can be compared."""
+        arms = {unit.arm for unit in self.units.values() if unit.rows}
+        if not arms:
             same = " at the same moment, with all buckets" if self.units else ""
             return f"there are no samples of {' and '.join(self.preset.metrics)}{same}"
+        if lacking := sorted(BOTH - arms):
+            return f"there are no samples of {ARMS[lacking[0]]}"
+        return None
+
+    def evidence(self, scrapes: int) -> dict[str, Any] | str:
+        """Evidence of the first scrapes in which both arms were scraped, as `verify` takes it; or why there is none."""
+        units = {name: unit for name, unit in self.units.items() if unit.rows}
         bounds = sorted(set().union(*(unit.bounds for unit in units.values())))
         if self.preset.latency is not None and not bounds:
             return f"{self.preset.latency} has no bounds that can be compared"
-        length = START + scrapes
+        indices = (*range(START), *self.compared[:scrapes])
         return {
             "schema": SCHEMA,
             "scrape_seconds": self.order.step,
@@ -177,7 +198,7 @@ class Gathering:
             "weight": [0.0] * START + [self.order.share] * scrapes,
             "bounds": bounds,
             "policy": self.order.policy,
-            "pods": [_pod(name, unit, length) for name, unit in units.items()],
+            "pods": [_pod(name, unit, indices) for name, unit in units.items()],
         }
 
 
@@ -215,8 +236,8 @@ def _is_whole(values: Mapping[Counter, float], known: Iterable[Counter]) -> bool
     return all(counter in values for counter in known if counter.own in groups)
 
 
-def _pod(name: str, unit: Unit, length: int) -> dict[str, Any]:
-    rows, bounds = [unit.rows.get(index) for index in range(length)], sorted(unit.bounds)
+def _pod(name: str, unit: Unit, indices: Iterable[int]) -> dict[str, Any]:
+    rows, bounds = [unit.rows.get(index) for index in indices], sorted(unit.bounds)
     pod: dict[str, Any] = {
         "name": name,
         "arm": unit.arm,

@@ -63,8 +63,8 @@ class Measuring:
     verification: Verification | None = None
     known: tuple[Any, ...] = ()
     """The pods and bounds that the verification was made with."""
-    problem: str = ""
-    """Why nothing can be measured just now."""
+    problem: Unavailable | None = None
+    """Why nothing can be measured just now, as it was reported last."""
     dark: float = 0.0
     """Since when, in seconds since the start."""
 
@@ -72,45 +72,42 @@ class Measuring:
         self.preset = preset_of(self.order.metrics)
         self.gathering = Gathering(self.order, self.preset)
 
-    @property
-    def last(self) -> int:
-        return START + self.order.scrapes - 1
-
     async def run(self, report: Report) -> dict[str, Any]:
-        """Reports each scrape; returns the last report: a verdict is reached, or the metrics are away for too long."""
+        """Reports each scrape, and once what is wrong when nothing can be measured; returns the report with which a verdict
+        is reached, however long that takes.
+        """
         while True:
             await asyncio.sleep(self._over(self.at) - self._now())
-            said = await self._next()
-            if said is None:
-                continue
-            news = isinstance(said, Counted) or said.reason != self.problem
-            if self._is_last(said):
-                return said.model_dump(mode="json")
-            if news:
-                await report(said.model_dump(mode="json"))
-            if isinstance(said, Unavailable):
-                await asyncio.sleep(self.order.metrics.interval)
+            match await self._next():
+                case None:
+                    pass
+                case Counted(digest=digest) as said:
+                    self.problem = None
+                    if digest is not None:
+                        return said.model_dump(mode="json")
+                    await report(said.model_dump(mode="json"))
+                case Unavailable(reason=reason):
+                    if (news := self._away(reason)) is not None:
+                        await report(news.model_dump(mode="json"))
+                    await asyncio.sleep(self.order.metrics.interval)
 
     async def _next(self) -> Counted | Unavailable | None:
-        """Reads what lies in the past; None until all of it is read, and before there is a scrape to judge."""
-        past = min(max(self.at, self._past()), self.last)
+        """Reads what lies in the past; None until all of it is read, and while there is nothing new to judge."""
+        past = max(self.at, self._past())
         end, asked = min(self.at + self.at_once - 1, past), self.at_once
         if (problem := await self._read(self.at, end, newest=end == past)) is not None:
             return Unavailable(reason=problem) if self.at_once == asked else None
         self.at = end + 1
         if end < past or end < START:
             return None
-        return await asyncio.to_thread(self._judged, end - START + 1)
+        return await asyncio.to_thread(self._judged, end)
 
-    def _is_last(self, said: Counted | Unavailable) -> bool:
-        match said:
-            case Counted(digest=digest):
-                self.problem = ""
-                return digest is not None
-            case Unavailable(reason=reason):
-                self.dark = self.dark if self.problem else self._now()
-                self.problem = reason
-                return self.at > self.last or self._now() - self.dark > self.order.metrics.outage
+    def _away(self, reason: str) -> Unavailable | None:
+        """The report of a problem; None if it was reported already."""
+        self.dark = self._now() if self.problem is None else self.dark
+        before, too_long = self.problem, self._now() - self.dark > self.order.metrics.outage
+        self.problem = Unavailable(reason=reason, too_long=too_long)
+        return None if self.problem == before else self.problem
 
     async def _read(self, first: int, last: int, *, newest: bool) -> str | None:
         """Reads these scrapes; what is wrong if they cannot be read."""
@@ -142,10 +139,17 @@ class Measuring:
         """
         if empty == len(self.preset.metrics):
             return self.seen and newest
-        return empty > 0 and last >= START
+        return empty > 0 and last >= START and newest
 
-    def _judged(self, scrapes: int) -> Counted | Unavailable:
+    def _judged(self, newest: int) -> Counted | Unavailable | None:
         """What the scrapes come to that are not reported yet. Where other pods came, all of them."""
+        scrapes = min(len(self.gathering.compared), self.order.scrapes)
+        if self.verification is not None and scrapes == self._told(self.verification):
+            return self._uncompared(newest)
+        if (missing := self.gathering.missing) is not None:
+            return Unavailable(reason=missing)
+        if not scrapes:
+            return self._uncompared(newest)
         evidence = self.gathering.evidence(scrapes)
         if isinstance(evidence, str):
             return Unavailable(reason=evidence)
@@ -156,7 +160,7 @@ class Measuring:
         known = (parsed.names, parsed.bounds)
         if self.verification is None or known != self.known:
             self.verification, self.known = Verification.of(parsed), known
-        run, first = self.verification, sum(block.end - block.first for block in self.verification.blocks)
+        run, first = self.verification, self._told(self.verification)
         outcome = run.fold(parsed)
         digest = None
         if outcome.verdict != "running":
@@ -169,6 +173,18 @@ class Measuring:
             told=told(run.setup, run.blocks[-1]),
             digest=digest,
         )
+
+    def _uncompared(self, newest: int) -> Unavailable | None:
+        """There is no new scrape of both arms. A few are nothing to speak of; they come with the next one."""
+        latest = self.gathering.compared[-1] if self.gathering.compared else START - 1
+        if self.problem is None and newest - latest < self.order.policy["stale"]:
+            return None
+        return Unavailable(reason="no pod of both the pilot and production was scraped lately")
+
+    @staticmethod
+    def _told(run: Verification) -> int:
+        """So many scrapes were reported."""
+        return sum(block.end - block.first for block in run.blocks)
 
     def _edge(self, index: int) -> float:
         """The end of a scrape interval, in seconds since the start."""

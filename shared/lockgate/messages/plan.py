@@ -24,10 +24,12 @@ from lockgate.messages.values import (
 
 
 class Inconclusive(PlanPart):
-    """What follows a verdict that the evidence could not decide."""
+    """What follows a verdict that the evidence could not decide. Where there was no evidence to be had, that is a hold."""
 
     extend: Duration = Field(default=0.0, description="how much longer to measure, once")
-    then: Literal["rollback", "pass"] = "rollback"
+    then: Literal["rollback", "pass", "hold"] = Field(
+        default="rollback", description="hold: it stays as it is until an operator says what follows"
+    )
 
 
 class Margins(PlanPart):
@@ -121,7 +123,7 @@ class Metrics(PlanPart):
     outage: Duration = Field(
         default=600.0,
         gt=0,
-        description="how long the metrics may be away; longer, and nothing can be measured",
+        description="how long the metrics may be away; longer, and the release is held until they are back",
     )
     labels: Labels = Labels()
     custom: Custom | None = None

@@ -46,6 +46,7 @@ class WaitingFor(StrEnum):
     BAKE = "bake"  # the wave is left alone for its bake time
     EVIDENCE = "evidence"  # the pilot is being compared
     METRICS = "metrics"  # Prometheus does not answer, or has no samples
+    HELD = "held"  # it stays as it is: until the metrics are back, or an operator says what follows
     FLAGS = "flags"  # flags were switched off, and every instance has to read it
     WATCH = "watch"  # post-deployment verification
     COORDINATOR = "coordinator"  # it failed, and is being taken back

@@ -52,9 +52,10 @@ async def verdict(
     prometheus: Scraping,
     meanwhile: Callable[[int], Awaitable[None]] | None = None,
     metrics: Metrics = EVERY_SECOND,
+    too_long: Callable[[str], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:
-    """Of a pilot that begins now; or the last report, if that had nothing. `meanwhile` is called with the number of
-    reports after each.
+    """Of a pilot that begins now. `meanwhile` is called with the number of reports after each, and `too_long` with the reason
+    when the metrics are away for longer than the plan allows.
     """
     parts: list[dict[str, Any]] = []
 
@@ -65,6 +66,8 @@ async def verdict(
             parts.append(said)
             if meanwhile is not None:
                 await meanwhile(len(parts))
+        elif said["too_long"] and too_long is not None:
+            await too_long(said["reason"])
 
     order = Measure(
         release="r",
@@ -82,8 +85,6 @@ async def verdict(
     )
     async with open_work(Settings(prometheus=prometheus.url)) as work:
         last = await work["measure"](order.model_dump(mode="json"), report)
-    if last["outcome"] == "unavailable":
-        return last
     await report(last)
     setup = load_setup(parts[0]["settled"])
     run = Verification(setup)
@@ -115,12 +116,19 @@ async def test_a_good_pilot_passes_although_prometheus_was_away(prometheus: Scra
     assert (await verdict(prometheus, away))["verdict"] == "pass"
 
 
-async def test_a_pilot_whose_samples_are_no_numbers_neither_passes_nor_fails(
+async def test_a_pilot_whose_samples_are_no_numbers_for_too_long_is_waited_for_and_passes(
     prometheus: Scraping, pods: list[Exporter]
 ) -> None:
+    told: list[str] = []
+
     async def broken(reports: int) -> None:
         for pod in pods:
-            pod.nan = reports >= 2
+            pod.nan = reports >= 2 and not told
 
-    last = await verdict(prometheus, broken, EVERY_SECOND.model_copy(update={"outage": 10.0}))
-    assert (last["outcome"], "there are no newer samples of" in last["reason"]) == ("unavailable", True), last
+    async def back(reason: str) -> None:
+        told.append(reason)
+        await broken(0)
+
+    found = await verdict(prometheus, broken, EVERY_SECOND.model_copy(update={"outage": 5.0}), back)
+    assert "there are no newer samples of" in told[0]
+    assert found["verdict"] == "pass"

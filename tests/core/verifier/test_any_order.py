@@ -19,7 +19,7 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
 from lockgate.messages.verdicts import Granted, Outcome, StagePassed, StageWaiting, VerdictReached
-from tests.support.measured import DARK, report
+from tests.support.measured import BLIND, DARK, report
 from tests.support.verifier import (
     APPLICATION,
     ARTIFACT,
@@ -69,10 +69,12 @@ ENDS = {
     ),
 }
 WORK = (APPLICATION, "measure pilot eu-west")
+AWAY: dict[str, dict[str, Any]] = {"dark": DARK, "blind": BLIND}
 
 # What helps the release on is drawn more often than what stops it, so that runs get far.
 HELPFUL = ["deployed", "piloted", "probed", "measured", "timer", "enter"]
-HARMFUL = ["failed", "expired", "fenced", "not-served", "incident", "dark", "begun", "halted", "settled"]
+HARMFUL = ["failed", "expired", "fenced", "not-served", "incident", "begun", "halted", "settled"]
+HARMFUL += ["dark", "blind"]
 WORDS = st.one_of(
     st.sampled_from(HELPFUL), st.sampled_from(HELPFUL), st.sampled_from(HELPFUL), st.sampled_from(HARMFUL)
 )
@@ -83,9 +85,12 @@ def say(release: Journey, word: str, pick: int) -> None:
     if word == "timer":
         if timers := sorted(release.timers()):
             release.fire(timers[pick % len(timers)])
-    elif word in ("measured", "dark"):
+    elif word in AWAY:
         if WORK in release.desk.work:
-            release.desk.report(*WORK, good(release) if word == "measured" else DARK, final=pick > 3)
+            release.desk.report(*WORK, AWAY[word], final=False)
+    elif word == "measured":
+        if WORK in release.desk.work:
+            release.desk.report(*WORK, good(release), final=pick > 3)
     elif word == "enter":
         release.enter()
     elif word in ENDS:
@@ -150,7 +155,7 @@ def check(release: Journey, entered_at: int | None, ended_at: int | None) -> Non
     for region in release.plan.regions:
         fences = [grant.fence.order for _, grant in grants if grant.region == region]
         assert all(a < b for a, b in pairwise(fences))
-    waits = [(e.stage, e.waiting_for, e.until) for e in said if isinstance(e, StageWaiting)]
+    waits = [(e.stage, e.waiting_for, e.until, e.reason) for e in said if isinstance(e, StageWaiting)]
     assert all(a != b for a, b in pairwise(waits))
     passed = [event.stage for event in said if isinstance(event, StagePassed)]
     assert passed == ["preprod", "pilot", "first", "watch"][: len(passed)]

@@ -8,7 +8,7 @@ import pytest
 
 from lockgate.messages.plan import Metrics
 from lockgate.verifier.core.measure import Measure, Pods
-from lockgate.verifier.gathering import HISTORY, START, Gathering
+from lockgate.verifier.gathering import BOTH, HISTORY, START, Gathering
 from lockgate.verifier.presets import preset_of
 from lockgate.verifier.prometheus import Series
 from lockgate.verifier.statistics.evidence import parse
@@ -21,7 +21,14 @@ LATENCY = {"preset": "opentelemetry-http"}
 PLAIN = {"preset": "custom", "custom": {"requests": "r_total"}}
 
 
-def gathering(metrics: Mapping[str, Any] = PLAIN) -> Gathering:
+class Both(Gathering):
+    """In every scrape something of both arms was scraped, beside what a test is about."""
+
+    def _arms(self, _index: int) -> frozenset[str]:
+        return BOTH
+
+
+def gathering(metrics: Mapping[str, Any] = PLAIN, kind: type[Gathering] = Both) -> Gathering:
     asked = Metrics.model_validate(metrics)
     order = Measure(
         release="r",
@@ -35,7 +42,7 @@ def gathering(metrics: Mapping[str, Any] = PLAIN) -> Gathering:
         pods=Pods(namespace="shop", pilot="p-pilot-8-", baseline="p-", service="p", route=None),
         policy={"required": ["errors"]},
     )
-    return Gathering(order, preset_of(asked))
+    return kind(order, preset_of(asked))
 
 
 def series(
@@ -129,7 +136,7 @@ def test_samples_before_or_after_what_was_asked_for_are_not_looked_at() -> None:
     gathered.take(START, START, [series((-5, 1), (1, 2), (5, 4), (15, 9))])
     evidence = gathered.evidence(2)
     assert isinstance(evidence, dict)
-    assert run(pod(evidence)["requests"]) == [None, 2, None]
+    assert run(pod(evidence)["requests"]) == [None, 2]
 
 
 def test_pods_that_come_and_go_are_told_apart_by_arm() -> None:
@@ -143,10 +150,10 @@ def test_pods_that_come_and_go_are_told_apart_by_arm() -> None:
 
 
 def test_series_of_other_pods_are_left_out() -> None:
-    assert gathering().evidence(1) == "there are no samples of r_total"
+    assert gathering().missing == "there are no samples of r_total"
     gathered = gathering()
     gathered.take(0, START, [series((0, 1), pod="q-a")])
-    assert gathered.evidence(1) == "there are no samples of r_total"
+    assert gathered.missing == "there are no samples of r_total"
 
 
 # --- histograms -----------------------------------------------------------------------------------------------
@@ -326,10 +333,41 @@ def test_bounds_that_are_not_above_0_are_left_out(bound: str) -> None:
             [series((0, 8), name=COUNT)],
             f"there are no samples of {COUNT} and {BUCKET} at the same moment, with all buckets",
         ),
-        (histogram((0, {"+Inf": 8})), f"{BUCKET} has no bounds that can be compared"),
+        (histogram((0, {"0.1": 8, "+Inf": 8})), "there are no samples of the pilot"),
+        (histogram((0, {"0.1": 8, "+Inf": 8}), name="p-pilot-8-x"), "there are no samples of production"),
     ],
 )
 def test_what_is_missing_is_said(found: list[Series], missing: str) -> None:
     gathered = gathering(LATENCY)
     gathered.take(0, START, found)
-    assert gathered.evidence(1) == missing
+    assert gathered.missing == missing
+
+
+def test_buckets_without_a_bound_that_can_be_compared_are_no_evidence() -> None:
+    gathered = gathering(LATENCY)
+    gathered.take(0, START, histogram((0, {"+Inf": 8})))
+    assert gathered.evidence(1) == f"{BUCKET} has no bounds that can be compared"
+
+
+# --- scrapes in which there is nothing to compare ----------------------------------------------------------------
+
+
+def test_only_scrapes_of_both_arms_are_evidence_and_no_request_between_them_is_lost() -> None:
+    gathered = gathering(kind=Gathering)
+    pilot = series((0, 0), (10, 1), (20, 2), (40, 4), (80, 8), pod="p-pilot-8-x")
+    production = series((0, 0), (10, 10), (30, 30), (40, 40), (70, 70), (80, 80))
+    gathered.take(0, HISTORY + 8, [pilot, production])
+    assert gathered.compared == [HISTORY + 1, HISTORY + 4, HISTORY + 8]
+    evidence = gathered.evidence(3)
+    assert isinstance(evidence, dict)
+    assert run(pod(evidence)["requests"]) == [0, 10, 40, 80]
+    assert run(pod(evidence, "p-pilot-8-x")["requests"]) == [0, 1, 4, 8]
+    assert evidence["weight"][START:] == [0.1, 0.1, 0.1]
+    assert parse(evidence).scrapes == START + 3
+
+
+def test_scrapes_before_the_start_are_history_whatever_was_scraped() -> None:
+    gathered = gathering(kind=Gathering)
+    gathered.take(0, HISTORY, [series((-20, 1), (0, 3))])
+    assert gathered.compared == []
+    assert gathered.missing == "there are no samples of the pilot"

@@ -23,7 +23,7 @@ from lockgate.messages.verdicts import (
 from lockgate.verifier.core.measure import Measure, Schedule
 from lockgate.verifier.core.rows import PartRow, VerificationRow
 from lockgate.verifier.statistics.verification import encode, recompute, verify
-from tests.support.measured import BAD, DARK, NONE, SLOW, report
+from tests.support.measured import BAD, DARK, NONE, SLOW, nothing, report
 from tests.support.verification import PILOT_PER_SCRAPE, steady, the_pilot
 from tests.support.verifier import (
     APPLICATION,
@@ -348,50 +348,15 @@ def test_a_region_in_the_dark_is_not_hidden_by_another_one() -> None:
 
 def test_a_pilot_without_a_pod_that_is_scraped_is_waited_for_by_name() -> None:
     release = piloted()
-    gone = report(order(release), 8)
-    for column in ("t", "left"):
-        gone["told"][column] = []
-    for name in ("n", "pods", "share", "kappa", "psi0", "tol", "ratio", "absolute", "margin"):
-        gone["told"][name] = [[] for _ in gone["told"][name]]
-    gone["told"]["events"] = [[[], []] for _ in gone["told"]["events"]]
-    waiting = only(say(release, gone), StageWaiting)
+    waiting = only(say(release, nothing(order(release), 8)), StageWaiting)
     assert waiting.waiting_for is WaitingFor.METRICS
     assert "in eu-west lately" in waiting.reason
-
-
-def test_an_outage_that_is_longer_than_the_plan_allows_is_unmeasurable_and_then_what_the_plan_says() -> None:
-    said = say(piloted(), DARK, final=True)
-    first, second = verdicts(said)
-    assert (first.outcome, second.outcome) == (Outcome.UNMEASURABLE, Outcome.FAIL)
-    assert "nothing to measure: connection refused" in first.reason
-    assert "the plan asks for a rollback" in second.reason
 
 
 def test_a_pilot_without_any_request_is_never_a_pass() -> None:
     said = tell(piloted(), 43, pilot=NONE)
     assert only(said, VerdictReached).outcome is Outcome.FAIL
     assert "got no request in 5 scrapes" in only(said, VerdictReached).reason
-
-
-def test_a_measuring_that_never_ends_is_unmeasurable_long_after_its_time() -> None:
-    release = piloted()
-    tell(release, 3)
-    assert release.fire("verify") == []
-    assert release.desk.now.isoformat() == "2026-11-24T12:52:15+00:00"  # 43 scrapes, the outage, and patience
-    said = release.fire("verify")
-    assert release.desk.now.isoformat() == "2026-11-24T13:02:15+00:00"
-    assert [verdict.outcome for verdict in verdicts(said)] == [Outcome.UNMEASURABLE, Outcome.FAIL]
-    assert release.desk.work == {}
-
-
-def test_a_verifier_that_was_down_for_hours_measures_what_it_missed_before_it_gives_up() -> None:
-    release = piloted()
-    tell(release, 20)
-    release.desk.wait(3 * 3600)
-    assert release.fire("verify") == []
-    said = tell(release, 43, run="run-2")
-    assert only(said, VerdictReached).outcome is Outcome.PASS
-    assert release.timers() == {"deadline eu-west"}
 
 
 # --- on-inconclusive ------------------------------------------------------------------------------------------

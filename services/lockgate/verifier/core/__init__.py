@@ -73,7 +73,7 @@ def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
         case ("watch", WatchStage() as stage):
             return watch.over(scene, stage)
         case ("verify", PilotStage() as stage):
-            return verifying.lost(scene, stage, again=due.body.get("again", False))
+            return verifying.lost(scene, stage, progress=due.body.get("progress", 0))
         case _:
             return scene
 
@@ -82,7 +82,7 @@ def _measured(scene: Scene, work: WorkReported) -> Scene:
     if not isinstance(scene.stage, PilotStage):
         return scene
     order, report = Measure.model_validate(work.body), Report.model_validate({"said": work.report})
-    return verifying.reported(scene, scene.stage, order, report.said, final=work.final)
+    return verifying.reported(scene, scene.stage, order, report.said)
 
 
 # --- from inputs to scenes ------------------------------------------------------------------------------------

@@ -15,14 +15,18 @@ from lockgate.messages.plan import Metrics, PilotStage
 from lockgate.messages.values import Name, Value
 
 MOST_SCRAPES = 60
-"""Of a verification, its extension included: a verdict's record stays below 64 KiB. A longer one has longer scrapes."""
+"""Of a verification, its extension included: a verdict's record stays below 64 KiB. A longer one has longer scrapes.
+Only those count in which both arms were scraped, so time in which nothing could be compared is no part of it.
+"""
 LEAST_SCRAPES = 10
 _LEAST_SOAK = 5
 LOST = 600.0
-"""Seconds after everything must be over when the core asks itself what became of a work that never ended, and as many
-from then on in which one that was not run meanwhile, because no verifier was, can still end."""
+"""Seconds after everything must be over when the core asks itself what became of the measuring, and from then on after
+each scrape: so long no work is run because no verifier is, or it has nothing to tell."""
 
 _LEAST_ALPHA = 1e-6
+_NO_ERROR = 0.001
+"""A pilot without any error passes on errors once it is shown to fail less often than this: nothing fails by less either."""
 _WEIGHTS = {"errors": 0.5, "latency": 0.44, "gauges": 0.0, "share": 0.06}
 _WITHOUT_LATENCY = {"errors": 0.9, "latency": 0.0, "gauges": 0.0, "share": 0.1}
 
@@ -74,10 +78,12 @@ class Counted(Value):
 
 
 class Unavailable(Value):
-    """The metrics did not answer, or have no samples. As the last report: for longer than the plan allows."""
+    """The metrics did not answer, or have no samples of both arms. Measuring goes on, and says so when they are back."""
 
     outcome: Literal["unavailable"] = "unavailable"
     reason: str
+    too_long: bool = False
+    """For longer than the plan allows."""
 
 
 class Report(Value):
@@ -131,6 +137,7 @@ def policy_of(stage: PilotStage, metrics: Metrics, alpha: float) -> dict[str, An
         "warm_scrapes": ceil(7 * minute),
         "warm_half": max(minute, 0.5),
         "err_margin": margins.errors,
+        "err_none": _NO_ERROR,
         "lat_margin": margins.latency,
         "weights": _WEIGHTS if latency else _WITHOUT_LATENCY,
         "required": ["errors", "latency"] if latency else ["errors"],

@@ -71,6 +71,10 @@ class ReleaseRow(Row):
     """How many regions of the pilot are through."""
     dark: int = 0
     """In how many of them nothing can be compared just now."""
+    held: int = 0
+    """In how many of them somebody has to say what follows, or the metrics are away for longer than the plan allows."""
+    delay: float = 0.0
+    """Seconds in which nothing could be compared, so that the verification takes longer by them."""
     extended: bool = False
     waiting: Waiting | None = None
 
@@ -127,7 +131,9 @@ class VerificationRow(Row):
     end: int = 0
     """So many scrapes are in them."""
     dark: bool = False
+    held: bool = False
     over: bool = False
+    """Nothing is measured any more. It is held as well where no verdict was reached that the plan goes on by."""
 
 
 class PartRow(Row):

@@ -49,8 +49,8 @@ def finish(scene: Scene) -> Step:
 
 def again(scene: Scene) -> Scene:
     """The same stage once more, after it was halted and let go on; nothing that it proved before counts."""
-    fresh = {"outstanding": 0, "fenced": 0, "proven": 0, "dark": 0, "extended": False}
-    scene = scene.then(**fresh, phase=Phase.REGIONS, since=scene.now)
+    counts = dict.fromkeys(("outstanding", "fenced", "proven", "dark", "held"), 0)
+    scene = scene.then(**counts, delay=0.0, extended=False, phase=Phase.REGIONS, since=scene.now)
     match scene.stage:
         case PilotStage() as stage:
             return pilot.again(scene, stage)
@@ -65,8 +65,8 @@ def again(scene: Scene) -> Scene:
 
 
 def begin(scene: Scene) -> Scene:
-    fresh = {"cursor": 0, "outstanding": 0, "done": 0, "fenced": 0, "proven": 0, "dark": 0, "extended": False}
-    scene = scene.then(**fresh, phase=Phase.REGIONS, since=scene.now)
+    counts = dict.fromkeys(("cursor", "outstanding", "done", "fenced", "proven", "dark", "held"), 0)
+    scene = scene.then(**counts, delay=0.0, extended=False, phase=Phase.REGIONS, since=scene.now)
     stage = scene.stage
     if isinstance(stage, PreprodStage):
         return preprod.begin(scene, stage)

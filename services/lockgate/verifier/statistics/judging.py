@@ -15,6 +15,7 @@ from lockgate.verifier.statistics.measured import Block, Setup
 from lockgate.verifier.statistics.numerics import Array, exp, log, rounded, running
 from lockgate.verifier.statistics.onset import Mixed, Mixture
 from lockgate.verifier.statistics.series import Flags, Indices
+from lockgate.verifier.statistics.spotless import Spotless
 
 _TINY = 1e-300
 
@@ -55,6 +56,7 @@ class Judging:
         self.folded = Folded.of(gauges, len(LEVELS) + len(LEAKS))
         self.mixture = Mixture.of(setup.policy, of.first)
         self.gates = Gates(of)
+        self.spotless = Spotless.of(setup.policy.err_none)
         self.mirrored = np.zeros(start)
         self.levels, self.trends = np.zeros((gauges, len(LEVELS))), np.zeros(gauges)
 
@@ -74,7 +76,10 @@ class Judging:
         logs = np.concatenate((mirrored[1:], levels[at].reshape(strata, levels[0].size)), axis=1)
         passing = self._means(logs)
         passing[:, cases:] = np.minimum(passing[:, cases:], trends[at])
-        told = (case.usable[:, :cases], self.gates.counts[(block.t + 1.0).astype(np.intp)] > 0)
+        passing[:, 0] = np.maximum(passing[:, 0], self.spotless.fold(block))
+        usable = case.usable[:, :cases].copy()
+        usable[:, 0] |= (block.n[:, 0] > 0) & (self.spotless.rate > 0)
+        told = (usable, self.gates.counts[(block.t + 1.0).astype(np.intp)] > 0)
         return self._judged(block, mixed, passing, np.concatenate(told, axis=1))
 
     def _judged(self, block: Block, mixed: Mixed, ln_pass: Array, told: Flags) -> Judged:

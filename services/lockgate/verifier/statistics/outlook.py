@@ -7,6 +7,7 @@ from lockgate.verifier.statistics.gauges import Model
 from lockgate.verifier.statistics.kernel import gains
 from lockgate.verifier.statistics.measured import Block
 from lockgate.verifier.statistics.numerics import Array, ln, total
+from lockgate.verifier.statistics.spotless import Spotless
 
 _MORE = 2.0
 """Beyond the threshold, so that chance has room."""
@@ -42,11 +43,15 @@ def needed(alternatives: Alternatives, block: Block, ln_pass: Array) -> tuple[in
 def _binary(alternatives: Alternatives, block: Block) -> list[tuple[int, float]]:
     """The expected gain a stratum, for errors and each bound, of the alternative that expects the most."""
     n, m = block.n[:, :1], block.n[:, 1:]
+    spotless = Spotless.of(alternatives.setup.policy.err_none).gain
     s = block.events[..., 0] + block.events[..., 1]
     case, chances = alternatives.compare(block, n * s / np.maximum(n + m, 1.0))
     gain = gains(case, chances, alternatives.owner)[:, alternatives.binary :]
     mean = total(gain) / len(block.t)
-    return [(column, float(mean[part].max())) for column, part in enumerate(alternatives.mirrored)]
+    expected = [float(mean[part].max()) for part in alternatives.mirrored]
+    if not total(block.events[:, 0, 0]):
+        expected[0] = max(expected[0], float(total(n[:, 0])) * spotless / len(block.t))
+    return list(enumerate(expected))
 
 
 def _gauge(model: Model, g_margin: float, deadline: int) -> float:

@@ -26,6 +26,8 @@ class Policy:
     rho0: float = 1.0
     err_ratio: float = 1.25
     err_abs: float = 0.001
+    err_none: float = 0.0
+    """A rate of errors that a pilot without any error may be shown to be below, instead of a ratio; 0: not asked."""
     lat_tol: float = 0.03
     lat_ratio: float = 0.07
     lat_abs: float = 0.010
@@ -55,6 +57,8 @@ class Policy:
     def dump(self) -> dict[str, Any]:
         """In full, as a verdict carries it. `parse_policy` is the inverse."""
         plain = asdict(self)
+        if not self.err_none:  # so that a record from before there was this is as it was
+            del plain["err_none"]
         return plain | {"required": list(self.required), "weights": dict(self.weights)}
 
 
@@ -74,6 +78,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "rho0": (1, 2),
     "err_ratio": (1, 10),
     "err_abs": (0, 0.1),
+    "err_none": (0, 0.1),
     "lat_tol": (0, 0.5),
     "lat_ratio": (0, 2),
     "lat_abs": (0, 10),

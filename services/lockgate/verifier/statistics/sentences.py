@@ -4,7 +4,7 @@ from lockgate.verifier.statistics.alternatives import Alternatives, Metric
 from lockgate.verifier.statistics.deciding import Outcome
 from lockgate.verifier.statistics.judging import Judged
 from lockgate.verifier.statistics.measured import Block, Setup
-from lockgate.verifier.statistics.numerics import exp
+from lockgate.verifier.statistics.numerics import exp, total
 from lockgate.verifier.statistics.outlook import needed
 
 _UNMEASURABLE = {
@@ -46,9 +46,7 @@ def _of_a_pilot(
         case "fail":
             return _worse(outcome, block, judged, alternatives.metrics, policy.alpha)
         case "pass":
-            return (
-                f"After {outcome.at} scrapes the pilot is shown to be within the margins: {_margins(setup)}."
-            )
+            return f"After {outcome.at} scrapes the pilot is shown to be within the margins: {_margins(setup, block)}."
         case "running":
             return f"Nothing is proven after {outcome.at} of {policy.deadline} scrapes."
         case "unmeasurable":
@@ -58,9 +56,12 @@ def _of_a_pilot(
             return _undecided(outcome, block, judged, alternatives)
 
 
-def _margins(setup: Setup) -> str:
-    policy = setup.policy
-    said = [f"errors below {policy.err_margin:g} times production's"]
+def _margins(setup: Setup, block: Block) -> str:
+    policy, requests = setup.policy, int(total(block.n[:, 0]))
+    if policy.err_none and not total(block.events[:, 0, 0]):
+        said = [f"no error in {requests} requests, so below {policy.err_none:.3g} of them"]
+    else:
+        said = [f"errors below {policy.err_margin:g} times production's"]
     if setup.bounds:
         said.append(f"latency below {policy.lat_margin:.0%} more")
     if names := [name for name, model in zip(setup.gauges, setup.models, strict=True) if model]:
