@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -101,14 +102,31 @@ class Pace(BaseModel):
 
 
 class DeployerSettings(BaseSettings):
-    """From the environment: LOCKGATE_DEPLOYER_NAME, and as JSON LOCKGATE_DEPLOYER_REGIONS and _PACE."""
+    """From the environment: LOCKGATE_DEPLOYER_NAME, and as JSON LOCKGATE_DEPLOYER_REGIONS and _PACE.
+
+    A variable may have 128 KiB on Linux, which some 900 regions fill: `_REGIONS_FILE` names a file with the same JSON.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="LOCKGATE_DEPLOYER_", frozen=True, extra="ignore", hide_input_in_errors=True
     )
     name: Name
     regions: tuple[RegionSettings, ...] = Field(min_length=1)
+    regions_file: Path | None = None
     pace: Pace = Pace()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, given: dict[str, Any]) -> dict[str, Any]:
+        file = given.get("regions_file")
+        if not file:
+            return given
+        if "regions" in given:
+            raise ValueError(f"regions are given, and the file {file} that has them: keep one of them")
+        try:
+            return {**given, "regions": orjson.loads(Path(file).read_bytes())}
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise ValueError(f"the file of regions {file} cannot be read: {error}") from None
 
     @model_validator(mode="after")
     def _regions_once(self) -> Self:

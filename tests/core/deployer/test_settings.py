@@ -24,6 +24,45 @@ def test_name_and_regions_come_from_the_environment(monkeypatch: pytest.MonkeyPa
     assert settings.regions[0].bearer == "s3cret"
 
 
+def test_regions_may_be_in_a_file_because_a_variable_has_no_room_for_a_thousand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "regions.json"
+    file.write_bytes(orjson.dumps([{**WEST, "region": f"region-{number}"} for number in range(1000)]))
+    monkeypatch.setenv("LOCKGATE_DEPLOYER_NAME", "west")
+    monkeypatch.setenv("LOCKGATE_DEPLOYER_REGIONS_FILE", str(file))
+    assert len(DeployerSettings().namespaces) == 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"[{", "the file of regions .*regions.json cannot be read: "),
+        (b"[]", "at least 1 item"),
+        (orjson.dumps([{**WEST, "tokn": "x"}]), "tokn"),
+        (None, "cannot be read: .*No such file"),
+    ],
+)
+def test_what_is_no_list_of_regions_in_its_file_is_said_and_no_token_with_it(
+    content: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "regions.json"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("LOCKGATE_DEPLOYER_NAME", "west")
+    monkeypatch.setenv("LOCKGATE_DEPLOYER_REGIONS_FILE", str(file))
+    with pytest.raises(ValidationError, match=why) as refused:
+        DeployerSettings()
+    assert "s3cret" not in str(refused.value)
+
+
+def test_regions_are_told_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given(monkeypatch, WEST)
+    monkeypatch.setenv("LOCKGATE_DEPLOYER_REGIONS_FILE", str(tmp_path / "regions.json"))
+    with pytest.raises(ValidationError, match="keep one of them"):
+        DeployerSettings()
+
+
 def test_no_token_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, WEST)
     settings = DeployerSettings()
