@@ -95,6 +95,43 @@ def test_a_release_that_is_being_taken_back_says_what_is_ordered() -> None:
     assert "going back: 0 of 1 region" in text(release_tree(release))
 
 
+def test_a_release_whose_flags_are_switched_off_goes_on_at_the_same_stage() -> None:
+    switching = [
+        *h.until_pilot(),
+        h.failed("pilot", "5 of 100 fail"),
+        h.halted("5 of 100 fail"),
+        h.flags_ordered("eu-west", "new-checkout"),
+    ]
+    assert seen(*switching).releases["r2"].state is State.FLAGS
+    on = [*switching, h.flags_switched("eu-west", "new-checkout"), h.resumed("new-checkout is off.")]
+    release = seen(*on, h.waiting("pilot", "left alone for 120 s")).releases["r2"]
+    assert (release.state, release.says) == (State.PRODUCTION, "new-checkout is off.")
+    assert (release.stages["pilot"].mark, release.stages["pilot"].says) == (
+        Mark.RUNNING,
+        "left alone for 120 s",
+    )
+
+
+def test_a_release_that_is_held_says_so() -> None:
+    release = seen(*h.until_pilot(), h.halted("too slow"), h.held("v2 is held by its plan.")).releases["r2"]
+    assert (release.state, release.says) == (State.HELD, "v2 is held by its plan.")
+
+
+def test_each_step_of_the_ladder_is_a_line() -> None:
+    said = (
+        h.flags_ordered("eu-west", "new-checkout"),
+        h.flags_switched("eu-west", "new-checkout"),
+        h.resumed("it is off."),
+        h.held("v2 is held by its plan."),
+    )
+    assert [line(body) for body in said] == [
+        "rollbacks   eu-west ordered to switch off new-checkout",
+        "deployments eu-west: new-checkout switched off",
+        "rollbacks   goes on. it is off.",
+        "rollbacks   held. v2 is held by its plan.",
+    ]
+
+
 def test_a_region_that_failed_is_running_again_with_its_next_attempt() -> None:
     failing = [*h.until_wave(), h.granted("all", "us-east"), h.broken("all", "us-east", "no such image")]
     assert seen(*failing).releases["r2"].stages["all"].regions["us-east"] == RegionView(

@@ -194,7 +194,7 @@ _DEPLOYER = {
 }
 
 _COORDINATOR = {
-    "flags once": _without(ladder, "rung", ("release.switched or ", "")),
+    "flags once": _without(ladder, "rung", ("not release.switched and ", "")),
     "flags in every region": _without(
         flags,
         "ordered",

@@ -6,6 +6,7 @@ from typing import Any
 from lockgate.messages.deployments import (
     DeploymentFailed,
     DeploymentProgressed,
+    FlagsSwitched,
     GrantRefused,
     PilotDeployed,
     ProbeResult,
@@ -15,6 +16,7 @@ from lockgate.messages.deployments import (
     RegionRolledBack,
     RegionUntouched,
 )
+from lockgate.messages.flags import Flag
 from lockgate.messages.message import Message, event_id
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
@@ -27,7 +29,14 @@ from lockgate.messages.releases import (
     ReleaseStarted,
     ReleaseSuperseded,
 )
-from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled, RollbackOrdered
+from lockgate.messages.rollbacks import (
+    FlagsOrdered,
+    ReleaseHalted,
+    ReleaseHeld,
+    ReleaseResumed,
+    ReleaseSettled,
+    RollbackOrdered,
+)
 from lockgate.messages.topics import TOPICS
 from lockgate.messages.values import Artifact, Fence, Workload
 from lockgate.messages.verdicts import (
@@ -181,6 +190,25 @@ def ordered(region: str, to: str | None = OLD) -> Payload:
     return RollbackOrdered(
         **_OURS, **_PLACE, region=region, fence=FENCE, workload=WORKLOAD, digest=to, bad=NEW, deadline=60, reason="bad"
     )  # fmt: skip
+
+
+def flags_ordered(region: str, flag: str) -> Payload:
+    flags = (Flag(flag=flag),)
+    return FlagsOrdered(
+        **_OURS, **_PLACE, region=region, fence=FENCE, flags=flags, deadline=180, reason="bad"
+    )
+
+
+def flags_switched(region: str, flag: str) -> Payload:
+    return FlagsSwitched(**_STEP, region=region, flags=(flag,), reason="it is off")
+
+
+def resumed(reason: str) -> Payload:
+    return ReleaseResumed(**_OURS, number=4, turn=3, wait=120, reason=reason)
+
+
+def held(reason: str) -> Payload:
+    return ReleaseHeld(**_OURS, turn=1, reason=reason)
 
 
 def back(region: str) -> Payload:

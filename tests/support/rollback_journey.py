@@ -50,7 +50,18 @@ def place(region: str, deployer: str | None = None) -> Place:
 FLAGS = ({"flag": "new-checkout", "wait": "90s"}, {"flag": "price-model", "off": "classic", "wait": "30s"})
 
 
-def plan(to: str = "previous", *, preprod: bool = True, flags: tuple[dict[str, str], ...] = ()) -> Plan:
+def forward_only(letter: str) -> Artifact:
+    usual = artifact(letter)
+    return usual.model_copy(update={"purl": f"{usual.purl}?rollback=unsafe&tag=v-{letter}"})
+
+
+def plan(
+    to: str = "previous",
+    *,
+    preprod: bool = True,
+    then: str = "rollback",
+    flags: tuple[dict[str, str], ...] = (),
+) -> Plan:
     stages = [
         {"name": "preprod", "kind": "preprod", "regions": ["pre"], "requests": [{"get": "/healthz"}]},
         {"name": "pilot", "kind": "pilot", "regions": ["west"], "share": "10%", "after": {"verify": "1m"}},
@@ -64,7 +75,7 @@ def plan(to: str = "previous", *, preprod: bool = True, flags: tuple[dict[str, s
             "artifact": "pkg:oci/payments",
             "workload": {"deployment": "payments", "container": "app", "service": "payments"},
             "stages": stages if preprod else stages[1:],
-            "remediation": {"to": to, "flags": list(flags)},
+            "remediation": {"then": then, "to": to, "flags": list(flags)},
         }
     )
 
@@ -77,6 +88,8 @@ class Journey:
     plan: Plan = field(default_factory=plan)
     number: int = 0
     letter: str = "?"
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    """Those that are not as usual, by their letter."""
 
     @property
     def release(self) -> str:
@@ -88,7 +101,7 @@ class Journey:
             ReleaseStarted(
                 application=APP,
                 release=self.release,
-                artifact=artifact(letter),
+                artifact=self.artifacts.get(letter) or artifact(letter),
                 number=self.number,
                 plan_version=1,
                 plan=self.plan,

@@ -149,7 +149,9 @@ class Remediation(PlanPart):
         exclude_if=lambda flags: not flags,  # so that a plan without any is as before
         description="switched off first, all at once; the release goes on if that helps",
     )
-    then: Literal["rollback"] = "rollback"
+    then: Literal["rollback", "hold"] = Field(
+        default="rollback", description="hold: it stays as it is, halted, until an operator says what follows"
+    )
     to: Literal["previous", "good"] = "previous"
 
     @model_validator(mode="after")

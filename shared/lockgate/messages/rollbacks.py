@@ -74,6 +74,15 @@ class FlagsOrdered(Payload, topic="rollbacks", custom="flags.ordered"):
     reason: Sentence
 
 
+class ReleaseHeld(Payload, topic="rollbacks", custom="release.held"):
+    """The halted release stays as it is, until an operator takes it back or ends it."""
+
+    application: Name
+    release: str
+    turn: int = Field(ge=1)
+    reason: Sentence
+
+
 class ReleaseResumed(Payload, topic="rollbacks", custom="release.resumed"):
     """The halted release goes on at the stage in which it was halted; grants carry this turn from here on."""
 

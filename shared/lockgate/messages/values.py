@@ -5,6 +5,7 @@ Every name that can reach a cluster, a query or a URL is checked here, once, aga
 
 import re
 from typing import Annotated, Any, Final, NamedTuple, Self
+from urllib.parse import parse_qs
 
 from pydantic import (
     BaseModel,
@@ -171,6 +172,12 @@ class Artifact(Value):
     purl: str = Field(max_length=1024)
     digest: Digest
     tag: str | None = Field(default=None, max_length=128, description="for people only; never deployed by")
+
+    @property
+    def forward_only(self) -> bool:
+        """Whether CI said, by `rollback=unsafe` in the package URL, that what it leaves behind an older version cannot run on."""
+        query = self.purl.partition("#")[0].partition("?")[2]
+        return parse_qs(query).get("rollback") == ["unsafe"]
 
     @property
     def label(self) -> str:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from openfeature.contrib.provider.flagd import FlagdProvider
@@ -140,9 +141,16 @@ async def test_a_resource_of_the_openfeature_operator_is_switched_too(west: AtWo
     assert (await west.object(FEATURE_FLAGS, "payments"))["spec"]["flagSpec"]["flags"] == flags
 
 
-@pytest.fixture
-async def flagd() -> AsyncIterator[TestServer]:
-    """A flagd that serves what `served` says, by OFREP."""
+@dataclass
+class Flagd:
+    """Says by OFREP of each flag what `served` has."""
+
+    url: str
+    served: dict[str, str]
+
+
+@pytest_asyncio.fixture
+async def flagd() -> AsyncIterator[Flagd]:
     served: dict[str, str] = {}
 
     async def evaluate(request: web.Request) -> web.Response:
@@ -152,29 +160,26 @@ async def flagd() -> AsyncIterator[TestServer]:
     app = web.Application()
     app.router.add_post("/ofrep/v1/evaluate/flags/{key}", evaluate)
     async with TestServer(app) as server:
-        server.served = served  # type: ignore[attr-defined]
-        yield server
+        yield Flagd(str(server.make_url("")).rstrip("/"), served)
 
 
-async def asked(sandbox: Sandbox, flagd: TestServer, variant: str, seconds: float) -> dict[str, Any]:
+async def asked(sandbox: Sandbox, flagd: Flagd, variant: str, seconds: float) -> dict[str, Any]:
     settings = settings_for(sandbox)
-    here = settings.regions[0].model_copy(update={"flagd": str(flagd.make_url("")).rstrip("/")})
-    flagd.served["boolean"] = variant  # type: ignore[attr-defined]
+    here = settings.regions[0].model_copy(update={"flagd": flagd.url})
+    flagd.served["boolean"] = variant
     async with working(settings.model_copy(update={"regions": (here,)})) as west:
         await with_flags(west)
         return await west.flags(flags_order(FLAGS[0]), seconds)
 
 
-async def test_where_flagd_is_known_it_is_switched_once_flagd_says_so(
-    sandbox: Sandbox, flagd: TestServer
-) -> None:
+async def test_where_flagd_is_known_it_is_switched_once_flagd_says_so(sandbox: Sandbox, flagd: Flagd) -> None:
     answer = await asked(sandbox, flagd, "off", 20)
     assert answer["outcome"] == "switched"
     assert answer["reason"].endswith("flagd gives everybody these variants.")
 
 
 async def test_where_flagd_gives_another_variant_until_the_end_it_has_failed(
-    sandbox: Sandbox, flagd: TestServer
+    sandbox: Sandbox, flagd: Flagd
 ) -> None:
     answer = await asked(sandbox, flagd, "on", 1)
     assert answer["outcome"] == "failed"

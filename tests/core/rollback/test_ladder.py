@@ -203,3 +203,10 @@ def test_an_abort_while_flags_are_being_switched_takes_it_back_at_once_and_the_f
     assert [flag.flag for flag in orders(events)["east"].restore] == ["new-checkout", "price-model"]
     assert (APP, "flags") not in way.desk.timers
     assert way.desk.give(off(asked["west"])) == []
+
+
+def test_a_version_of_which_pre_production_proved_nothing_is_taken_back_and_not_bad() -> None:
+    way = Journey()
+    way.start("b")
+    ordered = orders(way.fail("preprod", cause=FailCause.UNDECIDED))["pre"]
+    assert kinds(way.desk.give(untouched(ordered))) == [ReleaseSettled]

@@ -25,6 +25,7 @@ from lockgate.messages.releases import (
 from lockgate.messages.rollbacks import (
     FlagsOrdered,
     ReleaseHalted,
+    ReleaseHeld,
     ReleaseResumed,
     ReleaseSettled,
     RollbackOrdered,
@@ -126,6 +127,8 @@ def _way_out(view: ReleaseView, body: Payload) -> None:
             view.state, view.says = State.RETURNING, reason
         case FlagsOrdered():
             view.state = State.FLAGS
+        case ReleaseHeld(reason=reason):
+            view.state, view.says = State.HELD, reason
         case RollbackOrdered():
             view.state = State.RETURNING
         case ReleaseResumed(reason=reason):

@@ -26,6 +26,7 @@ class State(StrEnum):
     PREPRODUCTION = "in pre-production"
     PRODUCTION = "in production"
     RETURNING = "being taken back"
+    HELD = "held: an operator says what follows"
     FLAGS = "having its flags switched off"
     COMPLETED = "completed"
     CLOSED = "closed"

@@ -19,6 +19,7 @@ _COLOURS = {
     State.CLOSED: "red",
     State.RETURNING: "magenta",
     State.FLAGS: "magenta",
+    State.HELD: "bold yellow",
     State.SUPERSEDED: "dim",
 }
 

@@ -15,6 +15,7 @@ from lockgate.messages.plan import Plan
 from lockgate.messages.verdicts import FailCause, Outcome, VerdictReached
 from lockgate.rollback.core import answers, flags
 from lockgate.rollback.core.halting import halted, is_blamed, ordered_back, taken_back
+from lockgate.rollback.core.holding import held, holds
 from lockgate.rollback.core.rows import Phase, Release, Way
 from lockgate.rollback.core.sentences import shortened
 
@@ -22,6 +23,7 @@ from lockgate.rollback.core.sentences import shortened
 class Rung(StrEnum):
     FLAGS = "flags"
     ROLLBACK = "rollback"
+    HOLD = "hold"
 
 
 BEGINS: Final[dict[FailCause | None, Rung]] = {
@@ -49,16 +51,23 @@ def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -
             stopped, step = halted(release, way.plan, why)
             return step + flags.ordered(rows, stopped, way, now)
         case Rung.ROLLBACK:
-            return taken_back(rows, release, way, why, now, blamed=is_blamed(rows, release, way.plan))
+            # A version of which pre-production proved nothing is not blamed.
+            proven = body.cause is not FailCause.UNDECIDED or release.entered is not None
+            blamed = proven and is_blamed(rows, release, way.plan)
+            return taken_back(rows, release, way, why, now, blamed=blamed)
+        case Rung.HOLD:
+            stopped, step = halted(release, way.plan, why)
+            return step + held(stopped, way.plan.application)
         case other:
             assert_never(other)
 
 
 def rung(release: Release, plan: Plan, cause: FailCause | None) -> Rung:
-    """Flags come once, and for production only: nobody is served in pre-production."""
-    if release.switched or release.entered is None or not plan.remediation.flags:
-        return Rung.ROLLBACK
-    return BEGINS[cause]
+    """Flags come once, and for production only: nobody is served in pre-production. Then it goes back, unless it must not."""
+    may = not release.switched and release.entered is not None and bool(plan.remediation.flags)
+    if may and BEGINS[cause] is Rung.FLAGS:
+        return Rung.FLAGS
+    return Rung.HOLD if holds(release, plan) else Rung.ROLLBACK
 
 
 def flags_switched(rows: Rows, given: Message[FlagsSwitched], now: datetime) -> Step:
@@ -105,4 +114,6 @@ def _given_up(rows: Rows, release: Release, why: str, now: datetime) -> Step:
     if way is None:
         return NOTHING
     failed = release.model_copy(update={"reason": shortened(f"{why} {release.reason}")})
+    if holds(failed, way.plan):
+        return flags.forgotten(rows, way) + held(failed, way.plan.application)
     return ordered_back(rows, failed, way, now, blamed=is_blamed(rows, failed, way.plan))

@@ -33,7 +33,7 @@ def _under_way(rows: Rows, id_: str) -> tuple[Release, Way] | None:
     if release is None or way is None or release.release != id_:
         return None
     match release.phase:
-        case Phase.RUNNING | Phase.FLAGS | Phase.PASSED:
+        case Phase.RUNNING | Phase.FLAGS | Phase.HELD | Phase.PASSED:
             return release, way
         case Phase.HALTED | Phase.SETTLED | Phase.ENDED:
             return None

@@ -71,7 +71,7 @@ def ended(rows: Rows, given: Message[ReleaseCompleted] | Message[ReleaseClosed],
     if release is None or release.release != given.body.release:
         return NOTHING
     match release.phase:
-        case Phase.FLAGS | Phase.HALTED | Phase.ENDED:
+        case Phase.FLAGS | Phase.HELD | Phase.HALTED | Phase.ENDED:
             return NOTHING  # its orders are out: only `settled` ends that, whatever is said elsewhere
         case Phase.RUNNING | Phase.SETTLED | Phase.PASSED:
             return put(release.model_copy(update={"phase": Phase.ENDED})) + remove(Way, release.release)

@@ -15,6 +15,7 @@ BAD_KEPT = 100
 class Phase(StrEnum):
     RUNNING = "running"
     FLAGS = "flags"  # halted, and its flags are ordered off
+    HELD = "held"  # halted, and an operator says what follows
     HALTED = "halted"  # orders are out
     SETTLED = "settled"  # each region answered or passed its deadline
     PASSED = "passed"  # its watch passed

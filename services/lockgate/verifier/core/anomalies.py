@@ -47,11 +47,11 @@ def detected(scene: Scene, incident: IncidentDetected) -> Scene:
     if name in known.seen:
         return scene
     if not _other_artifact(scene, incident) and (guilty := _blamed(scene, incident)) is not None:
-        if name in known.open:
+        if name in known.blamed:
             return (
                 scene  # it is known, and whether it goes away with the flags is asked when their time is over
             )
-        noted = scene.then(put(known.model_copy(update={"open": (*known.open, name)[-MOST_REMEMBERED:]})))
+        noted = scene.then(put(known.model_copy(update={"blamed": (*known.blamed, name)[-MOST_REMEMBERED:]})))
         return noted if scene.release.phase is Phase.FAILED else _failed(noted, incident, guilty)
     seen = (*known.seen, name)[-MOST_REMEMBERED:]
     return scene.then(put(known.model_copy(update={"seen": seen})))
@@ -61,17 +61,17 @@ def resolved(scene: Scene, incident: IncidentResolved) -> Scene:
     """Forgotten: if it comes again, it is a new one."""
     name = derived_id("incident", incident.incident)
     known = _known(scene)
-    if name not in known.seen and name not in known.open:
+    if name not in known.seen and name not in known.blamed:
         return scene
     left = {
-        field: tuple(each for each in getattr(known, field) if each != name) for field in ("seen", "open")
+        field: tuple(each for each in getattr(known, field) if each != name) for field in ("seen", "blamed")
     }
     return scene.then(put(known.model_copy(update=left)))
 
 
 def unresolved(scene: Scene) -> int:
     """How many incidents that the release was blamed for are not resolved."""
-    return len(_known(scene).open)
+    return len(_known(scene).blamed)
 
 
 def _known(scene: Scene) -> IncidentsRow:

@@ -155,7 +155,7 @@ class IncidentsRow(Row):
     kind: ClassVar[str] = "incidents"
     release: str
     seen: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
+    blamed: tuple[str, ...] = ()
     """Those that the release was blamed for, until they are resolved."""
 
 
