@@ -40,6 +40,7 @@ class Held:
             copy.deepcopy(clones(Kind.DEPLOYMENT)),
             copy.deepcopy(clones(Kind.SERVICE)),
             former=routes[1] if routes[1:] else None,
+            autoscaler=held.get((Kind.AUTOSCALER, "payments")),
         )
 
     def do(self, write: Next) -> bool:

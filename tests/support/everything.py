@@ -27,7 +27,7 @@ from tests.support.deployer import (
     order,
 )
 from tests.support.deployer_at_work import AtWork, hurried, working
-from tests.support.places import PATIENCE, Place, of_tenant, service, virtual_service
+from tests.support.places import PATIENCE, Place, autoscaler, of_tenant, service, virtual_service
 from tests.support.sandboxes import until
 
 RUNS, GOOD, NEXT = (digest(number=number) for number in (1, 2, 3))
@@ -58,6 +58,7 @@ async def region_of(plane: ControlPlane, rights: tuple[Right, ...] = IN_ITS_REGI
         meshed = virtual_service(name="payments")
         meshed["spec"]["http"][1]["route"] = [destination("payments")]
         (await place.create("virtualservices", meshed)).obj()
+        (await place.create("horizontalpodautoscalers", autoscaler(1, 9))).obj()
         for plural, obj in zip(("configmaps", "featureflags"), flagged(), strict=True):
             (await place.create(plural, obj)).obj()
         yield place

@@ -39,6 +39,7 @@ _GROUPS = {
     "replicasets": "/apis/apps/v1",
     "httproutes": "/apis/gateway.networking.k8s.io/v1",
     "virtualservices": "/apis/networking.istio.io/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "featureflags": "/apis/core.openfeature.dev/v1beta1",
     "jobs": "/apis/batch/v1",
 }
@@ -289,6 +290,20 @@ def virtual_service(*weights: int, name: str = "web", **metadata: Any) -> Json:
         "kind": "VirtualService",
         "metadata": {"name": name, **metadata},
         "spec": {"hosts": ["web"], "http": [redirect, {"route": routes}]},
+    }
+
+
+def autoscaler(floor: int, most: int, name: str = "payments", **metadata: Any) -> Json:
+    """Of the Deployment of this name. Nobody scales by it: that is for a test to do."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, **metadata},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": floor,
+            "maxReplicas": most,
+        },
     }
 
 

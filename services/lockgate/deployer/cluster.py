@@ -31,11 +31,13 @@ from lockgate.deployer.objects import Json, name_of, version_of
 from lockgate.deployer.settings import RegionSettings, TokenError
 
 __all__ = [
+    "AUTOSCALERS",
     "DEPLOYMENTS",
     "PODS",
     "REPLICASETS",
     "ROUTES",
     "SERVICES",
+    "VIRTUAL_SERVICES",
     "Cluster",
     "ClusterError",
     "NoAnswerError",
@@ -68,6 +70,7 @@ REPLICASETS = Resource("/apis/apps/v1", "replicasets", "ReplicaSet")
 PODS = Resource("/api/v1", "pods", "Pod")
 SERVICES = Resource("/api/v1", "services", "Service")
 ROUTES = Resource("/apis/gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
+AUTOSCALERS = Resource("/apis/autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 VIRTUAL_SERVICES = Resource("/apis/networking.istio.io/v1", "virtualservices", "VirtualService")
 
 

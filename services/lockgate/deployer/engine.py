@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lockgate.deployer.cluster import (
+    AUTOSCALERS,
     DEPLOYMENTS,
     ROUTES,
     SERVICES,
@@ -60,6 +61,7 @@ _RESOURCES: dict[Kind, Resource] = {
     Kind.SERVICE: SERVICES,
     Kind.ROUTE: ROUTES,
     Kind.VIRTUAL_SERVICE: VIRTUAL_SERVICES,
+    Kind.AUTOSCALER: AUTOSCALERS,
 }
 
 

@@ -58,6 +58,11 @@ class Marks:
         return f"{self.prefix}/scale"
 
     @property
+    def floor(self) -> str:
+        """What an autoscaler's minReplicas was before it was raised, and to what: 2 9. Empty once it was lowered."""
+        return f"{self.prefix}/floor"
+
+    @property
     def bare(self) -> str:
         """Which of a route's rules had said no weight before they got a share, by their places: 0,2."""
         return f"{self.prefix}/bare"

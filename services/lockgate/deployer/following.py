@@ -46,6 +46,8 @@ def written(live: Region, write: Patch | Create, obj: Json) -> Region:
         case Kind.ROUTE | Kind.VIRTUAL_SERVICE:
             was_former = live.former is not None and uid_of(live.former) == uid_of(obj)
             return replace(live, former=obj) if was_former else replace(live, route=obj)
+        case Kind.AUTOSCALER:
+            return replace(live, autoscaler=obj)
         case Kind.SERVICE if live.service is not None and uid_of(live.service) == uid_of(obj):
             return replace(live, service=obj)
         case Kind.SERVICE:

@@ -3,6 +3,7 @@
 import asyncio
 
 from lockgate.deployer.cluster import (
+    AUTOSCALERS,
     DEPLOYMENTS,
     PODS,
     REPLICASETS,
@@ -31,19 +32,39 @@ from lockgate.messages.values import Fence
 async def look(cluster: Cluster, target: Target) -> Region:
     """The workload's objects and its clones, asked for all at once. ClusterError if one of them cannot be read."""
     workload, clones = target.workload, f"{APPLICATION_LABEL}={target.application},{CLONE_LABEL}"
-    deployment, service, cloned, cloned_services, route = await asyncio.gather(
+    deployment, service, cloned, cloned_services, route, scalers = await asyncio.gather(
         cluster.find(DEPLOYMENTS, workload.deployment),
         cluster.find(SERVICES, workload.service),
         cluster.all(DEPLOYMENTS, clones),
         cluster.all(SERVICES, clones),
         _route(cluster, workload.route),
+        cluster.all(AUTOSCALERS),
     )
     former = await _route(cluster, _former_route(cloned_services, workload.route))
     pods = await _pods_behind_a_tag(cluster, deployment, workload.container)
     sets = await cluster.all(REPLICASETS, selector_of(deployment)) if deployment and target.share else []
     return Region(
-        deployment, service, route, tuple(cloned), tuple(cloned_services), tuple(pods), tuple(sets), former
+        deployment,
+        service,
+        route,
+        tuple(cloned),
+        tuple(cloned_services),
+        tuple(pods),
+        tuple(sets),
+        former,
+        _scaler_of(workload.deployment, scalers),
     )
+
+
+def _scaler_of(deployment: str, scalers: list[Json]) -> Json | None:
+    """The autoscaler that decides on the Deployment's pods."""
+    for each in scalers:
+        of = each["spec"]["scaleTargetRef"]
+        if (of["kind"], of["name"]) == (Kind.DEPLOYMENT.value, deployment) and of.get(
+            "apiVersion", "apps/v1"
+        ).startswith("apps/"):
+            return each
+    return None
 
 
 def _former_route(services: list[Json], route: str | None) -> str | None:

@@ -16,6 +16,7 @@ _RESOURCES: Final = (
     ("", "v1", ["services"]),
     ("gateway.networking.k8s.io", "*", ["httproutes"]),
     ("networking.istio.io", "*", ["virtualservices"]),
+    ("autoscaling", "*", ["horizontalpodautoscalers"]),
     ("", "v1", ["configmaps"]),
     ("core.openfeature.dev", "*", ["featureflags"]),
 )

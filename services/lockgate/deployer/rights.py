@@ -33,6 +33,7 @@ IN_ITS_REGION: Final = (
     Right("", "services/proxy", ("get", "create", "update", "delete")),
     Right("gateway.networking.k8s.io", "httproutes", ("get", "patch")),
     Right("networking.istio.io", "virtualservices", ("get", "patch")),
+    Right("autoscaling", "horizontalpodautoscalers", ("list", "patch")),
     Right("", "configmaps", ("get", "patch")),
     Right("core.openfeature.dev", "featureflags", ("get", "patch")),
 )

@@ -83,6 +83,7 @@ OWNER = (
     *(Right("", name, ("*",)) for name in ("pods", "services", "services/proxy", "configmaps", "secrets")),
     *(Right("gateway.networking.k8s.io", name, ("*",)) for name in ("httproutes", "httproutes/status")),
     Right("networking.istio.io", "virtualservices", ("*",)),
+    Right("autoscaling", "horizontalpodautoscalers", ("*",)),
     Right("core.openfeature.dev", "featureflags", ("*",)),
 )
 """Whoever owns the workloads: what a sandbox's token allows."""

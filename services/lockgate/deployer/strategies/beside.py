@@ -18,7 +18,7 @@ from lockgate.deployer.objects import (
 )
 from lockgate.deployer.reports import Failed, Fenced, Piloted
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
-from lockgate.deployer.strategies import production
+from lockgate.deployer.strategies import autoscaling, production
 from lockgate.deployer.strategies.clones import (
     clone_deployment,
     clone_service,
@@ -63,6 +63,7 @@ def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next
     missing = (
         traffic.missing(target, live)
         or traffic.owned(target, live, apart=manner.apart)
+        or (autoscaling.unkept(target, live, replicas_of(seen.deployment)) if manner.goes_on else None)
         or uncloneable(target, home, in_service=_in_service(manner, traffic))
     )
     if missing is not None:
@@ -73,6 +74,7 @@ def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next
         or _resized(target, home, seen, traffic, manner)
         or _others_gone(target, home, live, traffic, manner)
         or _lowered(target, live, traffic, manner)
+        or (None if manner.dark else autoscaling.kept(target, live, replicas_of(seen.deployment)))
         or _cloned(target, home, seen, traffic, manner)
         or finish(target, live, traffic)
     )
@@ -121,12 +123,12 @@ def _withdrawn(target: Target, live: Region, traffic: Traffic) -> Next | None:
 
 
 def _claimed(target: Target, live: Region, seen: Production, traffic: Traffic) -> Next | None:
-    """Until Deployment and route carry the target's fence; then None."""
+    """Until Deployment, route and autoscaler carry the target's fence; then None."""
     if seen.fence is None:
         return production.adopt(target, seen)
     if seen.fence != target.fence:
         return production.claim(target, seen, [])
-    return traffic.claim(target, live)
+    return traffic.claim(target, live) or autoscaling.claimed(target, live)
 
 
 def _gone_on_with(target: Target, live: Region, traffic: Traffic, manner: Manner) -> Patch | None:

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     SERVICE = "Service"
     ROUTE = "HTTPRoute"
     VIRTUAL_SERVICE = "VirtualService"
+    AUTOSCALER = "HorizontalPodAutoscaler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Region:
     pods: tuple[Json, ...] = ()
     replicasets: tuple[Json, ...] = ()
     former: Json | None = None
+    autoscaler: Json | None = None
 
     @property
     def routes(self) -> tuple[Json, ...]:

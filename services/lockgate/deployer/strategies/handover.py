@@ -1,11 +1,11 @@
 """Whether production can carry what a clone carries, before the clone's traffic goes back to it. Pure.
 
-Nobody keeps production's pods while all traffic is a clone's: an autoscaler or a person takes them away, a roll-out that is
-under way has replaced them. A clone keeps its traffic until there are enough of them again.
+A person may have taken production's pods away while all traffic is a clone's, and a roll-out that is under way has replaced
+them. A clone keeps its traffic until there are enough of them again. An autoscaler is asked for them by its floor.
 """
 
 from lockgate.deployer.objects import Json, available_of, may_miss, name_of, recreates, replicas_of, selects
-from lockgate.deployer.strategies import production
+from lockgate.deployer.strategies import autoscaling, production
 from lockgate.deployer.strategies.clones import labels_of_pods
 from lockgate.deployer.strategies.given import Patch, Region, Target, Wait
 from lockgate.deployer.strategies.production import Production
@@ -23,10 +23,14 @@ def grown(target: Target, live: Region, seen: Production, traffic: Traffic) -> P
     if _available(live) >= _needed(live, serving):
         return None
     size = _size(serving)
-    if replicas_of(seen.deployment) < size:
+    if autoscaling.scales(live):
+        if (patch := autoscaling.kept(target, live, size)) is not None:
+            return patch
+    elif replicas_of(seen.deployment) < size:
         return production.resized(target, seen, size)
     ready = f"{_available(live)} of {size} pods of {target.workload.deployment} are available."
-    reason = ready + meanwhile(target, live, traffic)
+    hindered = autoscaling.unkept(target, live, size)
+    reason = (f"{ready} {hindered}" if hindered else ready) + meanwhile(target, live, traffic)
     return Wait(_available(live), size, reason, seen.deployment)
 
 

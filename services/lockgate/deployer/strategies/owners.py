@@ -43,6 +43,9 @@ def weights(route: Json, kind: Kind, rules: str, pointers: tuple[str, ...]) -> F
     return Field(kind, group, "weights", pointers, ("f:spec", f"f:{rules}"))
 
 
+FLOOR: Final = Field(
+    Kind.AUTOSCALER, "autoscaling", "minReplicas", ("/spec/minReplicas",), ("f:spec", "f:minReplicas")
+)
 SELECTOR: Final = Field(Kind.SERVICE, "", "selector", ("/spec/selector",), ("f:spec", "f:selector"))
 
 

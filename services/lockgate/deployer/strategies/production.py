@@ -57,6 +57,7 @@ def fenced_out(target: Target, live: Region) -> Fenced | Failed | None:
         seen = [
             *([fence_of(live.deployment)] if live.deployment else []),
             *(fence_of(route, target.route_marks) for route in live.routes),
+            *([fence_of(live.autoscaler)] if live.autoscaler else []),
             *([fence_of(home(live.service, target.route_marks), target.route_marks)] if live.service else []),
             *(clone_fence(each) for each in (*live.clones, *live.clone_services)),
         ]

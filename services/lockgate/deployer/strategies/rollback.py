@@ -3,7 +3,7 @@
 from lockgate.deployer.fencing import OWN, clone_fence
 from lockgate.deployer.objects import annotations_of
 from lockgate.deployer.reports import Failed, RolledBack, Untouched
-from lockgate.deployer.strategies import production
+from lockgate.deployer.strategies import autoscaling, production
 from lockgate.deployer.strategies.clones import farewell
 from lockgate.deployer.strategies.given import Next, Region, Stuck, Target
 from lockgate.deployer.strategies.handover import grown, is_short, meanwhile
@@ -25,6 +25,7 @@ def rollback(target: Target, live: Region) -> Next:
         _raised(target, seen)
         or _at_once(target, live, traffic)
         or traffic.claim(target, live)
+        or autoscaling.claimed(target, live)
         or (_taken_back(target, live, seen, traffic) if _written(target, live) else _untouched(target, seen))
     )
 
@@ -50,8 +51,13 @@ def _taken_back(target: Target, live: Region, seen: Production, traffic: Traffic
         return clones  # without a route the clone's pods are its share
     back = _production_back(target, seen)
     if isinstance(back, Stuck | Failed):
-        return farewell(target, live, traffic) or back  # production needs people, and clones go all the same
-    return back or farewell(target, live, traffic) or _answer(target, seen)
+        return _cleared(target, live, traffic) or back  # production needs people, and clones go all the same
+    return back or _cleared(target, live, traffic) or _answer(target, seen)
+
+
+def _cleared(target: Target, live: Region, traffic: Traffic) -> Next | None:
+    """Until no clone is left, and production's autoscaler is as it was before there was one."""
+    return farewell(target, live, traffic) or autoscaling.released(target, live)
 
 
 def _filled(target: Target, live: Region, seen: Production, traffic: Traffic) -> Next | None:

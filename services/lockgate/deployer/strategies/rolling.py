@@ -4,7 +4,7 @@ from lockgate.deployer.fencing import OWN, Operation, clone_fence, fenced
 from lockgate.deployer.objects import image_at, name_of, replicas_of
 from lockgate.deployer.reports import Deployed, Failed
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
-from lockgate.deployer.strategies import production
+from lockgate.deployer.strategies import autoscaling, production
 from lockgate.deployer.strategies.clones import farewell, taken_over
 from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
 from lockgate.deployer.strategies.handover import grown
@@ -29,9 +29,11 @@ def rolling(target: Target, live: Region) -> Next:
         return _overwritten(target, seen)
     return (
         traffic.claim(target, live)
+        or autoscaling.claimed(target, live)
         or observed(target, seen)
         or grown(target, live, seen, traffic)
         or farewell(target, live, traffic)
+        or autoscaling.released(target, live)
         or Deployed()
     )
 
