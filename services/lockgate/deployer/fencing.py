@@ -39,6 +39,11 @@ class Marks:
         return f"{self.prefix}/found"
 
     @property
+    def drift(self) -> str:
+        """The fence of the step that has said what somebody did to its clone."""
+        return f"{self.prefix}/drift"
+
+    @property
     def container(self) -> str:
         return f"{self.prefix}/container"
 
@@ -51,6 +56,11 @@ class Marks:
     def given(self) -> str:
         """The clone that was given traffic by a shared object; empty once it was taken back."""
         return f"{self.prefix}/given"
+
+    @property
+    def share(self) -> str:
+        """Of its traffic, what a route was told to give to that clone."""
+        return f"{self.prefix}/share"
 
     @property
     def scale(self) -> str:

@@ -13,7 +13,6 @@ from lockgate.messages.values import Workload
 from tests.support.deployer import (
     NEW,
     OLD,
-    OTHER,
     deployment,
     fence,
     marks,
@@ -86,7 +85,7 @@ def test_the_deployment_is_one_patch_under_the_fence_that_was_read() -> None:
 
 
 def test_what_was_found_stays_noted_over_the_attempts_of_one_release() -> None:
-    live = deployment(image=f"registry.example/payments@{OTHER}", marks=marks("7.0.1"))
+    live = deployment(image=IMAGE, marks=marks("7.0.1"))
     step = rolling(target(), region(live))
     assert isinstance(step, Patch)
     assert "/metadata/annotations/lockgate.dev~1found" not in [each["path"] for each in step.operations]

@@ -18,7 +18,7 @@ from lockgate.deployer.objects import (
 )
 from lockgate.deployer.reports import Failed, Fenced, Piloted
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
-from lockgate.deployer.strategies import autoscaling, production
+from lockgate.deployer.strategies import autoscaling, drift, production
 from lockgate.deployer.strategies.clones import (
     clone_deployment,
     clone_service,
@@ -69,7 +69,8 @@ def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next
     if missing is not None:
         return Failed(reason=missing)
     return (
-        _gone_on_with(target, home, traffic, manner)
+        _drifted(target, live, seen, traffic, manner)
+        or _gone_on_with(target, home, traffic, manner)
         or _claimed(target, live, seen, traffic)
         or _resized(target, home, seen, traffic, manner)
         or _others_gone(target, home, live, traffic, manner)
@@ -78,6 +79,21 @@ def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next
         or _cloned(target, home, seen, traffic, manner)
         or finish(target, live, traffic)
     )
+
+
+def _drifted(
+    target: Target, live: Region, seen: Production, traffic: Traffic, manner: Manner
+) -> Patch | Failed | None:
+    """What somebody changed since the step before this one: once, for the next attempt begins anew."""
+    if (what := drift.of_production(target, seen)) is not None:
+        return Failed(reason=what)
+    clone = _named(live.clones, target.clone)
+    if not manner.goes_on or clone is None or not is_earlier(target, clone) or seen.fence is None:
+        return None
+    what = drift.of_clone(target, clone) or drift.of_share(traffic.changed(target, live))
+    if what is None or drift.said(target, seen, clone):
+        return None
+    return drift.saying(target, seen) or Failed(reason=what)
 
 
 def shared(target: Target, live: Region, traffic: Traffic) -> Next:

@@ -1,5 +1,6 @@
 """The region's own Deployment: whether it may be written, and its writes under the fence. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lockgate.deployer.fencing import (
@@ -144,12 +145,14 @@ def adopt(target: Target, seen: Production) -> Patch:
     return _patch(seen, adoption(seen.deployment, OWN, values))
 
 
-def claim(target: Target, seen: Production, changes: list[Operation]) -> Patch:
+def claim(
+    target: Target, seen: Production, changes: list[Operation], noted: Mapping[str, str] | None = None
+) -> Patch:
     """The target's fence on the Deployment, noted as written by its release, with these changes in the same write."""
     values = {OWN.release: target.release}
     if annotations_of(seen.deployment).get(OWN.release) != target.release and seen.found is not None:
         values[OWN.found] = seen.found
-    return _patch(seen, fenced(seen.deployment, OWN, target.fence, values, changes))
+    return _patch(seen, fenced(seen.deployment, OWN, target.fence, {**values, **(noted or {})}, changes))
 
 
 def raise_fence(target: Target, seen: Production) -> Patch:

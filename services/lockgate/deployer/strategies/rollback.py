@@ -105,7 +105,7 @@ def _production_back(target: Target, seen: Production) -> Next | None:
                 f"back to {target.digest}: resume it (kubectl rollout resume) and order the rollback again."
             )
         changes = production.to_digest(target, seen, target.digest) + production.not_restarted(seen)
-        return production.claim(target, seen, changes)
+        return production.claim(target, seen, changes, {OWN.found: target.digest})
     return observed(target, seen)
 
 

@@ -4,7 +4,7 @@ from lockgate.deployer.fencing import OWN, Operation, clone_fence, fenced
 from lockgate.deployer.objects import image_at, name_of, replicas_of
 from lockgate.deployer.reports import Deployed, Failed
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
-from lockgate.deployer.strategies import autoscaling, production
+from lockgate.deployer.strategies import autoscaling, drift, production
 from lockgate.deployer.strategies.clones import farewell, taken_over
 from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
 from lockgate.deployer.strategies.handover import grown
@@ -39,15 +39,11 @@ def rolling(target: Target, live: Region) -> Next:
 
 
 def _drifted(target: Target, live: Region, seen: Production, traffic: Traffic) -> Failed | None:
-    """Production is to roll beside a clone that serves: if it has the traffic itself again, nobody is to be surprised."""
-    what = traffic.taken_by_others(target, live)
-    if what is None or seen.digest == target.digest:
+    """Whatever was changed since the step before: nobody is to be surprised, neither users nor who changed it."""
+    if seen.digest == target.digest:
         return None
-    return Failed(
-        reason=f"Somebody wrote the {what} in {target.region} after Lockgate had given {target.clone} traffic there, and "
-        f"took it away: find out who owns it (kubectl get --show-managed-fields), as Helm, Argo CD or Flux, and have "
-        f"them leave its weights or its selector alone. The Deployment was not rolled."
-    )
+    what = drift.of_production(target, seen) or drift.of_share(traffic.changed(target, live))
+    return Failed(reason=f"{what} The Deployment was not rolled.") if what is not None else None
 
 
 def _clone_grown(target: Target, live: Region, seen: Production, traffic: Traffic) -> Patch | None:

@@ -48,8 +48,8 @@ class Traffic(Protocol):
     def part(self, target: Target, live: Region) -> float:
         """Of production's traffic, what the target's clone has by a route or a switch. At most, where rules differ."""
 
-    def taken_by_others(self, target: Target, live: Region) -> str | None:
-        """What gave the target's clone traffic and does so no more, though no step took it back."""
+    def changed(self, target: Target, live: Region) -> str | None:
+        """What gave the target's clone a share and gives it none, or another, though no step wrote that; and how."""
 
     def home(self, target: Target, live: Region) -> Json | None:
         """Production's Service as it is when no traffic is switched."""

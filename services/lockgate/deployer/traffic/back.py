@@ -28,15 +28,21 @@ class Back:
             return 1.0
         return max((weights.part() for weights in _routes(target, live)), default=0.0)
 
-    def taken_by_others(self, target: Target, live: Region) -> str | None:
+    def changed(self, target: Target, live: Region) -> str | None:
         services = [live.service] if live.service is not None else []
         shared = [(form_of(each).kind, each) for each in live.routes] + [(Kind.SERVICE, s) for s in services]
-        marked = [
-            f"{kind} {name_of(obj)}"
+        given = [
+            (f"the {kind} {name_of(obj)} in {target.region} after Lockgate had given {target.clone}", obj)
             for kind, obj in shared
             if annotations_of(obj).get(target.route_marks.given) == target.clone
         ]
-        return marked[0] if marked and not self.reaches(target, live, target.clone) else None
+        if given and not self.reaches(target, live, target.clone):
+            return f"{given[0][0]} traffic there, and took it away"
+        for told, obj in given:
+            if obj in live.routes and not (weights := Weights(target, obj)).is_given():
+                share = float(annotations_of(obj)[target.route_marks.share])
+                return f"{told} {share:.1%} of the traffic there, and made it {weights.part():.1%}"
+        return None
 
     def home(self, target: Target, live: Region) -> Json | None:
         return selector.home(live.service, target.route_marks) if live.service is not None else None

@@ -70,6 +70,15 @@ class Weights:
         both = [self._shares(rule) for rule in self._rules()]
         return any(clone > 0 and clone > _part(home + clone, self.target.share) for home, clone in both)
 
+    def is_given(self) -> bool:
+        """Whether the target's clone has the share that was noted, to the last weight; also where none was noted."""
+        try:
+            share = float(annotations_of(self.route).get(self.target.route_marks.share, ""))
+        except ValueError:
+            return True  # given by a version that noted none
+        both = [self._shares(rule) for rule in self._rules()]
+        return all(clone == _part(home + clone, share) for home, clone in both if home + clone > 0)
+
     def owned(self) -> str | None:
         """Which engine owns the weights of the rules that send traffic to production, and how it hands them over."""
         pointers = tuple(
@@ -86,7 +95,11 @@ class Weights:
         bare = [
             str(i) for i, rule in enumerate(before) if any("weight" not in r for r in self._production(rule))
         ]
-        noted = {marks.scale: str(scale), marks.given: self.target.clone}
+        noted = {
+            marks.scale: str(scale),
+            marks.given: self.target.clone,
+            marks.share: repr(self.target.share),
+        }
         if bare or marks.bare in annotations_of(self.route):
             noted[marks.bare] = ",".join(bare)
         return self._patch([self._shared(rule, scale) for rule in before], noted, drains=False)
