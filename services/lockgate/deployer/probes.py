@@ -11,6 +11,7 @@ from lockgate.deployer.look import look
 from lockgate.deployer.objects import Json, name_of
 from lockgate.deployer.reports import Failed, Fenced, Probed
 from lockgate.deployer.strategies import production
+from lockgate.deployer.strategies.clones import met
 from lockgate.deployer.strategies.given import Target
 from lockgate.messages.deployments import ProbeResult
 from lockgate.messages.plan_parts import Request
@@ -62,6 +63,7 @@ async def preview(
 ) -> Probed | Failed | Fenced:
     """Each request with its result, sent to the target's clone through its own Service. ClusterError if unread."""
     live = await look(cluster, target)
+    target = met(target, live)
     if (refusal := production.fenced_out(target, live)) is not None:
         return refusal
     service = next((each for each in live.clone_services if name_of(each) == target.clone_service), None)

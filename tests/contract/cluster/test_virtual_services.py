@@ -106,7 +106,7 @@ async def test_a_pilot_gets_its_share_and_the_roll_out_gives_it_back_exactly(wes
 async def test_an_order_takes_a_switch_back_and_a_late_step_is_refused(west: AtWork) -> None:
     given: dict[str, Any] = {"artifact": artifact(GOOD), "workload": MESHED}
     await west.step(grant("7.0.1", Action.CANARY, share=1.0, **given))
-    everything = [destination("payments", 0), destination("payments-pilot-7", 1000)]
+    everything = [destination("payments", 0), destination("payments-canary-7", 1000)]
     assert (await rules(west))[1]["route"] == everything
     back = await west.order(order("7.2.1", digest=RUNS, bad=GOOD, workload=MESHED), touched=True)
     assert back["outcome"] == "rolled-back"

@@ -43,7 +43,7 @@ async def test_the_requests_are_sent_again_where_a_run_ended_before_its_answer(
     again = await west.step(preparing(workload))
     assert [each["passed"] for each in first["results"]] == [True, True]
     assert [each["passed"] for each in again["results"]] == [True, True]
-    assert await west.names(DEPLOYMENTS) == ["payments", "payments-pilot-7"]
+    assert await west.names(DEPLOYMENTS) == ["payments", "payments-green-7"]
 
 
 async def test_what_the_api_server_says_itself_is_asked_again_and_is_no_answer_of_green(
@@ -93,4 +93,4 @@ async def test_the_switch_and_the_way_back_are_seen_by_the_traffic(sandbox: Sand
         green = preparing(workload, f"{number}.0.3", release=release)  # another attempt: in the dark again
         await west.step(green)
         assert sandbox.regions["eu-west"].routing().shares("payments") == {OLD: pytest.approx(1.0)}
-    assert await west.names(SERVICES) == ["payments", "payments-pilot-8"]
+    assert await west.names(SERVICES) == ["payments", "payments-green-8"]

@@ -155,7 +155,7 @@ def test_an_autoscaler_that_came_later_is_asked_for_the_pods_of_the_way_back(wor
     waits = carried_out(held, rollback, back, load=True)
     assert isinstance(waits, Wait)
     assert waits.reason == (
-        "1 of 4 pods of payments are available. Until then payments-pilot-7 keeps the traffic that it has."
+        "1 of 4 pods of payments are available. Until then payments-green-7 keeps the traffic that it has."
     )
     assert floor(held) == (4, "1 4")
     autoscaled(held)

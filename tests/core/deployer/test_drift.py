@@ -15,7 +15,7 @@ from tests.support.deployer import MESHED, NEW, OLD, OTHER, ROUTELESS, WORKLOAD,
 from tests.support.deployer import target as step_of
 from tests.support.deployer_cluster import Held, Strategy
 
-PRODUCTION, CLONE = (Kind.DEPLOYMENT, "payments"), (Kind.DEPLOYMENT, "payments-pilot-7")
+PRODUCTION = (Kind.DEPLOYMENT, "payments")
 WHO = "find out who owns it (kubectl get --show-managed-fields), as Helm, Argo CD or Flux, and have them leave its "
 
 
@@ -83,22 +83,29 @@ def test_what_ran_before_the_release_may_have_been_set_by_anybody() -> None:
     assert held.carry_out(rolling, target("7.0.1")) == Deployed()
 
 
-@pytest.mark.parametrize(("begun", "after"), [(pilot, canary), (canary, canary), (green, switch)])
+@pytest.mark.parametrize(
+    ("begun", "after", "name"),
+    [
+        (pilot, canary, "payments-pilot-7"),
+        (canary, canary, "payments-canary-7"),
+        (green, switch, "payments-green-7"),
+    ],
+)
 def test_another_image_of_a_clone_is_said_once_and_then_a_new_clone_is_made(
-    begun: Strategy, after: Strategy
+    begun: Strategy, after: Strategy, name: str
 ) -> None:
     held = Held()
     held.carry_out(begun, target("7.0.1"))
-    somebody_sets_the_image(held, CLONE, "registry.example/payments:debug")
+    somebody_sets_the_image(held, (Kind.DEPLOYMENT, name), "registry.example/payments:debug")
     assert held.carry_out(after, target("7.0.2")) == Failed(
         reason=(
-            "Somebody set the image of payments-pilot-7 in eu-west to registry.example/payments:debug after Lockgate had "
+            f"Somebody set the image of {name} in eu-west to registry.example/payments:debug after Lockgate had "
             f"made it with {NEW}: {WHO}image alone."
         )
     )
     assert isinstance(held.carry_out(after, target("7.0.3")), Piloted)
-    containers = held.objects[CLONE]["spec"]["template"]["spec"]["containers"]
-    assert containers[1]["image"] == f"registry.example/payments@{NEW}"
+    (clone,) = held.live().clones
+    assert clone["spec"]["template"]["spec"]["containers"][1]["image"] == f"registry.example/payments@{NEW}"
 
 
 def meshed() -> Held:
@@ -136,7 +143,7 @@ def test_another_share_is_said_once_and_then_given_anew(kind: Kind, weights: tup
     )
     assert told == Failed(
         reason=(
-            f"Somebody wrote the {kind} payments in eu-west after Lockgate had given payments-pilot-7 {was}: {WHO}"
+            f"Somebody wrote the {kind} payments in eu-west after Lockgate had given payments-canary-7 {was}: {WHO}"
             "weights or its selector alone."
         )
     )
@@ -151,7 +158,7 @@ def test_a_roll_out_beside_a_share_that_somebody_changed_is_refused() -> None:
     told = held.carry_out(rolling, target("7.0.2"))
     assert isinstance(told, Failed)
     assert told.reason.startswith(
-        "Somebody wrote the HTTPRoute payments in eu-west after Lockgate had given payments-pilot-7 100.0% of the "
+        "Somebody wrote the HTTPRoute payments in eu-west after Lockgate had given payments-canary-7 100.0% of the "
         "traffic there, and made it 66.7%: "
     )
     assert held.image == f"registry.example/payments@{OLD}"
@@ -165,7 +172,7 @@ def test_a_selector_that_somebody_put_back_is_said_before_production_rolls() -> 
     told = held.carry_out(rolling, target("7.0.3", workload=ROUTELESS))
     assert told == Failed(
         reason=(
-            "Somebody wrote the Service payments in eu-west after Lockgate had given payments-pilot-7 traffic there, and "
+            "Somebody wrote the Service payments in eu-west after Lockgate had given payments-green-7 traffic there, and "
             f"took it away: {WHO}weights or its selector alone. The Deployment was not rolled."
         )
     )

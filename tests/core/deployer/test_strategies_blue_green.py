@@ -16,7 +16,7 @@ from lockgate.messages.values import Workload
 from tests.support.deployer import NEW, OLD, ROUTELESS, WORKLOAD, target
 from tests.support.deployer_cluster import Held, Strategy
 
-CLONE = (Kind.DEPLOYMENT, "payments-pilot-7")
+CLONE = (Kind.DEPLOYMENT, "payments-green-7")
 SERVICE = (Kind.SERVICE, "payments")
 BACK = target("7.2.1", digest=OLD, bad=NEW)
 EACH = pytest.mark.parametrize("workload", [WORKLOAD, ROUTELESS], ids=["route", "no route"])
@@ -30,7 +30,7 @@ def serves(held: Held) -> str:
     selector = held.objects[SERVICE]["spec"]["selector"]
     if weights == {"payments"} and selector == HOME:
         return "blue"
-    if weights == {"payments-pilot-7"} or selector == {"lockgate.dev/clone": "payments-pilot-7"}:
+    if weights == {"payments-green-7"} or selector == {"lockgate.dev/clone": "payments-green-7"}:
         return "green"
     return f"{weights} {selector}"
 
@@ -57,8 +57,8 @@ def test_green_is_as_large_as_production_behind_a_service_of_its_own_and_has_no_
     assert held.objects[CLONE]["spec"]["replicas"] == 4
     labels = held.objects[CLONE]["spec"]["template"]["metadata"]["labels"]
     assert labels["app"] != "payments"
-    preview = held.objects[Kind.SERVICE, "payments-pilot-7"]["spec"]
-    assert preview["selector"] == {"lockgate.dev/clone": "payments-pilot-7"}
+    preview = held.objects[Kind.SERVICE, "payments-green-7"]["spec"]
+    assert preview["selector"] == {"lockgate.dev/clone": "payments-green-7"}
     assert serves(held) == "blue"
 
 
@@ -71,7 +71,7 @@ def test_one_write_sends_all_traffic_to_green_and_blue_is_as_it_was(workload: Wo
     while not isinstance(found := switch(wanted, held.live()), Piloted):
         assert held.do(found)
         sides.append(serves(held))
-    assert found == Piloted(share=1.0, pilot_pods="payments-pilot-7-", baseline_pods="payments-")
+    assert found == Piloted(share=1.0, pilot_pods="payments-green-7-", baseline_pods="payments-")
     assert (sides.count("green"), sides[-1]) == (1, "green")
     assert set(sides) == {"blue", "green"}
     assert json.dumps(held.objects[Kind.DEPLOYMENT, "payments"]["spec"], sort_keys=True) == blue
@@ -163,8 +163,9 @@ def test_a_pilots_clone_loses_its_share_before_it_becomes_the_green_side(workloa
     held = Held()
     held.carry_out(pilot, target(workload=workload, share=0.5))
     assert held.carry_out(green, target("7.0.2", workload=workload)) == Prepared()
-    assert held.objects[CLONE]["spec"]["replicas"] == 4
-    assert held.objects[CLONE]["spec"]["template"]["metadata"]["labels"]["app"] != "payments"
+    (clone,) = held.live().clones
+    assert clone["spec"]["replicas"] == 4
+    assert clone["spec"]["template"]["metadata"]["labels"]["app"] != "payments"
     assert serves(held) == "blue"
 
 

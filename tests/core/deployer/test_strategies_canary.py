@@ -17,7 +17,7 @@ from lockgate.deployer.strategies.rolling import rolling
 from tests.support.deployer import NEW, OLD, OTHER, ROUTELESS, deployment, target
 from tests.support.deployer_cluster import Held
 
-CLONE = (Kind.DEPLOYMENT, "payments-pilot-7")
+CLONE, PILOT = (Kind.DEPLOYMENT, "payments-canary-7"), (Kind.DEPLOYMENT, "payments-pilot-7")
 
 
 def step(at: str, share: float, **changes: Any) -> Any:
@@ -39,12 +39,12 @@ def ran(*shares: float, **changes: Any) -> Held:
 def test_each_step_goes_on_with_the_same_clone_and_gives_it_the_steps_share() -> None:
     held = ran(0.25)
     first = held.objects[CLONE]["metadata"]["uid"]
-    assert held.weights == [("payments", 750), ("payments-pilot-7", 250)]
+    assert held.weights == [("payments", 750), ("payments-canary-7", 250)]
     held.carry_out(canary, step("7.0.2", 0.5))
-    assert held.weights == [("payments", 500), ("payments-pilot-7", 500)]
+    assert held.weights == [("payments", 500), ("payments-canary-7", 500)]
     answer = held.carry_out(canary, step("7.0.3", 1.0))
-    assert answer == Piloted(share=1.0, pilot_pods="payments-pilot-7-", baseline_pods="payments-")
-    assert held.weights == [("payments", 0), ("payments-pilot-7", 1000)]
+    assert answer == Piloted(share=1.0, pilot_pods="payments-canary-7-", baseline_pods="payments-")
+    assert held.weights == [("payments", 0), ("payments-canary-7", 1000)]
     assert (held.objects[CLONE]["metadata"]["uid"], replicas(held)) == (first, 4)
     assert held.image == f"registry.example/payments@{OLD}"
 
@@ -58,11 +58,11 @@ def test_the_clone_grows_before_its_share_does() -> None:
         said.append(f"{found.kind} {found.name}{''.join(f' {path}' for path in paths)}")
         assert held.do(found)
     assert said == [
-        "Deployment payments-pilot-7",
-        "Service payments-pilot-7",
+        "Deployment payments-canary-7",
+        "Service payments-canary-7",
         "Deployment payments",
         "HTTPRoute payments",
-        "Deployment payments-pilot-7 /spec/replicas",
+        "Deployment payments-canary-7 /spec/replicas",
         "HTTPRoute payments /spec/rules/0/backendRefs",
     ]
 
@@ -73,7 +73,7 @@ def test_a_clone_that_is_not_ready_at_its_new_size_keeps_the_share_of_before() -
         held.do(canary(step("7.0.2", 0.5), held.live()))
     held.objects[CLONE]["status"]["availableReplicas"] = 1
     assert isinstance(canary(step("7.0.2", 0.5), held.live()), Wait)
-    assert held.weights == [("payments", 750), ("payments-pilot-7", 250)]
+    assert held.weights == [("payments", 750), ("payments-canary-7", 250)]
 
 
 def test_the_same_step_again_writes_nothing_at_any_share() -> None:
@@ -84,11 +84,14 @@ def test_the_same_step_again_writes_nothing_at_any_share() -> None:
 def test_the_pilots_clone_is_taken_over_with_its_traffic() -> None:
     held = Held()
     held.carry_out(pilot, step("7.0.1", 0.5))
-    uid = held.objects[CLONE]["metadata"]["uid"]
+    uid = held.objects[PILOT]["metadata"]["uid"]
     held.carry_out(canary, step("7.0.2", 0.25))
-    assert held.objects[CLONE]["metadata"]["uid"] == uid
-    assert replicas(held) == 2  # it may serve half of the traffic still when it is looked at
+    assert held.objects[PILOT]["metadata"]["uid"] == uid
+    assert (
+        held.objects[PILOT]["spec"]["replicas"] == 2
+    )  # it may serve half of the traffic when it is looked at
     assert held.weights == [("payments", 750), ("payments-pilot-7", 250)]
+    assert CLONE not in held.objects
 
 
 @pytest.mark.parametrize("harm", ["another digest", "given up", "going"])
@@ -113,7 +116,7 @@ def test_a_clone_that_is_not_sound_is_made_anew(harm: str) -> None:
             del held.objects[CLONE]
     assert isinstance(held.carry_out(canary, step(at, 0.5)), Piloted)
     assert held.objects[CLONE]["metadata"]["uid"] != uid
-    assert held.weights == [("payments", 500), ("payments-pilot-7", 500)]
+    assert held.weights == [("payments", 500), ("payments-canary-7", 500)]
 
 
 def test_another_attempt_lowers_the_share_before_it_waits_for_the_clone() -> None:
@@ -123,7 +126,7 @@ def test_another_attempt_lowers_the_share_before_it_waits_for_the_clone() -> Non
     while isinstance(found := canary(again, held.live()), Patch):
         assert held.do(found)
     assert isinstance(found, Wait)
-    assert held.weights == [("payments", 750), ("payments-pilot-7", 250)]
+    assert held.weights == [("payments", 750), ("payments-canary-7", 250)]
 
 
 @pytest.mark.parametrize("harm", ["gone", "given up", "another digest"])
@@ -146,7 +149,7 @@ def test_a_clone_that_cannot_serve_has_no_share_while_another_is_made(harm: str)
     assert isinstance(found, Piloted)
     assert made
     assert all(weights == [("payments", 1)] for weights in made)
-    assert held.weights == [("payments", 500), ("payments-pilot-7", 500)]
+    assert held.weights == [("payments", 500), ("payments-canary-7", 500)]
 
 
 @pytest.mark.parametrize("harm", ["gone", "another digest", "going"])
@@ -167,7 +170,7 @@ def test_the_same_step_again_takes_the_share_from_a_clone_that_was_harmed(harm: 
 def test_the_clone_of_another_release_goes_first() -> None:
     held = ran(0.25)
     held.carry_out(canary, step("8.0.1", 0.5, release="release-8", digest=OTHER))
-    assert held.weights == [("payments", 500), ("payments-pilot-8", 500)]
+    assert held.weights == [("payments", 500), ("payments-canary-8", 500)]
     assert CLONE not in held.objects
 
 
@@ -178,7 +181,7 @@ def test_a_clone_that_kubernetes_gives_up_is_stuck_and_loses_its_share() -> None
     ]
     stuck = canary(step("7.0.1", 0.25), held.live())
     assert isinstance(stuck, Stuck)
-    assert "canary's clone payments-pilot-7 in eu-west did not become ready" in stuck.reason
+    assert "canary's clone payments-canary-7 in eu-west did not become ready" in stuck.reason
     undo = no_share(step("7.0.1", 0.25), held.live())
     assert undo is not None
     assert held.do(undo)
@@ -224,14 +227,14 @@ def test_without_a_route_the_clone_has_exactly_the_pods_of_the_steps_share() -> 
         assert answer.share <= share
         sizes.append(replicas(held))
     assert sizes == [1, 2, 6]
-    assert (Kind.SERVICE, "payments-pilot-7") not in held.objects
+    assert (Kind.SERVICE, "payments-canary-7") not in held.objects
 
 
 def test_without_a_route_a_smaller_share_is_fewer_pods_again() -> None:
     held = Held()
     held.carry_out(pilot, step("7.0.1", 0.5, workload=ROUTELESS))
     held.carry_out(canary, step("7.0.2", 0.25, workload=ROUTELESS))
-    assert replicas(held) == 1
+    assert held.objects[PILOT]["spec"]["replicas"] == 1
 
 
 # --- sizes ----------------------------------------------------------------------------------------------------
@@ -263,7 +266,7 @@ def test_a_canarys_clone_makes_up_for_what_productions_own_roll_out_takes_away()
     )
     held.carry_out(canary, step("7.0.1", 0.1))
     assert replicas(held) == 5
-    assert held.weights == [("payments", 900), ("payments-pilot-7", 100)]
+    assert held.weights == [("payments", 900), ("payments-canary-7", 100)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -307,7 +310,7 @@ def share_of(held: Held, pods: int, *, routed: bool) -> float:
         cloned = replicas(held) if CLONE in held.objects else 0
         return cloned / (pods + cloned)
     weights = dict(held.weights)
-    return weights.get("payments-pilot-7", 0) / sum(weights.values())
+    return weights.get("payments-canary-7", 0) / sum(weights.values())
 
 
 def test_a_region_that_cannot_have_a_clone_says_so_before_anything_is_written() -> None:

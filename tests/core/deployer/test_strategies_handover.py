@@ -16,7 +16,7 @@ from tests.support.deployer import NEW, OLD, ROUTELESS, WORKLOAD, target
 from tests.support.deployer_cluster import Held, Strategy
 
 PRODUCTION = (Kind.DEPLOYMENT, "payments")
-CLONE = (Kind.DEPLOYMENT, "payments-pilot-7")
+CLONE, CANARY = (Kind.DEPLOYMENT, "payments-green-7"), (Kind.DEPLOYMENT, "payments-canary-7")
 EACH = pytest.mark.parametrize("workload", [WORKLOAD, ROUTELESS], ids=["route", "no route"])
 
 
@@ -45,7 +45,7 @@ def green_serves(held: Held) -> bool:
     weights = {name for name, weight in held.weights if weight}
     selector = held.objects[Kind.SERVICE, "payments"]["spec"]["selector"]
     return CLONE in held.objects and (
-        weights == {"payments-pilot-7"} or selector == {"lockgate.dev/clone": "payments-pilot-7"}
+        weights == {"payments-green-7"} or selector == {"lockgate.dev/clone": "payments-green-7"}
     )
 
 
@@ -112,7 +112,7 @@ def test_a_canary_grows_to_its_share_of_a_production_that_grew() -> None:
     scaled(held, 10)
     roll_out = target("7.0.2")
     while held.image == f"registry.example/payments@{OLD}":
-        size = held.objects[CLONE]["spec"]["replicas"]
+        size = held.objects[CANARY]["spec"]["replicas"]
         assert held.do(rolling(roll_out, held.live()))
     assert size == 5
 
@@ -140,7 +140,7 @@ def test_a_canary_beside_a_roll_out_that_ended_all_pods_at_once_is_kept_as_well(
     held.objects[PRODUCTION]["spec"]["strategy"] = {"type": "Recreate"}
     available(held, 0)
     assert isinstance(until_it_waits(held, rollback, back(workload)), Wait)
-    assert CLONE in held.objects
+    assert CANARY in held.objects
 
 
 @EACH
@@ -184,5 +184,5 @@ def test_a_production_that_needs_people_leaves_the_traffic_and_says_who_has_it(
             back(workload), Region(None, live.service, live.route, live.clones, live.clone_services)
         )
     assert isinstance(answer, Failed | Stuck)
-    assert "Until then payments-pilot-7 keeps the traffic that it has." in answer.reason
+    assert "Until then payments-green-7 keeps the traffic that it has." in answer.reason
     assert green_serves(held)

@@ -47,7 +47,7 @@ def test_the_clone_of_a_plan_with_a_route_begins_where_the_service_is_at_home() 
     )
     held.carry_out(canary, target("8.0.1", release="release-8", share=0.5))
     assert held.objects[Kind.SERVICE, "payments"]["spec"]["selector"] == {"app": "payments"}
-    assert held.weights == [("payments", 500), ("payments-pilot-8", 500)]
+    assert held.weights == [("payments", 500), ("payments-canary-8", 500)]
 
 
 @pytest.mark.parametrize(("strategy", "wanted"), [(rolling, NEXT), (rollback, ORDER)])

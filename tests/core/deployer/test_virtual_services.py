@@ -161,7 +161,7 @@ def test_a_switch_sends_all_traffic_to_green_in_one_write() -> None:
     held.carry_out(green, target("7.0.1"))
     assert http_of(held) == [{"route": [destination("payments")]}]
     held.carry_out(switch, target("7.0.2", share=1.0))
-    assert http_of(held) == [{"route": [destination("payments", 0), destination("payments-pilot-7", 1000)]}]
+    assert http_of(held) == [{"route": [destination("payments", 0), destination("payments-green-7", 1000)]}]
 
 
 WEIGHTS = st.lists(
@@ -198,7 +198,7 @@ def test_a_plan_that_changed_its_kind_of_route_takes_traffic_back_from_the_one_b
     held = Held()
     held.objects[ROUTE] = virtual_service({"route": [destination("payments")]})
     held.carry_out(canary, step_of("7.0.1", share=0.5))
-    assert held.weights == [("payments", 500), ("payments-pilot-7", 500)]
+    assert held.weights == [("payments", 500), ("payments-canary-7", 500)]
     assert "annotations" not in held.objects[ROUTE]["metadata"]
     held.routes = (Kind.VIRTUAL_SERVICE, Kind.ROUTE)
     back = target("8.1.1", release="release-8", digest=OLD, bad=NEW, touched=True)

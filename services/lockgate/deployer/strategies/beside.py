@@ -25,11 +25,13 @@ from lockgate.deployer.strategies.clones import (
     farewell,
     is_earlier,
     labels_of_pods,
+    met,
     taken_over,
     uncloneable,
 )
 from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
 from lockgate.deployer.strategies.handover import is_short
+from lockgate.deployer.strategies.names import Role
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.traffic import Traffic, traffic_of
 
@@ -40,6 +42,8 @@ class Manner:
 
     what: str
     """What people call it."""
+    role: Role
+    """What it is called by, if this step makes it."""
     goes_on: bool = True
     """With the clone of the release's step before this one, if it is sound; else with a new one."""
     apart: bool = False
@@ -54,6 +58,7 @@ Finish = Callable[[Target, Region, Traffic], Next]
 
 def beside(target: Target, live: Region, manner: Manner, finish: Finish) -> Next:
     """The next thing to do until the clone is as it is wanted; then what `finish` says."""
+    target = met(replace(target, role=manner.role), live)
     seen, traffic = production.deployable(target, live), traffic_of(target.workload)
     if isinstance(seen, Fenced):
         return _withdrawn(target, live, traffic) or seen
@@ -115,6 +120,7 @@ def no_share(target: Target, live: Region) -> Next | None:
     """
     if production.fenced_out(target, live) is not None:
         return None
+    target = met(target, live)
     seen, traffic = production.production(target, live), traffic_of(target.workload)
     if not isinstance(seen, Production) or seen.fence != target.fence:
         return None
@@ -129,12 +135,12 @@ def _withdrawn(target: Target, live: Region, traffic: Traffic) -> Next | None:
 
     Not one that has traffic: the newer step has seen that, and says what becomes of it.
     """
-    if traffic.reaches(target, live, target.clone):
-        return None
     clones, services = (
         tuple(each for each in objects if clone_fence(each) == target.fence)
         for objects in (live.clones, live.clone_services)
     )
+    if any(traffic.reaches(target, live, name) for name in (target.clone, *map(name_of, clones))):
+        return None
     return farewell(target, Region(None, clones=clones, clone_services=services), traffic)
 
 

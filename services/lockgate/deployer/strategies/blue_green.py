@@ -7,10 +7,11 @@ while it has no traffic, gets all of it back in one write, and green goes.
 from lockgate.deployer.reports import Prepared
 from lockgate.deployer.strategies.beside import Manner, beside, piloted
 from lockgate.deployer.strategies.given import Next, Region, Target
+from lockgate.deployer.strategies.names import Role
 from lockgate.deployer.traffic import Traffic
 
-_GREEN = Manner("green side", apart=True, dark=True)
-_SWITCHED = Manner("green side", apart=True)
+_GREEN = Manner("green side", Role.GREEN, apart=True, dark=True)
+_SWITCHED = Manner("green side", Role.GREEN, apart=True)
 
 
 def green(target: Target, live: Region) -> Next:

@@ -6,8 +6,9 @@ one its pods are the share. Once the last step has passed, `rolling` takes the c
 
 from lockgate.deployer.strategies.beside import Manner, beside, shared
 from lockgate.deployer.strategies.given import Next, Region, Target
+from lockgate.deployer.strategies.names import Role
 
-_CANARY = Manner("canary's clone")
+_CANARY = Manner("canary's clone", Role.CANARY)
 
 
 def canary(target: Target, live: Region) -> Next:

@@ -5,6 +5,7 @@ change its fence and its size only; it is changed and goes by its uid, so that n
 """
 
 import copy
+from dataclasses import replace
 
 from lockgate.deployer.fencing import OWN, clone_fence, fenced
 from lockgate.deployer.objects import (
@@ -20,6 +21,7 @@ from lockgate.deployer.objects import (
     with_digest,
 )
 from lockgate.deployer.strategies.given import Create, Delete, Kind, Patch, Region, Target, Wait
+from lockgate.deployer.strategies.names import role_of
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.traffic import Traffic
 from lockgate.messages.values import Fence
@@ -27,6 +29,18 @@ from lockgate.messages.values import Fence
 _NAME_LIMIT = 63
 _COPIED = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
 _PORT_FIELDS = ("name", "protocol", "port", "targetPort", "appProtocol")
+
+
+def met(target: Target, live: Region) -> Target:
+    """The target under the name of the clone that its release has here already, whatever that was made for."""
+    made = [
+        (clone_fence(each).order, role)
+        for each in live.clones
+        if _is_ours(target, each)
+        and clone_fence(each).number == target.fence.number
+        and (role := role_of(name_of(each))) is not None
+    ]
+    return replace(target, role=max(made)[1]) if made else target
 
 
 def uncloneable(target: Target, live: Region, *, in_service: bool) -> str | None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from lockgate.deployer.fencing import Marks, Operation, shared_marks
 from lockgate.deployer.objects import Json
 from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted, Prepared, RolledBack, Untouched
-from lockgate.deployer.strategies.names import clone_name, service_of_clone
+from lockgate.deployer.strategies.names import Role, clone_name, service_of_clone
 from lockgate.messages.values import Fence, Workload
 
 
@@ -33,6 +33,8 @@ class Target:
     share: float = 0.0
     bad: str | None = None
     touched: bool = False
+    role: Role = Role.PILOT
+    """What the release's clone is called by: what it was made for, or is about to be."""
 
     @property
     def route_marks(self) -> Marks:
@@ -41,7 +43,8 @@ class Target:
 
     @property
     def clone(self) -> str:
-        return clone_name(self.workload.deployment, self.fence.number)
+        """A release has one clone in a region, whatever for: pilot, canary and green side take it over."""
+        return clone_name(self.workload.deployment, self.role, self.fence.number)
 
     @property
     def clone_service(self) -> str:

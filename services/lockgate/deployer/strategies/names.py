@@ -1,20 +1,34 @@
 """How clones and their Services are called: the one place that makes such names and reads them. Pure."""
 
 import re
-
-_END = r"-pilot-[0-9]+"
-_CLONE = re.compile(rf".+({_END})")
+from enum import StrEnum
 
 
-def clone_name(deployment: str, number: int) -> str:
-    """A release has one clone in a region, whatever for: pilot, canary and green side take it over."""
-    return f"{deployment}-pilot-{number}"
+class Role(StrEnum):
+    """What a clone was made for. A later step of its release goes on with it under the name that it has."""
+
+    PILOT = "pilot"
+    CANARY = "canary"
+    GREEN = "green"
+
+
+_END = rf"-({'|'.join(Role)})-[0-9]+"
+
+
+def clone_name(deployment: str, role: Role, number: int) -> str:
+    return f"{deployment}-{role}-{number}"
+
+
+def role_of(clone: str) -> Role | None:
+    """What a clone of this name was made for; None if it is no name of a clone."""
+    found = re.search(f"{_END}$", clone)
+    return Role(found[1]) if found else None
 
 
 def service_of_clone(service: str, clone: str) -> str:
     """The Service of a clone ends as the clone does."""
-    found = _CLONE.fullmatch(clone)
-    return f"{service}{found[1]}" if found else f"{service}-{clone}"
+    found = re.search(f"{_END}$", clone)
+    return f"{service}{found[0]}" if found else f"{service}-{clone}"
 
 
 def is_service_of_clone(name: str, service: str) -> bool:

@@ -2,8 +2,9 @@
 
 from lockgate.deployer.strategies.beside import Manner, beside, shared
 from lockgate.deployer.strategies.given import Next, Region, Target
+from lockgate.deployer.strategies.names import Role
 
-_PILOT = Manner("pilot's clone", goes_on=False)
+_PILOT = Manner("pilot's clone", Role.PILOT, goes_on=False)
 
 
 def pilot(target: Target, live: Region) -> Next:

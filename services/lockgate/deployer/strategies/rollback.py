@@ -4,7 +4,7 @@ from lockgate.deployer.fencing import OWN, clone_fence
 from lockgate.deployer.objects import annotations_of
 from lockgate.deployer.reports import Failed, RolledBack, Untouched
 from lockgate.deployer.strategies import autoscaling, production
-from lockgate.deployer.strategies.clones import farewell
+from lockgate.deployer.strategies.clones import farewell, met
 from lockgate.deployer.strategies.given import Next, Region, Stuck, Target
 from lockgate.deployer.strategies.handover import grown, is_short, meanwhile
 from lockgate.deployer.strategies.production import Production
@@ -14,6 +14,7 @@ from lockgate.deployer.traffic import Traffic, traffic_of
 
 def rollback(target: Target, live: Region) -> Next:
     """The next thing to do. The fence is raised first, so that what is judged afterwards cannot change any more."""
+    target = met(target, live)
     if (refusal := production.fenced_out(target, live)) is not None:
         return refusal
     if live.deployment is None and not _written(target, live):

@@ -5,7 +5,7 @@ from lockgate.deployer.objects import image_at, name_of, replicas_of
 from lockgate.deployer.reports import Deployed, Failed
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
 from lockgate.deployer.strategies import autoscaling, drift, production
-from lockgate.deployer.strategies.clones import farewell, taken_over
+from lockgate.deployer.strategies.clones import farewell, met, taken_over
 from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
 from lockgate.deployer.strategies.handover import grown
 from lockgate.deployer.strategies.production import Production
@@ -14,6 +14,7 @@ from lockgate.deployer.traffic import Traffic, traffic_of
 
 def rolling(target: Target, live: Region) -> Next:
     """The next thing to do. Deployed once production runs the digest and no clone is left."""
+    target = met(target, live)
     seen = production.deployable(target, live)
     if not isinstance(seen, Production):
         return seen
