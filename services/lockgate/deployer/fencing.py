@@ -74,7 +74,7 @@ class Marks:
 
     @property
     def bare(self) -> str:
-        """Which of a route's rules had said no weight before they got a share, by their places: 0,2."""
+        """Which of a route's rules had said another weight than they meant, and what: none in the first, 0 in the third is 0:,2:0."""
         return f"{self.prefix}/bare"
 
     @property

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lockgate.deployer.reports import Deployed, Failed, Piloted, RolledBack
@@ -172,6 +172,7 @@ WEIGHTS = st.lists(
 )
 
 
+@example([("payments", 0)], 0.5)
 @given(WEIGHTS, st.floats(0.001, 1.0))
 def test_whatever_the_weights_a_share_is_near_what_was_wanted_and_they_come_back_exactly(
     weighed: list[tuple[str, int | None]], share: float

@@ -93,7 +93,9 @@ class Weights:
         """Sets the target's share for its clone; None if it is set."""
         marks, scale, before = self.target.route_marks, self.scale, self._restored(None)
         bare = [
-            str(i) for i, rule in enumerate(before) if any("weight" not in r for r in self._production(rule))
+            f"{i}:{home[0].get('weight', '')}"
+            for i, rule in enumerate(before)
+            if (home := self._production(rule)) and home[0].get("weight") != self._weight(home[0], rule)
         ]
         noted = {
             marks.scale: str(scale),
@@ -136,13 +138,14 @@ class Weights:
         """The rules without clones, but for the one that is kept, at the weights from before."""
         noted, marks = annotations_of(self.route), self.target.route_marks
         scale, bare = noted.get(marks.scale, "1"), noted.get(marks.bare, "").split(",")
+        said = dict(each.split(":", 1) for each in bare if ":" in each)
         factor = int(scale) if scale.isascii() and scale.isdigit() and int(scale) > 0 else 1
         return [
-            self._without_clones(rule, factor, keep, bare=str(i) in bare)
-            for i, rule in enumerate(self._rules())
+            self._without_clones(rule, factor, keep, said.get(str(i))) for i, rule in enumerate(self._rules())
         ]
 
-    def _without_clones(self, rule: Json, scale: int, keep: str | None, *, bare: bool) -> Json:
+    def _without_clones(self, rule: Json, scale: int, keep: str | None, said: str | None) -> Json:
+        """`said`: what an only reference had said of its weight, if that was another than the one it meant."""
         clones = [ref for ref in self._refs(rule) if self._is_clone(ref)]
         if not clones or all(self._service(ref) == keep for ref in clones):
             return rule
@@ -151,8 +154,9 @@ class Weights:
         home = next((ref for ref in kept if self._service(ref) == self.target.workload.service), None)
         weights = [self._weight(ref, rule) + (moved if ref is home else 0) for ref in kept]
         before = [max(1, round(weight / scale)) if weight else 0 for weight in weights]
-        if bare and before == [1]:
-            return {**rule, self.form.refs: [{k: v for k, v in kept[0].items() if k != "weight"}]}
+        if said is not None and before == [1]:
+            only = {field: value for field, value in kept[0].items() if field != "weight"}
+            return {**rule, self.form.refs: [{**only, "weight": int(said)} if said.isdecimal() else only]}
         both = zip(kept, before, strict=True)
         return {**rule, self.form.refs: [self._at(ref, rule, weight) for ref, weight in both]}
 
