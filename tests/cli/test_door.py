@@ -16,6 +16,7 @@ from lockgate.intake.door import server
 from lockgate.intake.door.answers import Code, Refused
 from lockgate.intake.door.callers import Role, hash_of
 from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.operations import OPERATIONS, Pause
 from lockgate.messages.plans import PlanPublished
 from tests.support.deliveries import DIGEST, TOKENS
 from tests.support.doors import Client, Shelf, opened_door
@@ -197,3 +198,53 @@ async def test_without_a_token_nobody_is_asked(client: Client, shelf: Shelf) -> 
     result = await run("publish", "pkg:oci/payments", DIGEST, "--door", client.url, token="")
     assert (result.exit_code, shelf.lies) == (2, [])
     assert "LOCKGATE_DOOR_TOKEN" in result.stderr
+
+
+# --- operations -------------------------------------------------------------------------------------------------
+
+WHY = ("--why", "the sale is on")
+ABOUT: dict[str, tuple[str, ...]] = {"mark": (DIGEST, "bad")}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_each_operation_is_asked_for_through_the_door(name: str, client: Client, shelf: Shelf) -> None:
+    result = await run(name, "payments", *ABOUT.get(name, ()), *WHY, "--door", client.url)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.endswith(f"{name} asked for; what is made of it: --wait, or lockgate watch\n")
+    (record,) = shelf.lies
+    assert isinstance(record.body, OPERATIONS[name])
+    assert record.body.who == "a-operator"
+
+
+async def test_several_applications_are_several_operations_and_all_is_one(
+    client: Client, shelf: Shelf
+) -> None:
+    assert (await run("pause", "payments", "shop", *WHY, "--door", client.url)).exit_code == 0
+    assert (await run("resume", "--all", *WHY, "--door", client.url)).exit_code == 0
+    assert [record.key for record in shelf.lies] == ["payments", "shop", "*"]
+
+
+async def test_a_pause_has_an_end_with_a_zone(client: Client, shelf: Shelf) -> None:
+    until = ("--until", "2026-12-24T08:00+01:00")
+    assert (await run("pause", "payments", *WHY, *until, "--door", client.url)).exit_code == 0
+    body = shelf.lies[0].body
+    assert isinstance(body, Pause)
+    assert body.until is not None
+    assert body.until.isoformat() == "2026-12-24T08:00:00+01:00"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("pause", "payments", *WHY), "LOCKGATE_DOOR"),
+        (("pause", "payments", "--door", "https://door"), "--why"),
+        (("pause", *WHY, "--door", "https://door"), "--all"),
+        (("pause", "payments", "--all", *WHY, "--door", "https://door"), "--all"),
+        (("pause", "payments", *WHY, "--until", "2026-12-24", "--door", "https://door"), "zone"),
+        (("rollback", "payments", *WHY, "--to", "1.4.0", "--door", "https://door"), "sha256"),
+    ],
+)
+async def test_what_is_not_said_whole_is_not_asked_for(arguments: tuple[str, ...], told: str) -> None:
+    result = await run(*arguments)
+    assert result.exit_code == 2
+    assert told in result.output

@@ -17,6 +17,7 @@ from tests.simulation.broken import Spot, that
 from tests.simulation.cluster import Write
 from tests.simulation.commands import Commands
 from tests.simulation.hearing import Hearing
+from tests.simulation.operators import Operators
 from tests.simulation.process import Process
 from tests.simulation.releases import Releases
 from tests.simulation.telling import describe
@@ -32,6 +33,7 @@ class Checks:
     releases: Releases = field(init=False)
     versions: Versions = field(init=False)
     commands: Commands = field(init=False)
+    operators: Operators = field(init=False)
     hearing: Hearing = field(default_factory=Hearing)
     said: float = 0.0
     """When the event that is looked at was decided, by its writer's clock."""
@@ -45,8 +47,8 @@ class Checks:
 
     def __post_init__(self) -> None:
         self.releases, self.versions = Releases(self.world), Versions(self.world)
-        self.commands = Commands(self.world)
-        for each in (self.versions, self.commands, self.releases):
+        self.commands, self.operators = Commands(self.world), Operators(self.world)
+        for each in (self.operators, self.versions, self.commands, self.releases):
             for type_, check in each.checks().items():
                 self._by_type[type_].append(check)
 

@@ -85,6 +85,11 @@ class Commands:
     """The cluster that a deployer has found in a region."""
     read: dict[str, dict[Spot, Fence]] = field(default_factory=lambda: defaultdict(dict))
     """What each deployer has read: the fence below which it begins nothing any more."""
+    halts: dict[str, dict[Spot, Fence]] = field(default_factory=lambda: defaultdict(dict))
+    begun: dict[str, dict[Spot, Fence]] = field(default_factory=lambda: defaultdict(dict))
+    before: dict[tuple[str, str], Fence | None] = field(default_factory=dict)
+    """Deployer and event -> the halt that it had heard of before that. What waited together is heard together, and only
+    then looked at here."""
 
     def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
         return {
@@ -114,7 +119,7 @@ class Commands:
         stages, passed = started.plan.stages, checks.releases.passed[body.release]
         stage = stages[len(passed)] if len(passed) < len(stages) else None
         that(stage and stage.name == body.stage, f"{body.release} is granted {body.stage} after {passed}")
-        if body.region not in started.plan.preproduction:
+        if body.region not in started.plan.preproduction and not checks.operators.ended(body.release):
             owner = checks.releases.owner.get(body.application)
             number = checks.releases.entered.get(body.release)
             that(
@@ -167,12 +172,18 @@ class Commands:
 
     def heard(self, process: Process, message: Message[Payload]) -> None:
         """A deployer takes a halt in, whatever it makes of it."""
-        if isinstance(halt := message.body, ReleaseHalted):
-            served = self.world.scenario.deployers.get(process.name, ())
-            fence = Fence(number=halt.number, turn=halt.turn, grant=0)
-            for region in halt.regions:
-                if region in served:
-                    self._rises(process, (halt.application, region), fence)
+        match message.body:
+            case ReleaseHalted() as halt:
+                served = self.world.scenario.deployers.get(process.name, ())
+                fence = Fence(number=halt.number, turn=halt.turn, grant=0)
+                for region in halt.regions:
+                    if region in served:
+                        self._rises(process, (halt.application, region), fence, self.halts)
+            case Granted() | RollbackOrdered() | FlagsOrdered() as command:
+                halted = self.halts[process.name].get((command.application, command.region))
+                self.before[process.name, message.id] = halted
+            case _:
+                pass
 
     def decided(self, process: Process, made: Made) -> None:
         if isinstance(made.given, TimerDue):
@@ -246,10 +257,11 @@ class Commands:
                 spot = (command.application, command.region)
                 if not any(isinstance(work, StartWork) for work in made.decision.step.work):
                     return
-                floor = self.read[process.name].get(spot)
+                floors = (self.before.get((process.name, message.id)), self.begun[process.name].get(spot))
+                floor = max((each for each in floors if each), key=lambda each: each.order, default=None)
                 above = floor is None or command.fence.order > floor.order
                 that(above, f"{process.name} begins {command.fence} in {spot}, having read {floor}")
-                self._rises(process, spot, command.fence)
+                self._rises(process, spot, command.fence, self.begun)
                 here = self.registered.get((process.name, command.region))
                 that(
                     here == command.cluster,
@@ -286,10 +298,10 @@ class Commands:
                     f"{process.name} works at {order} in {spot}, having read {floor}",
                 )
 
-    def _rises(self, process: Process, spot: Spot, fence: Fence) -> None:
-        read = self.read[process.name]
-        if spot not in read or fence.order > read[spot].order:
-            read[spot] = fence
+    def _rises(self, process: Process, spot: Spot, fence: Fence, how: dict[str, dict[Spot, Fence]]) -> None:
+        for floors in (self.read[process.name], how[process.name]):
+            if spot not in floors or fence.order > floors[spot].order:
+                floors[spot] = fence
 
 
 def _spot(row: WorkRow) -> Spot | None:

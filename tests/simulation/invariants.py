@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lockgate.messages.message import derived_id
+from lockgate.messages.values import EVERY
 from lockgate.rollback.core.rows import Order
 from lockgate.verifier.core.rows import PartRow
 from tests.simulation.broken import Spot, fail
@@ -90,12 +91,20 @@ def _outranked(world: "World", given: Given) -> bool:
     return read is not None and read.order > given.command.fence.order
 
 
+def every_operation_is_answered(world: "World") -> Breaches:
+    """Every operation is answered, by one service and once."""
+    for n, asked in enumerate(world.operations):
+        if world.checks.operators.answers[f"operation-{n}"] != 1:
+            yield f"{asked} is answered {world.checks.operators.answers[f'operation-{n}']} times"
+
+
 AT_REST: tuple[Invariant, ...] = (
     all_is_handled,
     nothing_is_left_to_do,
     every_artifact_has_one_end,
     nobody_owns_production,
     every_command_is_answered,
+    every_operation_is_answered,
 )
 
 # --- at the end -------------------------------------------------------------------------------------------------
@@ -205,14 +214,16 @@ def something_is_waited_for(world: "World") -> Breaches:
     """Where nothing is on its way, a deadline is set for every release under way."""
     if any(_is_busy(world, process) for process in world.processes.values()):
         return
+    paused = {key for key, name in world.processes["intake"].node.timers if name in {"unpause", "look"}}
     releases = world.checks.releases
     timed = {
         timer.body.get("release")
         for process in world.processes.values()
         for timer in process.node.timers.values()
     }
-    for release in releases.started:
-        if releases.is_open(release) and release not in timed:
+    for release, started in releases.started.items():
+        held = bool(paused & {started.application, EVERY})
+        if releases.is_open(release) and release not in timed and not held:
             yield f"nothing has a deadline for {release}"
 
 

@@ -12,8 +12,8 @@ PRODUCTION = ("eu-west", "eu-north", "us-east", "ap-south")
 REGIONS = (PREPROD, *PRODUCTION)
 SERVICES = ("intake", "verifier", "rollback")
 READS = {
-    "intake": ("artifacts", "plans", "deployments", "verdicts", "rollbacks"),
-    "verifier": ("releases", "deployments", "rollbacks", "anomalies"),
+    "intake": ("artifacts", "plans", "operations", "deployments", "verdicts", "rollbacks"),
+    "verifier": ("releases", "deployments", "rollbacks", "anomalies", "operations"),
     "rollback": ("releases", "verdicts", "deployments"),
     "deployer": ("verdicts", "rollbacks"),
 }
@@ -241,6 +241,12 @@ def _length(random: Random) -> float:
     return random.choice((2.0, 20.0, 200.0, 2000.0, 9000.0)) * random.uniform(0.5, 1.5)
 
 
+def _slowed(name: str) -> list[str]:
+    """The topics that it may read slowly; not `operations`, so that a seed is the same with operators and without."""
+    read = READS[name if name in SERVICES else "deployer"]
+    return [topic for topic in read if topic != "operations"]
+
+
 def _faults(random: Random, deployers: tuple[str, ...]) -> tuple[Fault, ...]:
     wildness = random.choice((0.0, 0.5, 1.0, 2.0))
     faults: list[Fault] = []
@@ -258,7 +264,7 @@ def _faults(random: Random, deployers: tuple[str, ...]) -> tuple[Fault, ...]:
         for _ in some(1.2):
             add("cut", name)
         for _ in some(2.0):
-            add("slow", name, random.choice(READS[name if name in SERVICES else "deployer"]))
+            add("slow", name, random.choice(_slowed(name)))
     for region in REGIONS:
         for what in ("away",) * len(some(1.2)) + ("other",) * (wildness > 0 and random.random() < 0.03):
             add(what, region)

@@ -61,7 +61,8 @@ class Versions:
         releases = self.world.checks.releases
         started = releases.started[body.release]
         that(body.release not in self.failed, f"{body.release} fails twice without going on between")
-        that(releases.is_open(body.release), f"{body.release} fails, but it is over")
+        ended = self.world.checks.operators.ended(body.release)  # then a verdict may come late
+        that(ended or releases.is_open(body.release), f"{body.release} fails, but it is over")
         self.failed[body.release] = self.ever[body.release] = started.artifact.digest
         if body.evidence.get("incident") is None:
             return
@@ -97,11 +98,12 @@ class Versions:
         that(body.digest not in bad, f"{body.region} is ordered back to the bad {body.digest}")
 
     def _marked(self, body: VersionMarked) -> None:
-        """A version is bad when a release of it failed, and good when the watch of one passed."""
+        """A version is bad when a release of it failed or was rolled back, and good when the watch of one passed."""
         bad = self.bad[body.application]
         match body.grade:
             case Grade.BAD:
-                that(body.digest in self.ever.values(), f"{body.digest} is marked bad, but never failed")
+                blamed = {*self.ever.values(), *self.world.checks.operators.rolled_back.values()}
+                that(body.digest in blamed, f"{body.digest} is marked bad, but never failed")
                 bad[body.digest] = None
             case Grade.GOOD:
                 releases = self.world.checks.releases
@@ -112,9 +114,12 @@ class Versions:
                 pass
 
     def _settled(self, body: ReleaseSettled) -> None:
-        """What was taken back from production is bad, with its flags as before; who may still run it is named."""
+        """What was taken back from production is bad, unless an operator ended it, with its flags as before; who may still
+        run it is named.
+        """
         digest = body.artifact.digest
         entered = body.release in self.world.checks.releases.entered
+        entered = entered and body.release not in self.world.checks.operators.aborted
         that(not entered or digest in self.bad[body.application], f"{digest} is settled, but not marked bad")
         number = self.world.checks.releases.entered.get(body.release)
         for region, answer in body.answers.items():

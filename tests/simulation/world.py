@@ -16,10 +16,10 @@ Modelled, each as small as it may be:
   rebuilt, carry the fence of a former installation.
 - `measuring`, `oracle`: what a pilot shows, by the kind of its version; the statistics are asked in a few seeds only.
 - `outside`: CI announces good and bad versions, some twice or by a tag; monitoring complains with and without reason, also
-  while a release is taken back, twice at once, or without end. `faults`: processes down, cut off, slow; metrics away.
+  while a release is taken back, twice at once, or without end. `operators`: aborts, rollbacks, pauses. `faults`: processes down, cut off, slow; metrics away.
 
 Not modelled: Kafka, PostgreSQL and Kubernetes themselves, replicas of a service and how partitions move between them, the
-encoding of records (but with `wire`), dead letters, restored databases, the door, the ledger, operators' operations.
+encoding of records (but with `wire`), dead letters, restored databases, the door, the ledger.
 """
 
 import hashlib
@@ -42,6 +42,7 @@ from lockgate.messages.values import Fence
 from lockgate.rollback.core import TABLE as ROLLBACK
 from lockgate.verifier.core import TABLE as VERIFIER
 from lockgate.verifier.core.measure import Measure
+from tests.simulation import operators
 from tests.simulation.artifacts import Kind
 from tests.simulation.broken import fail
 from tests.simulation.checks import Checks
@@ -86,6 +87,7 @@ class World:
         """
         self.random = Random(seed)
         self.scenario: Scenario = drawn(self.random)
+        self.operations = operators.drawn(seed, self.scenario.applications, CHAOS)
         self.now = 0.0
         self.logs: dict[Place, list[Message[Payload]]] = {}
         self.history = hashlib.sha256()
@@ -202,6 +204,8 @@ class World:
         for said in self.scenario.announcements:
             body = ArtifactPublished(purl=said.purl)
             self.at(said.at, partial(self.outside.inlet, "artifacts", body, said.id))
+        for n, asked in enumerate(self.operations):
+            self.at(asked.at, partial(self._ask, asked, f"operation-{n}"))
         for alarm in self.scenario.alarms:
             told = partial(self.outside.alarm, alarm.application, alarm.region, None, alarm.times)
             self.at(alarm.at, told)
@@ -210,6 +214,9 @@ class World:
             self.troubles.append((fault.start, fault.end + late, fault.subject))
             self.at(fault.start, partial(self.faults.fault, fault, begins=True))
             self.at(fault.end, partial(self.faults.fault, fault, begins=False))
+
+    def _ask(self, asked: operators.Asked, id_: str) -> None:
+        self.outside.inlet("operations", asked.body(self.time()), id_)
 
     # --- what follows from a decision ---------------------------------------------------------------------------
 

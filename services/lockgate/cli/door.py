@@ -99,11 +99,11 @@ def token(
     typer.echo("Give the token to its user now: it is kept nowhere.", err=True)
 
 
-def deliver(door: str, file: Path | None, path: str, body: bytes, media: str) -> None:
-    """Returns once the door has published it. Ends the command with a sentence if it does not: 1 refused, 2 unreachable."""
+def deliver(door: str, file: Path | None, path: str, body: bytes, media: str) -> list[str]:
+    """The ids of what the door has published. Ends the command with a sentence if it does not: 1 refused, 2 unreachable."""
     with unreachable_is_2():
         try:
-            _delivered(door, _request(door + path, _token(file), body, media))
+            return _delivered(door, _request(door + path, _token(file), body, media))
         except DoorRefusedError as refused:
             typer.echo(str(refused), err=True)
             raise typer.Exit(1) from None
@@ -119,12 +119,12 @@ def _request(url: str, given: str, body: bytes, media: str) -> urllib.request.Re
     return urllib.request.Request(url, data=body, method="POST", headers=headers)  # noqa: S310  # `door_url` looked at it
 
 
-def _delivered(door: str, request: urllib.request.Request) -> None:
+def _delivered(door: str, request: urllib.request.Request) -> list[str]:
     """What is answered by 503 is sent again."""
     for attempt in range(TRIES):
         try:
-            with _opener(door).open(request, timeout=CALL_SECONDS):
-                return
+            with _opener(door).open(request, timeout=CALL_SECONDS) as answer:
+                return _published(answer.read())
         except HTTPError as error:
             if error.code != 503:
                 raise DoorRefusedError(_problem(error)) from None
@@ -135,6 +135,14 @@ def _delivered(door: str, request: urllib.request.Request) -> None:
                 f"no door answers at {door} ({type(error).__name__}): see --door and LOCKGATE_DOOR"
             ) from None
     raise UnreachableError(f"the door at {door} can publish nothing for now: try again later")
+
+
+def _published(receipt: bytes) -> list[str]:
+    """The ids in a door's receipt; of what is no receipt, none."""
+    try:
+        return [str(each["id"]) for each in json.loads(receipt)["published"]]
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
 def _wait(said: str) -> float:

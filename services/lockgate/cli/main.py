@@ -11,13 +11,14 @@ from lockgate.cli.deadletters import app as deadletters
 from lockgate.cli.demo.command import demo
 from lockgate.cli.door import app as door
 from lockgate.cli.ledger import app as ledger
+from lockgate.cli.operations import app as operations
 from lockgate.cli.parked import app as parked
 from lockgate.cli.plan import app as plan
 from lockgate.cli.replay import replay
 from lockgate.cli.run import PACKAGES, run_service
 from lockgate.cli.up import up
 from lockgate.cli.verify import verify
-from lockgate.cli.watch import watch
+from lockgate.cli.watch import status, watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,9 +29,11 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(up)
 app.command()(watch)
+app.command()(status)
 app.command("publish")(announce)
 app.command()(replay)
 app.command()(verify)
+app.add_typer(operations)
 app.add_typer(plan, name="plan")
 app.add_typer(ledger, name="ledger")
 app.add_typer(deadletters, name="deadletters")

@@ -49,6 +49,28 @@ def watch(
             typer.echo("watching ended; releases go on", err=True)
 
 
+def status(
+    application: Annotated[str | None, typer.Argument(help="Only this application.")] = None,
+    since: Annotated[
+        float,
+        typer.Option(parser=seconds, metavar="DURATION", help="How far to look back, such as 2h or 7d."),
+    ] = "7d",  # type: ignore[assignment]  # typer gives the text to the parser
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+) -> None:
+    """Shows how releases stand now, and ends."""
+    with unreachable_is_2():
+        asyncio.run(_now(Console(), application, kafka, prefix, since))
+
+
+async def _now(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
+    view = View()
+    async with follow(kafka, prefix, since=since) as news:
+        for message in await anext(news):
+            view.see(message)
+    console.print(drawn(view, application, datetime.fromtimestamp(time.time(), UTC)))
+
+
 async def _tree(console: Console, application: str | None, kafka: str, prefix: str, since: float) -> None:
     view = View()
     with Live(console=console, refresh_per_second=DRAWN_A_SECOND) as live:

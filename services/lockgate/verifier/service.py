@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from lockgate.messages.topics import ANOMALIES, DEPLOYMENTS, RELEASES, ROLLBACKS
+from lockgate.messages.topics import ANOMALIES, DEPLOYMENTS, OPERATIONS, RELEASES, ROLLBACKS
 from lockgate.runtime.running import run
 from lockgate.runtime.service import Service
 from lockgate.runtime.settings import RuntimeSettings
@@ -14,7 +14,7 @@ from lockgate.verifier.work import open_work
 def service(settings: Settings) -> Service:
     return Service(
         name="verifier",
-        reads=(RELEASES, DEPLOYMENTS, ROLLBACKS, ANOMALIES),
+        reads=(RELEASES, DEPLOYMENTS, ROLLBACKS, ANOMALIES, OPERATIONS),
         core=TABLE,
         modules=("lockgate.verifier.core", "lockgate.verifier.statistics"),
         open_work=partial(open_work, settings),

@@ -50,8 +50,20 @@ class AfterWave(PlanPart):
     bake: Duration = Field(default=0.0, description="how long the wave is left alone before the next stage")
 
 
+class Before(PlanPart):
+    """What must hold before a stage begins; it waits until all of it does."""
+
+    approval: Literal["required"] | None = Field(
+        default=None, description="required: it begins once an operator approves it"
+    )
+
+
 class StagePart(PlanPart):
     name: Name
+    before: Before = Field(
+        default=Before(),
+        exclude_if=lambda given: given == Before(),  # so that a plan without any is as before
+    )
 
 
 class PreprodStage(StagePart):

@@ -41,6 +41,8 @@ class FailCause(StrEnum):
 
 class WaitingFor(StrEnum):
     PRODUCTION = "production"  # another release owns it
+    PAUSE = "pause"  # an operator paused the application, or all
+    APPROVAL = "approval"  # the plan asks for an operator's word before the stage
     REGIONS = "regions"  # granted regions have not answered yet
     STEP = "step"  # a region is left alone before the next step of its strategy
     BAKE = "bake"  # the wave is left alone for its bake time

@@ -146,6 +146,7 @@ def test_the_roles_of_the_routes_are_these() -> None:
         "alertmanager": {"monitoring", "operator"},
         "grafana": {"monitoring", "operator"},
         "plans": {"operator"},
+        "operations": {"operator"},
     }
 
 

@@ -1,13 +1,17 @@
-"""Whatever comes in whatever order: one release at a time, none lost, and numbers that only rise."""
+"""Whatever comes in whatever order: one release at a time, none lost, numbers that only rise, operators answered once."""
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lockgate.intake.rows import KINDS, Lane, Pending, Phase, Release
+from lockgate.intake.rows import KINDS, Lane, Pause, Pending, Phase, Release
 from lockgate.messages.decision import RowKey
+from lockgate.messages.operations import Abort, Answer, Mark, Operation, Resume, Rollback
+from lockgate.messages.operations import Pause as PauseAsked
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import (
     ReleaseClosed,
@@ -26,12 +30,14 @@ from tests.support.intake import (
     PRODUCTION,
     announced,
     desk,
+    digest,
     marked,
     passed,
     published,
     settled,
     watched,
 )
+from tests.support.operators import asked, give
 
 WAITS, STARTED, ENTERED, OVER = "waits", "started", "entered", "over"
 ARTIFACTS = st.integers(1, 5)
@@ -58,7 +64,15 @@ class Intake(RuleBasedStateMachine):
         self.number = 0
 
     def _give(self, body: Payload) -> None:
-        for event in self.desk.give(body):
+        self._see(self.desk.give(body))
+
+    def _ask(self, operation: Operation) -> None:
+        events = give(self.desk, operation)
+        assert len([event for event in events if isinstance(event, Answer)]) == 1
+        self._see(events)
+
+    def _see(self, events: list[Payload]) -> None:
+        for event in events:
             if type(event) in MOVES:
                 self._follow(event)
 
@@ -106,6 +120,29 @@ class Intake(RuleBasedStateMachine):
     def mark(self, n: int, grade: Grade) -> None:
         self._give(marked(n, grade))
 
+    @rule(application=st.sampled_from([APP, None]), hours=st.sampled_from([None, 1, -1]))
+    def pause(self, application: str | None, hours: int | None) -> None:
+        until = None if hours is None else self.desk.now + timedelta(hours=hours)
+        self._ask(asked(PauseAsked, application, until=until))
+
+    @rule(application=st.sampled_from([APP, None]))
+    def resume(self, application: str | None) -> None:
+        self._ask(asked(Resume, application))
+
+    @rule(pick=PICKS, named=st.booleans(), kind=st.sampled_from([Abort, Rollback]))
+    def end(self, pick: int, named: bool, kind: type[Abort | Rollback]) -> None:
+        self._ask(asked(kind, release=self._pick(pick) if named else None))
+
+    @rule(n=ARTIFACTS, grade=st.sampled_from(["good", "bad"]))
+    def mark_by_an_operator(self, n: int, grade: str) -> None:
+        self._ask(asked(Mark, digest=digest(n), grade=grade))
+
+    @rule(index=PICKS)
+    def time_goes_by(self, index: int) -> None:
+        """A timer falls due. What others say in between may come in any order."""
+        if timers := sorted(self.desk.timers):
+            self._see(self.desk.fire(*timers[index % len(timers)]))
+
     @invariant()
     def the_rows_say_what_the_events_said(self) -> None:
         lane = self.desk.rows.get(RowKey(APP, Lane.kind, ""), Lane())
@@ -115,7 +152,9 @@ class Intake(RuleBasedStateMachine):
         assert set(lane.waiting) == self._in(WAITS)
         assert len(set(lane.waiting)) == len(lane.waiting)
         assert lane.number == self.number
-        assert lane.under_way or not lane.waiting, "a release waits for nothing"
+        held = any(isinstance(row, Pause) for row in self.desk.rows.values())
+        looks = held or (APP, "look") in self.desk.timers
+        assert lane.under_way or not lane.waiting or looks, "a release waits for nothing"
 
     @invariant()
     def each_living_release_has_its_rows_and_no_other_has(self) -> None:
@@ -131,6 +170,21 @@ class Intake(RuleBasedStateMachine):
     def no_row_is_of_an_unknown_kind(self) -> None:
         assert {key.kind for key in self.desk.rows} <= {row.kind for row in KINDS}
 
+    @invariant()
+    def nothing_goes_on_without_a_look_that_a_pause_of_all_held(self) -> None:
+        releases = [row for row in self.desk.rows.values() if isinstance(row, Release)]
+        paused = RowKey(APP, Pause.kind, "") in self.desk.rows
+        looks = paused or (APP, "look") in self.desk.timers
+        assert looks or not any(row.ready for row in releases)
+
 
 Intake.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
 TestIntakeInAnyOrder = Intake.TestCase
+
+
+class Longer(Intake):
+    """The same for more than 100,000 steps."""
+
+
+Longer.TestCase.settings = settings(max_examples=2_500, stateful_step_count=50, deadline=None)
+TestIntakeInAnyOrderForLong = pytest.mark.ci(pytest.mark.timeout(1800)(Longer.TestCase))

@@ -110,7 +110,7 @@ def test_an_unmeasurable_pilot_never_passes_and_never_fails(then: str) -> None:
     assert names(said) == ["VerdictReached", "StageWaiting"]
     assert only(said, VerdictReached).outcome is Outcome.UNMEASURABLE
     assert only(said, StageWaiting).waiting_for is WaitingFor.HELD
-    assert "An operator says what follows." in only(said, StageWaiting).reason
+    assert "An operator says what follows: lockgate approve, or reject." in only(said, StageWaiting).reason
     assert release.desk.work == {}
     release.fire("verify")
     assert release.timers() == set()
@@ -160,7 +160,7 @@ def test_an_inconclusive_pilot_is_held_if_the_plan_says_so() -> None:
     assert only(said, VerdictReached).outcome is Outcome.INCONCLUSIVE
     waiting = only(said, StageWaiting)
     assert waiting.waiting_for is WaitingFor.HELD
-    assert waiting.reason.endswith("An operator says what follows.")
+    assert waiting.reason.endswith("An operator says what follows: lockgate approve, or reject.")
     assert not [event for event in said if isinstance(event, Granted | StagePassed)]
 
 

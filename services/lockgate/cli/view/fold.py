@@ -15,12 +15,14 @@ from lockgate.cli.view.order import moment
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import (
+    AbortRequested,
     ReleaseClosed,
     ReleaseCompleted,
     ReleaseEntered,
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
+    RollbackRequested,
 )
 from lockgate.messages.rollbacks import (
     FlagsOrdered,
@@ -109,6 +111,8 @@ def _release(view: ReleaseView, body: Payload) -> None:
             view.state, view.says = State.PREPRODUCTION, ""
         case ReleaseEntered():
             view.state = State.PRODUCTION
+        case AbortRequested(reason=reason) | RollbackRequested(reason=reason):
+            view.state, view.says = State.RETURNING, reason
         case ReleaseSettled(reason=reason):
             view.says = reason
         case ReleaseCompleted():

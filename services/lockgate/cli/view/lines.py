@@ -19,9 +19,15 @@ from lockgate.messages.deployments import (
     RegionUntouched,
     RollbackFailed,
 )
+from lockgate.messages.operations import Answer
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import (
+    AllPaused,
+    AllResumed,
+    ApplicationPaused,
+    ApplicationResumed,
     ArtifactRefused,
+    OperationAnswered,
     PlanAccepted,
     PlanRefused,
     RegionRefused,
@@ -45,6 +51,7 @@ from lockgate.messages.rollbacks import (
 from lockgate.messages.verdicts import (
     Granted,
     RegionFailed,
+    StageOperationAnswered,
     StagePassed,
     StageWaiting,
     VerdictReached,
@@ -87,6 +94,21 @@ def _waiting(body: Any) -> str:
     return f"{body.stage}: {'' if body.waiting_for is WaitingFor.COORDINATOR else 'waiting. '}{body.reason}"
 
 
+def _answered(body: Answer) -> str:
+    """Who wanted what and why, and what became of it."""
+    how = "done" if body.code is None else f"refused ({body.code})"
+    return f"{body.who}: {body.operation} {how}. {body.reason}. Because: {body.why}"
+
+
+def _paused(body: Any) -> str:
+    until = f" until {body.until}" if body.until else ""
+    return f"paused by {body.who}{until}: {body.reason}"
+
+
+def _resumed(body: Any) -> str:
+    return f"resumed: {body.reason}"
+
+
 def _refused(body: Any) -> str:
     return f"refused: {body.reason}"
 
@@ -96,6 +118,12 @@ _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
     PlanRefused: lambda b: f"plan of {b.application} refused: {'; '.join(b.problems)}",
     ArtifactRefused: _refused,
     RegionRefused: _refused,
+    OperationAnswered: _answered,
+    StageOperationAnswered: _answered,
+    ApplicationPaused: _paused,
+    ApplicationResumed: _resumed,
+    AllPaused: lambda b: f"all {_paused(b)}",
+    AllResumed: lambda b: f"all {_resumed(b)}",
     ReleaseQueued: lambda b: b.reason,
     ReleaseStarted: lambda b: f"{_version(b)} started (fence number {b.number})",
     ReleaseEntered: lambda b: f"{_version(b)} owns production (fence number {b.number})",

@@ -31,6 +31,7 @@ WRITERS: Final = {
     "artifacts": frozenset({Role.CI, Role.OPERATOR}),
     "anomalies": frozenset({Role.MONITORING, Role.OPERATOR}),
     "plans": frozenset({Role.OPERATOR}),
+    "operations": frozenset({Role.OPERATOR}),
 }
 """Topic -> who may write to it through the door. A viewer may write nothing."""
 

@@ -18,9 +18,10 @@ from lockgate.intake.words import clip
 from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.message import USUAL_HEADERS, Headers, Message, UnreadableError
+from lockgate.messages.operations import OfAny, OfApplication
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
-from lockgate.messages.values import Name
+from lockgate.messages.values import EVERY, Name
 from lockgate.runtime.checks import Record, checked_headers, checked_key
 from lockgate.runtime.reading import Rejected, read
 
@@ -181,6 +182,8 @@ def _key(body: Payload) -> str:
             return body.package[:200]
         case IncidentDetected() | IncidentResolved():
             return application_of(body)
+        case OfApplication() | OfAny():
+            return body.application or EVERY
         case _:
             return body.subject_id()[:200]
 
@@ -211,6 +214,10 @@ def allowed(caller: Caller, outgoing: Outgoing) -> str | None:
             what = f"publish plans of {plain(body.subject_id(), 80)}"
         case PlanPublished() as body if not caller.may_announce(taken := str(body.plan["artifact"])):
             what = f"publish a plan that takes {plain(taken, 200)}"
+        case OfAny(application=None) if caller.applications:
+            what = "say anything about all applications"
+        case (OfApplication() | OfAny()) as body if not caller.may_touch(body.application or EVERY):
+            what = f"say anything about {body.application}"
         case _:
             return None
     return f"{caller.name} may not {what}: the door's settings restrict it to other applications"

@@ -11,13 +11,15 @@ from pydantic import BaseModel
 
 from lockgate.intake.door.callers import WRITERS, Role, Scheme
 from lockgate.intake.door.delivery import Delivery, Options, Translated
-from lockgate.intake.door.sources import alerts, cloudevents, github, harbor, plans
-from lockgate.messages.topics import ANOMALIES, ARTIFACTS, PLANS, Topic
+from lockgate.intake.door.sources import alerts, cloudevents, github, harbor, keys, operations, plans
+from lockgate.messages.topics import ANOMALIES, ARTIFACTS, OPERATIONS, PLANS, Topic
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 MOST_BYTES: Final = 1 << 20
 MOST_PLAN_BYTES: Final = 128 << 10  # with its envelope it stays below what a record may have
+
+MOST_OPERATION_BYTES: Final = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,17 @@ ROUTES: Final = (
         translate=plans.translate,
         most_bytes=MOST_PLAN_BYTES,
         thorough=True,
-        headers={plans.KEY: "makes the same plan, sent again, the same publication"},
+        headers={keys.KEY: "makes the same plan, sent again, the same publication"},
+    ),
+    Route(
+        path="/v1/operations",
+        name="operations",
+        summary="What an operator wants done: pause, abort, approve and so on",
+        topics=(OPERATIONS,),
+        bodies={JSON: operations.OperationObject},
+        translate=operations.translate,
+        most_bytes=MOST_OPERATION_BYTES,
+        headers={keys.KEY: "makes the same operation, sent again, the same one"},
     ),
 )
 

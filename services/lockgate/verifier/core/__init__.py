@@ -24,10 +24,20 @@ from lockgate.messages.deployments import (
     RegionProbed,
 )
 from lockgate.messages.message import Message
+from lockgate.messages.operations import OF_VERIFIER
 from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
-from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseEntered, ReleaseStarted
+from lockgate.messages.releases import (
+    AllPaused,
+    AllResumed,
+    ApplicationPaused,
+    ApplicationResumed,
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseEntered,
+    ReleaseStarted,
+)
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseResumed, ReleaseSettled
-from lockgate.verifier.core import anomalies, answers, resuming, stages, verifying, watch, waves
+from lockgate.verifier.core import anomalies, answers, operators, resuming, stages, verifying, watch, waves
 from lockgate.verifier.core.grants import overdue
 from lockgate.verifier.core.measure import Measure, Report
 from lockgate.verifier.core.rows import KINDS, IncidentsRow, Phase, PlanRow, RegionRow, ReleaseRow
@@ -68,6 +78,8 @@ def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
     if scene.stage.name != due.body["stage"]:
         return scene
     match (due.name, scene.stage):
+        case ("before", _):
+            return stages.let_go_on(scene)
         case ("bake", WaveStage() as stage):
             return waves.baked(scene, stage)
         case ("watch", WatchStage() as stage):
@@ -154,11 +166,21 @@ TABLE = Table(
         ReleaseSettled: _END,
         IncidentDetected: _on_incident(anomalies.detected),
         IncidentResolved: _on_incident(anomalies.resolved),
+        ApplicationPaused: operators.PAUSED,
+        ApplicationResumed: operators.RESUMED,
+        **dict.fromkeys(OF_VERIFIER, operators.DECIDED),
     },
-    shared={IncidentDetected: _ROUTE, IncidentResolved: _ROUTE},
+    shared={
+        IncidentDetected: _ROUTE,
+        IncidentResolved: _ROUTE,
+        AllPaused: operators.PAUSED,
+        AllResumed: operators.ALL_RESUMED,
+        **dict.fromkeys(OF_VERIFIER, operators.ROUTED),
+    },
     timers={
         "deadline": _on_own(_overdue),
         "step": _on_own(_rested),
+        "before": _on_own(_stage_timer),
         "bake": _on_own(_stage_timer),
         "watch": _on_own(_stage_timer),
         "verify": _on_own(_stage_timer),

@@ -18,6 +18,7 @@ class Phase(StrEnum):
     """Where the release stands within its stage."""
 
     PRODUCTION = "production"  # it waits until it owns production
+    BEFORE = "before"  # it waits for what must hold before the stage begins
     REGIONS = "regions"  # grants are given and answered
     EVIDENCE = "evidence"  # the pilot is compared with production
     BAKE = "bake"  # the wave is left alone
@@ -76,6 +77,8 @@ class ReleaseRow(Row):
     delay: float = 0.0
     """Seconds in which nothing could be compared, so that the verification takes longer by them."""
     extended: bool = False
+    approved: bool = False
+    """An operator let the stage begin."""
     waiting: Waiting | None = None
 
     @classmethod
@@ -159,4 +162,13 @@ class IncidentsRow(Row):
     """Those that the release was blamed for, until they are resolved."""
 
 
-KINDS = (ReleaseRow, PlanRow, RegionRow, VerificationRow, PartRow, IncidentsRow)
+class PauseRow(Row):
+    """Nothing more is begun: for the application, or under `*` for all. Id: ''."""
+
+    kind: ClassVar[str] = "pause"
+    who: str
+    why: str
+    until: str | None = None
+
+
+KINDS = (ReleaseRow, PlanRow, RegionRow, VerificationRow, PartRow, IncidentsRow, PauseRow)

@@ -205,7 +205,7 @@ class Scene:
 REGION_TIMERS = ("deadline", "step")
 """Timers of which a region has at most one."""
 
-STAGE_TIMERS = ("bake", "watch", "verify", "resume")
+STAGE_TIMERS = ("bake", "watch", "verify", "resume", "before")
 """Timers of which a stage has at most one."""
 
 

@@ -7,7 +7,7 @@ from lockgate.messages.decision import NOTHING, Rows, Step, put, remove
 from lockgate.messages.plan import PilotStage, PreprodStage, WatchStage, WaveStage
 from lockgate.messages.releases import ReleaseEntered, ReleaseStarted
 from lockgate.messages.verdicts import WaitingFor
-from lockgate.verifier.core import pilot, preprod, watch, waves
+from lockgate.verifier.core import gates, pilot, preprod, watch, waves
 from lockgate.verifier.core.rows import Phase, PlanRow, ReleaseRow
 from lockgate.verifier.core.scene import Scene
 
@@ -66,22 +66,42 @@ def again(scene: Scene) -> Scene:
 
 def begin(scene: Scene) -> Scene:
     counts = dict.fromkeys(("cursor", "outstanding", "done", "fenced", "proven", "dark", "held"), 0)
-    scene = scene.then(**counts, delay=0.0, extended=False, phase=Phase.REGIONS, since=scene.now)
+    fresh = {"delay": 0.0, "extended": False, "approved": False}
+    scene = scene.then(**counts, **fresh, phase=Phase.REGIONS, since=scene.now)
     stage = scene.stage
-    if isinstance(stage, PreprodStage):
-        return preprod.begin(scene, stage)
-    if scene.release.entered is None:
+    if not isinstance(stage, PreprodStage) and scene.release.entered is None:
         return scene.then(phase=Phase.PRODUCTION).waits(
             WaitingFor.PRODUCTION,
             f"The stage {stage.name} touches production, which another release may own; "
             "it begins when intake lets this one enter.",
         )
-    match stage:
-        case PilotStage():
+    return _let_begin(scene)
+
+
+def let_go_on(scene: Scene) -> Scene:
+    """Whether what held the release back is over: a stage that has not begun, or the rest of a wave."""
+    match (scene.release.phase, scene.stage):
+        case (Phase.BEFORE, _):
+            return _let_begin(scene)
+        case (Phase.REGIONS, WaveStage() as stage):
+            return waves.filled(scene, stage)
+        case _:
+            return scene
+
+
+def _let_begin(scene: Scene) -> Scene:
+    """The stage begins if all holds that must hold before."""
+    if gate := gates.unmet(scene):
+        return gates.closed(scene, gate)
+    scene = scene.then(phase=Phase.REGIONS, since=scene.now)
+    match scene.stage:
+        case PreprodStage() as stage:
+            return preprod.begin(scene, stage)
+        case PilotStage() as stage:
             return pilot.begin(scene, stage)
-        case WaveStage():
+        case WaveStage() as stage:
             return waves.begin(scene, stage)
-        case WatchStage():
+        case WatchStage() as stage:
             return watch.begin(scene, stage)
         case _:
-            assert_never(stage)
+            assert_never(scene.stage)

@@ -185,7 +185,7 @@ def _undecided(scene: Scene, stage: PilotStage, region: str, row: VerificationRo
             assert_never(then)
 
 
-_ASKS = "An operator says what follows."
+_ASKS = "An operator says what follows: lockgate approve, or reject."
 
 
 def through(scene: Scene, stage: PilotStage, region: str, row: VerificationRow, reason: str) -> Scene:

@@ -21,6 +21,9 @@ def begin(scene: Scene, stage: WatchStage) -> Scene:
 def over(scene: Scene, stage: WatchStage) -> Scene:
     if scene.release.phase is not Phase.WATCH:
         return scene
-    reason = f"No incident was blamed on the release in {seconds(stage.for_)}."
+    return ended(scene, f"No incident was blamed on the release in {seconds(stage.for_)}.")
+
+
+def ended(scene: Scene, reason: str) -> Scene:
     ended = WatchEnded(**scene.about, outcome=WatchOutcome.PASSED, reason=reason)
     return scene.then(emit(ended)).passed(reason)

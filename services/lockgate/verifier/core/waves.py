@@ -11,6 +11,7 @@ from lockgate.messages.deployments import RegionDeployed, RegionProbed
 from lockgate.messages.plan import WaveStage
 from lockgate.messages.strategies import BlueGreen, Canary, Strategy
 from lockgate.messages.verdicts import Action, FailCause, WaitingFor
+from lockgate.verifier.core import gates
 from lockgate.verifier.core.grants import done, grant, left_alone, said_what_follows
 from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS, evidence_of, first_problem
 from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
@@ -26,15 +27,25 @@ def begin(scene: Scene, stage: WaveStage) -> Scene:
 
 
 def _fill(scene: Scene, stage: WaveStage) -> Scene:
-    """Grants until `max-parallel` regions are at work or no region is left. None once a fence was met."""
+    """Grants until `max-parallel` regions are at work or no region is left. None once a fence was met, or in a pause."""
     release = scene.release
-    if release.fenced:
+    if release.fenced or release.cursor == len(stage.regions):
         return scene
+    if pause := gates.paused(scene):
+        return gates.waits(scene, pause)
     room = stage.max_parallel - release.outstanding
     names = tuple(stage.regions[release.cursor : release.cursor + room])
     for name, region in scene.regions(names).items():
         scene = _granted(scene, stage, name, region.model_copy(update={"step": 0, "attempt": 1}))
     return scene.then(cursor=release.cursor + len(names), outstanding=release.outstanding + len(names))
+
+
+def filled(scene: Scene, stage: WaveStage) -> Scene:
+    """After a pause. What is at work goes on as ever."""
+    more = _fill(scene, stage)
+    if more.release.cursor == scene.release.cursor:
+        return more
+    return more.waits(WaitingFor.REGIONS, f"Deploying to {_regions(stage)} goes on.")
 
 
 def _granted(scene: Scene, stage: WaveStage, name: str, region: RegionRow) -> Scene:
@@ -167,7 +178,9 @@ def _between(stage: WaveStage, name: str, region: RegionRow, share: float) -> st
 
 def _some_done(scene: Scene, stage: WaveStage) -> Scene:
     """What was said of the region that is done is over, where its steps were said."""
-    if len(parts_of(stage.strategy)) == 1 or scene.release.fenced:
+    release = scene.release
+    held = release.cursor < len(stage.regions) and gates.paused(scene) is not None
+    if len(parts_of(stage.strategy)) == 1 or release.fenced or held:
         return scene
     so_far, count = scene.release.done, len(stage.regions)
     return scene.waits(

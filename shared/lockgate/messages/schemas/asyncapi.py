@@ -16,7 +16,7 @@ DEFAULT_PARTITIONS = 4  # the runtime's setting, where an operator sets none
 
 READS: dict[str, tuple[str, ...]] = {
     "intake": ("artifacts", "plans", "operations", "deployments", "verdicts", "rollbacks"),
-    "verifier": ("releases", "deployments", "rollbacks", "anomalies"),
+    "verifier": ("releases", "deployments", "rollbacks", "anomalies", "operations"),
     "deployer": ("verdicts", "rollbacks"),
     "rollback": ("releases", "verdicts", "deployments"),
     "ledger": tuple(name for name, topic in TOPICS.items() if topic.writer != "ledger"),

@@ -28,7 +28,7 @@ from lockgate.intake.door.delivery import (
 )
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.registry import payloads_of
-from lockgate.messages.topics import ANOMALIES, ARTIFACTS
+from lockgate.messages.topics import ANOMALIES, ARTIFACTS, OPERATIONS
 from lockgate.messages.upcast import upcast
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -162,6 +162,8 @@ def _routed(value: bytes, event: dict[str, Any]) -> Draft | Ignored:
     shown = plain(named, 200)
     if named == PlanPublished.type:
         raise _unreadable("plans are published at /v1/plans, where it is known who publishes them")
+    if named in payloads_of(OPERATIONS.name):
+        raise _unreadable("operations are asked for at /v1/operations, where it is known who asks")
     if named.rsplit(".", 3)[0] in _LINES:
         raise _unreadable(
             f"{shown} is of a version that is not read: send one of {', '.join(sorted(ROUTED))}"

@@ -1,24 +1,19 @@
 """A plan that an operator publishes, in YAML or JSON: what `lockgate plan publish` sends. Pure.
 
 It is checked here as `lockgate plan check` does, so that every mistake is answered at once with its line; whether its
-regions are served and its package is free is intake's to say, on `releases`. Each request publishes anew, unless it
-brings an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), with which it may be repeated without fear.
+regions are served and its package is free is intake's to say, on `releases`.
 """
 
-import hashlib
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from lockgate.intake.door.answers import Code, Refused
 from lockgate.intake.door.delivery import Delivery, Options, Translated, cdevent, draft, plain
+from lockgate.intake.door.sources.keys import id_of
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
-from lockgate.messages.message import derived_id
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.values import Name
-
-KEY: Final = "Idempotency-Key"
-MOST_KEY: Final = 200
 
 
 class PlanObject(BaseModel):
@@ -45,18 +40,6 @@ def translate(delivery: Delivery, _options: Options) -> Translated:
             content = {"plan": written, "author": delivery.caller}
             subject = {"id": plan.application, "content": content}
             event = cdevent(
-                PlanPublished.type, _id(delivery, plan.application), "plans", delivery.at, subject
+                PlanPublished.type, id_of(delivery, "plans", plan.application), "plans", delivery.at, subject
             )
             return Translated(drafts=(draft(PlanPublished.topic, PlanPublished.type, event),))
-
-
-def _id(delivery: Delivery, application: str) -> str:
-    key = delivery.headers.get(KEY.lower())
-    if key is None:
-        return delivery.fresh
-    if not 1 <= len(key) <= MOST_KEY or not key.isascii():
-        raise Refused(
-            Code.MALFORMED, f"{KEY} must have 1 to {MOST_KEY} plain characters: send a UUID, for instance"
-        )
-    plan = hashlib.sha256(delivery.body).hexdigest()  # one key for two plans would hide the second
-    return derived_id("door", "plans", delivery.caller, application, key, plan)

@@ -1,0 +1,244 @@
+"""What operators want done: `lockgate pause`, `abort`, `approve` and so on, through the door, which knows who asks.
+
+With `--wait` the answer of the service that decides it is waited for, on the topics.
+"""
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lockgate.cli.door import DoorOption, TokenFileOption, deliver
+from lockgate.cli.kafka import ANSWER_SECONDS, called, fetched, reading
+from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption, seconds
+from lockgate.cli.problems import unreachable_is_2
+from lockgate.cli.view.plain import plain
+from lockgate.messages.operations import Answer
+from lockgate.messages.values import digest_problem
+
+app = typer.Typer()
+
+
+class Grade(StrEnum):
+    BAD = "bad"
+    GOOD = "good"
+
+
+def _digest(text: str | None) -> str | None:
+    if text is not None and (problem := digest_problem(text)):
+        raise typer.BadParameter(problem)
+    return text
+
+
+def _moment(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("write a time with its zone, such as 2026-12-24T08:00+01:00") from None
+    if found.tzinfo is None:
+        raise typer.BadParameter("the time has no zone: write 2026-12-24T08:00+01:00, for instance")
+    return found.isoformat()
+
+
+ApplicationArgument = Annotated[str, typer.Argument(help="The application.")]
+SomeArgument = Annotated[list[str] | None, typer.Argument(help="The applications.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All applications.")]
+WhyOption = Annotated[str, typer.Option(help="The reason, for whoever is on call next.")]
+ReleaseOption = Annotated[
+    str | None,
+    typer.Option(help="Only if this is the release that is under way; --release of what waits names it."),
+]
+StageOption = Annotated[str | None, typer.Option(help="Only if the release is in this stage.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the answer, which says what was done.")]
+
+
+@app.command()
+def pause(  # noqa: PLR0917  # typer gives them by their names
+    why: WhyOption,
+    applications: SomeArgument = None,
+    everything: AllOption = False,
+    until: Annotated[
+        str | None,
+        typer.Option(callback=_moment, help="When it ends by itself, such as 2026-12-24T08:00+01:00."),
+    ] = None,
+    lasting: Annotated[
+        float | None,
+        typer.Option("--for", parser=seconds, metavar="DURATION", help="For how long, such as 2h."),
+    ] = None,
+    wait: WaitOption = False,
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    door: DoorOption = None,
+    door_token_file: TokenFileOption = None,
+) -> None:
+    """Begins nothing more: no release, no stage, no region. What is under way in a region is finished."""
+    if until is not None and lasting is not None:
+        raise typer.BadParameter("give either --until or --for")
+    if lasting is not None:
+        until = (datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=lasting)).isoformat()
+    for name in _named(applications, everything):
+        _ask("pause", name, why, {"until": until}, _Way(kafka, prefix, door, door_token_file, wait))
+
+
+@app.command()
+def resume(  # noqa: PLR0917
+    why: WhyOption,
+    applications: SomeArgument = None,
+    everything: AllOption = False,
+    wait: WaitOption = False,
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    door: DoorOption = None,
+    door_token_file: TokenFileOption = None,
+) -> None:
+    """Ends a pause."""
+    for name in _named(applications, everything):
+        _ask("resume", name, why, {}, _Way(kafka, prefix, door, door_token_file, wait))
+
+
+@app.command()
+def abort(  # noqa: PLR0917
+    application: ApplicationArgument,
+    why: WhyOption,
+    release: ReleaseOption = None,
+    wait: WaitOption = False,
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    door: DoorOption = None,
+    door_token_file: TokenFileOption = None,
+) -> None:
+    """Ends a release: takes it back if it is under way, withdraws it if it waits. Its version is not marked bad."""
+    way = _Way(kafka, prefix, door, door_token_file, wait)
+    _ask("abort", application, why, {"release": release}, way)
+
+
+@app.command()
+def rollback(  # noqa: PLR0917
+    application: ApplicationArgument,
+    why: WhyOption,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            callback=_digest, metavar="DIGEST", help="The version to go back to, where it ran before."
+        ),
+    ] = None,
+    release: ReleaseOption = None,
+    wait: WaitOption = False,
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    door: DoorOption = None,
+    door_token_file: TokenFileOption = None,
+) -> None:
+    """Takes the release in production back, and marks its version bad."""
+    way = _Way(kafka, prefix, door, door_token_file, wait)
+    _ask("rollback", application, why, {"release": release, "to": to}, way)
+
+
+@app.command()
+def mark(  # noqa: PLR0917
+    application: ApplicationArgument,
+    digest: Annotated[str, typer.Argument(callback=_digest, help="sha256: and 64 hexadecimal digits.")],
+    grade: Annotated[Grade, typer.Argument(help="What it is.")],
+    why: WhyOption,
+    wait: WaitOption = False,
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    door: DoorOption = None,
+    door_token_file: TokenFileOption = None,
+) -> None:
+    """Keeps a version from being released, or lets it be released again."""
+    way = _Way(kafka, prefix, door, door_token_file, wait)
+    _ask("mark", application, why, {"digest": digest, "grade": grade.value}, way)
+
+
+def _of_stage(name: str, help_: str) -> None:
+    """The commands about a stage of the release under way: they differ in their names alone."""
+
+    def command(  # noqa: PLR0917
+        application: ApplicationArgument,
+        why: WhyOption,
+        release: ReleaseOption = None,
+        stage: StageOption = None,
+        wait: WaitOption = False,
+        kafka: KafkaOption = DEFAULT_KAFKA,
+        prefix: PrefixOption = DEFAULT_PREFIX,
+        door: DoorOption = None,
+        door_token_file: TokenFileOption = None,
+    ) -> None:
+        way = _Way(kafka, prefix, door, door_token_file, wait)
+        _ask(name, application, why, {"release": release, "stage": stage}, way)
+
+    app.command(name, help=help_)(command)
+
+
+_of_stage("approve", "Lets a stage begin that waits for an approval.")
+_of_stage("reject", "Refuses a stage that waits for an approval: the release fails, and is taken back.")
+_of_stage("promote", "Ends the time that the release waits for: bake, watch, or between two steps.")
+_of_stage("retry", "Gives a region that failed and is held another attempt.")
+_of_stage("skip", "Leaves a region out that failed and is held.")
+
+
+class _Way:
+    """Through which door, and where the answer is read."""
+
+    def __init__(self, kafka: str, prefix: str, door: str | None, token: Path | None, wait: bool) -> None:
+        if door is None:
+            raise typer.BadParameter(
+                "operations go through the door, which knows who asks: name it with --door or LOCKGATE_DOOR"
+            )
+        self.kafka, self.prefix, self.door, self.token, self.wait = kafka, prefix, door, token, wait
+
+    def send(self, body: dict[str, Any]) -> str:
+        """The id of the operation."""
+        (id_,) = deliver(
+            self.door, self.token, "/v1/operations", json.dumps(body).encode(), "application/json"
+        ) or [""]
+        return id_
+
+
+def _named(applications: list[str] | None, everything: bool) -> list[str | None]:
+    if everything == bool(applications):
+        raise typer.BadParameter("name applications, or give --all")
+    return [None] if everything else list(applications or ())
+
+
+def _ask(name: str, application: str | None, why: str, fields: dict[str, Any], way: _Way) -> None:
+    given = {"operation": name, "application": application, "why": why, **fields}
+    body = {field: value for field, value in given.items() if value is not None}
+    if not way.wait:
+        way.send(body)
+        typer.echo(f"{name} asked for; what is made of it: --wait, or lockgate watch")
+        return
+    with unreachable_is_2():
+        answer = asyncio.run(_answered(way, body))
+    if answer is None:
+        typer.echo(
+            f"asked for, but nobody answered within {ANSWER_SECONDS:.0f} s. It is answered when the service that decides"
+            " it runs: look with `lockgate watch`",
+            err=True,
+        )
+        raise typer.Exit(3)
+    if answer.code is not None:
+        typer.echo(f"refused ({answer.code}): {plain(answer.reason)}", err=True)
+        raise typer.Exit(1)
+    typer.echo(plain(answer.reason))
+
+
+async def _answered(way: _Way, body: dict[str, Any]) -> Answer | None:
+    """Asks, and waits for the answer; None if none came in time."""
+    async with reading(way.kafka, way.prefix, ("releases", "verdicts")) as consumer:
+        await called(way.kafka, consumer.seek_to_end())  # the answer lies behind what is there now
+        id_ = await asyncio.to_thread(way.send, body)
+        until = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < until:
+            for message in await fetched(way.kafka, way.prefix, consumer):
+                if isinstance(message.body, Answer) and message.body.event == id_:
+                    return message.body
+    return None

@@ -1,0 +1,231 @@
+"""What operators want of the steps of a release: approve, reject, promote, retry and skip, each answered once.
+
+A table: what is done in which phase of the release; elsewhere the operation is refused, with what the release does instead.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from lockgate.messages.decision import CancelTimer, On, Rows, Step, emit, put, remove
+from lockgate.messages.message import Message
+from lockgate.messages.operations import (
+    Approve,
+    OfStage,
+    OperationRefusal,
+    Promote,
+    Reject,
+    Retry,
+    Skip,
+    called,
+)
+from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
+from lockgate.messages.releases import AllPaused, AllResumed, ApplicationPaused, ApplicationResumed
+from lockgate.messages.verdicts import StageOperationAnswered
+from lockgate.verifier.core import gates, stages, verifying, watch, waves
+from lockgate.verifier.core.rows import PauseRow, Phase, RegionState, ReleaseRow, VerificationRow
+from lockgate.verifier.core.scene import Scene, sentence
+
+
+class Refusal(NamedTuple):
+    code: OperationRefusal
+    reason: str
+
+
+class Done(NamedTuple):
+    scene: Scene
+    said: str
+
+
+Outcome = Done | Refusal
+
+
+def routed(_rows: Rows, given: Message[OfStage], _now: datetime) -> Step:
+    """Under `*`: to its application, which knows whether it has a release."""
+    return Step(forward=(given.body.application,))
+
+
+def decided(rows: Rows, given: Message[OfStage], now: datetime) -> Step:
+    row = rows.get(ReleaseRow)
+    scene = None if row is None else Scene.of(rows, row.release, now)
+    match _refusal(rows.key, row, scene, given.body):
+        case Refusal() as refusal:
+            return _answered(given, refusal.code, refusal.reason)
+        case Scene() as here:
+            pass
+    match _outcome(here, given.body):
+        case Refusal(code=code, reason=reason):
+            return _answered(given, code, reason)
+        case Done(scene=after, said=said):
+            return stages.finish(after) + _answered(given, None, said)
+
+
+def _refusal(application: str, row: ReleaseRow | None, scene: Scene | None, body: OfStage) -> Refusal | Scene:
+    """Why it is about no release that goes on; else the release."""
+    if row is None or row.phase is Phase.OVER:
+        told = f"no release of {application} is under way"
+        return Refusal(OperationRefusal.NOTHING_UNDER_WAY, told)
+    if body.release is not None and body.release != row.release:
+        told = f"{body.release} is not under way: that of {application} is {row.release}"
+        return Refusal(OperationRefusal.OTHER_RELEASE, told)
+    if scene is None:
+        told = "the release failed or was ended, and is being taken back"
+        return Refusal(OperationRefusal.BEING_TAKEN_BACK, told)
+    if body.stage is not None and body.stage != scene.stage.name:
+        told = f"the release is in the stage {scene.stage.name}, and not in {body.stage}"
+        return Refusal(OperationRefusal.NOT_WAITING, told)
+    return scene
+
+
+def _outcome(scene: Scene, body: OfStage) -> Outcome:
+    match body:
+        case Approve():
+            return _approved(scene, body)
+        case Reject():
+            return _rejected(scene, body)
+        case Promote():
+            return _promoted(scene, body)
+        case Retry() | Skip():
+            told = f"no region of the stage {scene.stage.name} failed and is held: {_doing(scene)}"
+            return Refusal(OperationRefusal.NOT_HELD, told)
+        case _:
+            raise TypeError(f"{body.type} is decided by another service")
+
+
+# --- approval ---------------------------------------------------------------------------------------------------
+
+
+def _unasked(scene: Scene) -> Refusal | None:
+    """Why there is nothing to approve."""
+    if scene.release.phase is Phase.EVIDENCE and scene.release.held:
+        return None
+    if scene.release.phase is Phase.BEFORE and scene.stage.before.approval and not scene.release.approved:
+        return None
+    told = f"the stage {scene.stage.name} waits for no approval: {_doing(scene)}"
+    return Refusal(OperationRefusal.NOT_WAITING, told)
+
+
+def _approved(scene: Scene, body: OfStage) -> Outcome:
+    if refusal := _unasked(scene):
+        return refusal
+    if isinstance(scene.stage, PilotStage) and scene.release.held:
+        return _let_through(scene, scene.stage, body)
+    after = stages.let_go_on(scene.then(approved=True))
+    still = after.release.phase is Phase.BEFORE
+    return Done(after, f"the stage {scene.stage.name} is approved{'' if not still else ', and waits on'}")
+
+
+def _let_through(scene: Scene, stage: PilotStage, body: OfStage) -> Done:
+    """A pilot that is held passes by an operator's word, in each region that holds it."""
+    found = scene.rows.many(VerificationRow, tuple(stage.regions))
+    regions = {name: row for name, row in found.items() if row.held}
+    for name, row in regions.items():
+        told = f"{body.who} approved the pilot in {name}, though nothing was proven: {body.why}"
+        scene = verifying.through(scene, stage, name, row, told)
+    return Done(scene, f"the pilot is approved in {', '.join(regions)}")
+
+
+def _rejected(scene: Scene, body: OfStage) -> Outcome:
+    if refusal := _unasked(scene):
+        return refusal
+    name = scene.stage.name
+    after = scene.failed(f"{body.who} rejected the stage {name}: {body.why}")
+    return Done(after, f"the stage {name} is rejected, and the release is taken back")
+
+
+# --- promotion --------------------------------------------------------------------------------------------------
+
+
+def _promoted(scene: Scene, body: OfStage) -> Outcome:
+    """The time that it waits for is over. Evidence, answers and an operator's approval are no matter of time."""
+    match (scene.release.phase, scene.stage):
+        case (Phase.BAKE, WaveStage() as stage):
+            quiet = scene.then(Step(timers=(CancelTimer("bake"),)))
+            return Done(waves.baked(quiet, stage), f"the bake time of the stage {stage.name} is over")
+        case (Phase.WATCH, WatchStage()):
+            quiet = scene.then(Step(timers=(CancelTimer("watch"),)))
+            after = watch.ended(quiet, f"{body.who} ended the watch before its time: {body.why}")
+            return Done(after, "the watch is over")
+        case (Phase.REGIONS, WaveStage() as stage):
+            return _steps_promoted(scene, stage)
+        case (Phase.EVIDENCE, _):
+            told = "the pilot is being compared with production, and nobody's word replaces evidence; abort it instead"
+            return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)
+        case _:
+            told = f"the release waits for no time to pass: {_doing(scene)}"
+            return Refusal(OperationRefusal.NOT_WAITING, told)
+
+
+def _steps_promoted(scene: Scene, stage: WaveStage) -> Outcome:
+    """The next step of every region that is left alone between two."""
+    rows = scene.regions(tuple(stage.regions[: scene.release.cursor]))
+    resting = {name: row for name, row in rows.items() if row.state is RegionState.PAUSED}
+    if not resting:
+        told = f"no region is left alone between two steps: {_doing(scene)}"
+        return Refusal(OperationRefusal.NOT_WAITING, told)
+    for name, row in resting.items():
+        scene = waves.rested(scene.then(Step(timers=(CancelTimer(f"step {name}"),))), name, row.grant)
+    return Done(scene, f"the next step begins in {', '.join(list(resting)[:8])}")
+
+
+_DOING = {
+    Phase.PRODUCTION: "it waits until it owns production",
+    Phase.BEFORE: "it waits before the stage",
+    Phase.REGIONS: "it waits for answers of regions",
+    Phase.EVIDENCE: "its pilot is being compared",
+    Phase.BAKE: "its wave is left alone for a while",
+    Phase.SETTLING: "its flags were switched off, and every instance has to read it",
+    Phase.WATCH: "it is being watched",
+}
+"""By the phases of a release that goes on."""
+
+
+def _doing(scene: Scene) -> str:
+    """What the release does instead."""
+    return _DOING[scene.release.phase]
+
+
+def _answered(given: Message[OfStage], code: OperationRefusal | None, reason: str) -> Step:
+    body = given.body
+    return emit(
+        StageOperationAnswered(
+            application=body.application,
+            operation=called(type(body)),
+            event=given.id,
+            who=body.who,
+            why=body.why,
+            code=code,
+            reason=sentence(reason),
+        )
+    )
+
+
+# --- pauses -----------------------------------------------------------------------------------------------------
+
+
+def paused(_rows: Rows, given: Message[ApplicationPaused] | Message[AllPaused], _now: datetime) -> Step:
+    body = given.body
+    return put(PauseRow(who=body.who, why=body.reason, until=body.until))
+
+
+def all_resumed(_rows: Rows, _given: Message[AllResumed], _now: datetime) -> Step:
+    return remove(PauseRow)
+
+
+def resumed(rows: Rows, _given: Message[ApplicationResumed], now: datetime) -> Step:
+    """What the pause of the application held looks at once whether it may go on: that of all may hold it still."""
+    gone = remove(PauseRow)
+    row = rows.get(ReleaseRow)
+    scene = None if row is None else Scene.of(rows, row.release, now)
+    return gone if scene is None else gone + gates.look(scene, now)
+
+
+def _of(*kinds: Any) -> Callable[[Any], Any]:
+    return lambda _given: tuple((kind, "") for kind in kinds)
+
+
+ROUTED = On(routed)
+DECIDED = On(decided, _of(ReleaseRow, PauseRow))
+PAUSED = On(paused)
+RESUMED = On(resumed, _of(ReleaseRow, PauseRow))
+ALL_RESUMED = On(all_resumed)

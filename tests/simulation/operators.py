@@ -1,0 +1,81 @@
+"""Operators at random: what they ask for, and what must hold of it. Drawn apart, so that the rest of a seed is as without.
+
+Marks and promotions are left out: the first change what is bad without a verdict, the second what is waited for.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from lockgate.messages.operations import Abort, Approve, Operation, Pause, Reject, Resume, Retry, Rollback
+from lockgate.messages.payload import Payload
+from lockgate.messages.releases import AbortRequested, OperationAnswered, RollbackRequested
+from lockgate.messages.verdicts import StageOperationAnswered
+from tests.simulation.broken import that
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SHARE = 1 / 3
+"""Of the seeds, in which operators ask for something."""
+_KINDS = (Abort, Abort, Rollback, Rollback, Pause, Resume, Approve, Reject, Retry)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`lasting`: of a pause. Each ends by itself, else a seed would not come to rest."""
+
+    at: float
+    kind: type[Operation]
+    application: str | None
+    lasting: float
+
+    def body(self, now: Any) -> Operation:
+        until = {"until": now + timedelta(seconds=self.lasting)} if self.kind is Pause else {}
+        return self.kind(application=self.application, who="ann", why="so", **until)
+
+
+def drawn(seed: int, applications: tuple[str, ...], end: float) -> tuple[Asked, ...]:
+    random = Random(f"operators {seed}")
+    if random.random() >= SHARE:
+        return ()
+    return tuple(_one(random, applications, end) for _ in range(random.randint(1, 6)))
+
+
+def _one(random: Random, applications: tuple[str, ...], end: float) -> Asked:
+    kind = random.choice(_KINDS)
+    all_ = kind in {Pause, Resume} and random.random() < 0.3
+    application = None if all_ else random.choice(applications)
+    return Asked(random.uniform(300, end), kind, application, random.choice((60.0, 1200.0, 5000.0)))
+
+
+@dataclass
+class Operators:
+    world: "World"
+    aborted: set[str] = field(default_factory=set)
+    """Releases that intake has said are to end, without a verdict."""
+    rolled_back: dict[str, str] = field(default_factory=dict)
+    """The same of rollbacks, with their versions, which are bad."""
+    answers: Counter[str] = field(default_factory=Counter)
+
+    def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
+        return {
+            AbortRequested: lambda body: self.aborted.add(body.release),
+            RollbackRequested: self._rolled_back,
+            OperationAnswered: self._answered,
+            StageOperationAnswered: self._answered,
+        }
+
+    def ended(self, release: str) -> bool:
+        return release in self.aborted or release in self.rolled_back
+
+    def _rolled_back(self, body: RollbackRequested) -> None:
+        self.rolled_back[body.release] = body.artifact.digest
+
+    def _answered(self, body: OperationAnswered | StageOperationAnswered) -> None:
+        """An operation is answered once."""
+        self.answers[body.event] += 1
+        that(self.answers[body.event] == 1, f"{body.operation} {body.event} is answered twice")
