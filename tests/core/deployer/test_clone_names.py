@@ -17,6 +17,7 @@ from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
 from lockgate.messages.values import Workload
+from lockgate.verifier.core.measure import Pods
 from tests.support.deployer import NEW, OLD, ROUTELESS, WORKLOAD, target
 from tests.support.deployer_cluster import Held, Strategy
 
@@ -92,6 +93,13 @@ def test_a_service_is_called_as_its_clone_and_known_again(role: Role) -> None:
     assert role_of(clone) is role
     assert service_of_clone("web", clone) == f"web-{role}-12"
     assert is_service_of_clone(f"web-{role}-12", "web")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_verifier_finds_a_clones_service_by_the_name_of_its_pods(role: Role) -> None:
+    clone = clone_name("pay.ments", role, 12)
+    pods = Pods(namespace="shop", pilot=f"{clone}-", baseline="pay.ments-6d4f-", service="web", route=None)
+    assert pods.pilot_service == service_of_clone("web", clone)
 
 
 @pytest.mark.parametrize(

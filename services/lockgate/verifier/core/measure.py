@@ -43,8 +43,8 @@ class Pods(Value):
     @property
     def pilot_service(self) -> str:
         """The clone's: the deployer names both clones alike, so it ends as the clone's Deployment does."""
-        number = self.pilot.rstrip("-").rpartition("-")[2]
-        return f"{self.service}-pilot-{number}"
+        _, made_for, number = self.pilot.rstrip("-").rsplit("-", 2)
+        return f"{self.service}-{made_for}-{number}"
 
 
 class Measure(Value):
