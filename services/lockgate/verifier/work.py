@@ -33,7 +33,9 @@ WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
 AT_ONCE = 12
 """So many scrapes of the past are asked for together, which bounds the answer; fewer if it was too large."""
 LATEST = 5.0
-"""Seconds that a sample may take to be found, at most; a quarter of the scrape interval if that is less."""
+"""Seconds that a sample may take to be found, if the plan does not say how many; a quarter of the scrape interval if that
+is less.
+"""
 
 
 @asynccontextmanager
@@ -71,6 +73,12 @@ class Measuring:
     def __post_init__(self) -> None:
         self.preset = preset_of(self.order.metrics)
         self.gathering = Gathering(self.order, self.preset)
+
+    @property
+    def late(self) -> float:
+        """Seconds that a sample may take to be found."""
+        metrics = self.order.metrics
+        return metrics.late or min(metrics.interval / 4, LATEST)
 
     async def run(self, report: Report) -> dict[str, Any]:
         """Reports each scrape, and once what is wrong when nothing can be measured; returns the report with which a verdict
@@ -192,12 +200,11 @@ class Measuring:
 
     def _over(self, index: int) -> float:
         """When its samples can be found."""
-        return self._edge(index) + min(self.order.metrics.interval / 4, LATEST)
+        return self._edge(index) + self.late
 
     def _past(self) -> int:
         """The newest scrape whose samples can be found."""
-        late = self._now() - min(self.order.metrics.interval / 4, LATEST)
-        return HISTORY + int(late // self.order.step)
+        return HISTORY + int((self._now() - self.late) // self.order.step)
 
     def _now(self) -> float:
         """Seconds since the start of the verification."""

@@ -137,6 +137,12 @@ class Metrics(PlanPart):
         gt=0,
         description="how long the metrics may be away; longer, and the release is held until they are back",
     )
+    late: Duration = Field(
+        default=0.0,
+        le=600,
+        exclude_if=lambda late: late == 0,
+        description="how much later than it was taken a sample may be found; 0 means a quarter of `interval`, at most 5 s",
+    )
     labels: Labels = Labels()
     custom: Custom | None = None
 

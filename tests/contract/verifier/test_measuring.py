@@ -15,7 +15,7 @@ from lockgate.sandbox import Behaviour, Sandbox
 from lockgate.sandbox import Settings as SandboxSettings
 from lockgate.sandbox.faults import Fault
 from lockgate.verifier.core.measure import Measure, Pods
-from lockgate.verifier.prometheus import Answer, Prometheus, Samples, Unavailable, open_prometheus
+from lockgate.verifier.prometheus import Answer, Prometheus, Samples, Series, Unavailable, open_prometheus
 from lockgate.verifier.settings import Settings
 from lockgate.verifier.statistics.record import load_block, load_setup
 from lockgate.verifier.statistics.verification import Verification, joined
@@ -251,23 +251,27 @@ async def test_what_was_counted_in_scrapes_that_were_missed_comes_with_the_next_
     assert judged(reports)["verdict"] in {"pass", "inconclusive"}
 
 
+NONE = "there are no samples of http_server_request_duration_seconds_count"
+
+
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    ("fault", "reason", "then"),
     [
-        (Fault(mode="error", status=503), "Prometheus answered 503"),
-        (Fault(mode="nan"), "there are no samples of http_server_request_duration_seconds_count"),
-        (Fault(mode="empty"), "there are no samples of http_server_request_duration_seconds_count"),
+        (Fault(mode="error", status=503), "Prometheus answered 503", "pass"),
+        # What answers with nothing has no history, and without one no latency can be compared.
+        (Fault(mode="nan"), NONE, "unmeasurable"),
+        (Fault(mode="empty"), NONE, "unmeasurable"),
     ],
 )
 async def test_metrics_that_are_away_for_longer_than_the_plan_allows_are_told_and_waited_for(
-    sandbox: Sandbox, fault: Fault, reason: str, since: datetime
+    sandbox: Sandbox, fault: Fault, reason: str, then: str, since: datetime
 ) -> None:
     await sandbox.set_prometheus_fault(fault)
     reports = await measured_until_back(sandbox, order(since, metrics={"outage": 0.6}))
     away = [said for said in reports if said["outcome"] == "unavailable"]
     assert [said["too_long"] for said in away[:2]] == [False, True]
     assert away[1]["reason"].startswith(reason)
-    assert judged(reports)["verdict"] == "pass"
+    assert judged(reports)["verdict"] == then
 
 
 @pytest.mark.parametrize("mode", ["nan", "empty"])
@@ -284,6 +288,32 @@ async def test_metrics_that_go_away_while_the_pilot_runs_for_longer_than_the_pla
     assert verdict["verdict"] in {"pass", "inconclusive"}
     # As many scrapes as the plan gives have something to compare, however long that takes.
     assert (verdict["at"], len(verdict["evidence"]["measured"]["t"])) == (SCRAPES, SCRAPES)
+
+
+async def test_samples_that_come_late_are_waited_for_as_long_as_the_plan_says(
+    sandbox: Sandbox, since: datetime
+) -> None:
+    """As from a store that is 0.7 s behind, where a scrape lasts 0.5 s."""
+
+    class Behind(Prometheus):
+        async def raw(self, chosen: str, at: float, window: float) -> Answer:
+            answer = await super().raw(chosen, at, window)
+            assert isinstance(answer, Samples)
+            newest = datetime.now(UTC).timestamp() - 0.7
+            found = [(one.labels, tuple(p for p in one.points if p[0] <= newest)) for one in answer.series]
+            return Samples(tuple(Series(labels, points) for labels, points in found))
+
+    reports: list[dict[str, Any]] = []
+
+    async def report(said: dict[str, Any]) -> None:
+        reports.append(said)
+
+    given = order(since, step=0.5, metrics={"late": 0.8})
+    async with open_prometheus(settings(sandbox)) as plain, asyncio.timeout(60):
+        behind = Behind(plain.session, plain.url, plain.timeout, plain.most_bytes)
+        reports.append(await Measuring(given, behind).run(report))
+    assert {said["outcome"] for said in reports} == {"counted"}
+    assert judged(reports)["verdict"] == "pass"
 
 
 @pytest.mark.parametrize("metric", ["count", "bucket"])
