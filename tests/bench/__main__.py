@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import chain, door, hop, ledger, replay, runtime, verdicts
+from tests.bench import chain, door, hop, ledger, replay, rollouts, runtime, verdicts
 from tests.bench.figures import write
 
 BENCHES = {
@@ -13,6 +13,7 @@ BENCHES = {
     "chain": chain.measure,
     "verdicts": verdicts.measure,
     "door": door.measure,
+    "rollouts": rollouts.measure,
 }
 
 
