@@ -219,7 +219,7 @@ EXPECTED = {
     "regions are at work": f"{_FREE} done done {_MARKS} {'not-waiting ' * 3} {_NO_STEP}",
     "between two steps in a region": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",
     "its pilot is compared": f"{_FREE} done done {_MARKS} not-waiting not-waiting needs-evidence {_NO_STEP}",
-    "its pilot is held": f"{_FREE} done done {_MARKS} done done needs-evidence {_NO_STEP}",
+    "its pilot is held": f"{_FREE} done done {_MARKS} done done needs-evidence done not-held",
     "its wave is left alone": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",
     "its flags are off, and it is left alone": f"{_FREE} done done {_MARKS} {'not-waiting ' * 3} {_NO_STEP}",
     "it is watched": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",

@@ -16,6 +16,7 @@ from lockgate.messages.verdicts import (
     WatchEnded,
     WatchOutcome,
 )
+from tests.support.measured import report
 from tests.support.operators import WHY, answer, answer_in, asked, give
 from tests.support.verifier import APPLICATION, PILOT, WATCH, WAVE, Journey, plan
 
@@ -133,6 +134,19 @@ def test_a_pilot_that_is_held_is_rejected() -> None:
     way = held()
     verdict = next(event for event in give(way.desk, asked(Reject)) if isinstance(event, VerdictReached))
     assert (verdict.outcome, verdict.stage) == (Outcome.FAIL, "pilot")
+
+
+def test_a_pilot_that_is_held_is_compared_anew() -> None:
+    way = held()
+    way.desk.wait(3600)
+    before = way.desk.work[APPLICATION, "measure pilot eu-west"]
+    events = give(way.desk, asked(Retry))
+    assert waits(events) == [WaitingFor.EVIDENCE]
+    assert answer_in(events).reason == "the pilot of the stage pilot is compared anew"
+    order = way.desk.work[APPLICATION, "measure pilot eu-west"]
+    assert order.body["since"] != before.body["since"]
+    said = way.desk.report(APPLICATION, "measure pilot eu-west", report(order.body, 43))
+    assert [event.stage for event in said if isinstance(event, StagePassed)] == ["pilot"]
 
 
 def held() -> Journey:

@@ -85,6 +85,8 @@ def _outcome(scene: Scene, body: OfStage) -> Outcome:
             return _rejected(scene, body)
         case Promote():
             return _promoted(scene, body)
+        case Retry() if isinstance(scene.stage, PilotStage) and scene.release.held:
+            return _measured_anew(scene)
         case Retry() | Skip():
             told = f"no region of the stage {scene.stage.name} failed and is held: {_doing(scene)}"
             return Refusal(OperationRefusal.NOT_HELD, told)
@@ -123,6 +125,12 @@ def _let_through(scene: Scene, stage: PilotStage, body: OfStage) -> Done:
         told = f"{body.who} approved the pilot in {name}, though nothing was proven: {body.why}"
         scene = verifying.through(scene, stage, name, row, told)
     return Done(scene, f"the pilot is approved in {', '.join(regions)}")
+
+
+def _measured_anew(scene: Scene) -> Done:
+    """A verification of its own, in every region of the pilot: nothing that was compared before counts."""
+    after = stages.again(scene.then(scene.unmeasured))
+    return Done(after, f"the pilot of the stage {scene.stage.name} is compared anew")
 
 
 def _rejected(scene: Scene, body: OfStage) -> Outcome:
