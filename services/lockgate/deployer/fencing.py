@@ -13,6 +13,7 @@ from lockgate.messages.values import NO_FENCE, Fence
 
 Operation = dict[str, object]
 _DOMAIN: Final = "lockgate.dev"
+_VERSION: Final = "/metadata/resourceVersion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,15 @@ def pointer(*parts: str | int) -> str:
 def adoption(obj: Json, marks: Marks, values: Mapping[str, str]) -> list[Operation]:
     """First contact: fence 0 and these annotations, on exactly the object that was read."""
     annotations = {**values, marks.fence: str(NO_FENCE)}
-    guard = [_test(pointer("metadata", "resourceVersion"), version_of(obj))]
+    guard = [_test(_VERSION, version_of(obj))]
     if not annotations_of(obj):
         return [*guard, {"op": "add", "path": "/metadata/annotations", "value": annotations}]
     return [*guard, *_annotated(annotations)]
+
+
+def is_adoption(operations: list[Operation]) -> bool:
+    """Whether a patch is a first contact: what is newer than its writer does not make it void."""
+    return operations[0].get("path") == _VERSION
 
 
 def fenced(

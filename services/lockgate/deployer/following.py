@@ -12,7 +12,7 @@ from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster, C
 from lockgate.deployer.estimate import Estimate, estimate, start_of
 from lockgate.deployer.look import selector_of
 from lockgate.deployer.objects import Json, labels_of, name_of, newest, pods_of, uid_of
-from lockgate.deployer.strategies.given import Create, Kind, Patch, Region
+from lockgate.deployer.strategies.given import Kind, Patch, Region
 
 _HASH = "pod-template-hash"
 _ENOUGH = 50
@@ -38,7 +38,7 @@ def with_deployment(live: Region, obj: Json) -> Region:
     return replace(live, clones=_with(live.clones, obj))
 
 
-def written(live: Region, write: Patch | Create, obj: Json) -> Region:
+def written(live: Region, write: Patch, obj: Json) -> Region:
     """The region with what a write was answered with."""
     match write.kind:
         case Kind.DEPLOYMENT:

@@ -32,14 +32,17 @@ async def said(west: AtWork, words: str) -> bool:
     return any(words in report.get("reason", "") for report in west.reports)
 
 
-async def test_a_roll_out_is_two_looks_a_page_of_pods_four_writes_and_one_watch(west: AtWork) -> None:
+async def test_a_roll_out_is_three_looks_a_page_of_pods_four_writes_and_a_watch_if_it_still_goes_on(
+    west: AtWork,
+) -> None:
     before = asked()
     assert await west.step(grant("7.0.1")) == {"outcome": "deployed"}
     requests = west.requests
     assert asked() - before == requests
     await west.step(grant("7.0.1"))  # which is over, so it is looked at once
-    look, starts, writes, watches = west.requests or 0, 1, 4, 1
-    assert requests == 2 * look + starts + writes + watches
+    look, starts, writes = west.requests or 0, 1, 4
+    asked_for_all = 3 * look + starts + writes  # one of the looks after the route's first contact
+    assert requests in {asked_for_all, asked_for_all + 1}
     assert look <= 6
 
 
