@@ -16,16 +16,19 @@ from typing import Any
 from tests.bench.figures import _commit
 from tests.qualify import (
     brokers,
+    cluster_kills,
     crashes,
     disk,
     door,
     hostile,
     load,
+    lost_answers,
     memory,
     outages,
     restored,
     simulation,
     verdicts,
+    zombies,
 )
 
 Measure = Callable[[Mapping[str, int]], dict[str, Any]]
@@ -33,6 +36,7 @@ Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 
 RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "brokers": (brokers.measure, {"kills": 30, "seed": 1}),
+    "cluster-kills": (cluster_kills.measure, {"runs": 1000, "from": 0, "lanes": 3}),
     "crashes": (crashes.measure, {"runs": 1000, "seed": 1, "from": 0, "lanes": 3}),
     "disk": (disk.measure, {"seconds": 60, "budget": 180}),
     "door": (door.measure, {"requests": 100_000, "seed": 1}),
@@ -41,11 +45,13 @@ RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
         load.measure,
         {"rate": 200, "seconds": 600, "peak": 1000, "burst": 60, "applications": 20},
     ),
+    "lost-answers": (lost_answers.measure, {"runs": 200, "seed": 1, "lanes": 3}),
     "memory": (memory.measure, {"minutes": 60, "rate": 50}),
     "outages": (outages.measure, {"seconds": 600}),
     "restored": (restored.measure, {"rounds": 2, "seconds": 300}),
     "simulation": (simulation.measure, {"seeds": 100_000, "from": 0}),
     "verdicts": (verdicts.measure, {"quiet": 1000, "bad": 300, "seed": 1}),
+    "zombies": (zombies.measure, {"runs": 200, "seed": 1, "lanes": 3}),
 }
 """Each run with the numbers that it takes, and what they are if nobody says otherwise."""
 

@@ -1,13 +1,12 @@
 """A region that changes version by a strategy: its deployer, which may be killed, and what its watches show."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
-from lockgate.deployer.cluster import DEPLOYMENTS, SERVICES, Cluster
+from lockgate.deployer.cluster import DEPLOYMENTS, SERVICES
+from lockgate.deployer.settings import RegionSettings
 from lockgate.messages.values import Workload
 from lockgate.messages.verdicts import Action, Granted
 from lockgate.sandbox.sample import objects
@@ -17,6 +16,7 @@ from tests.support.deployer_at_work import AtWork, hurried, working
 from tests.support.places import PATIENCE, Json, Place
 from tests.support.sandboxes import until
 from tests.support.watched import Sample, Watched, watched
+from tests.support.writes import each_write
 
 RUNS, GOOD = digest(number=1), digest(number=2)
 BLUE_GREEN = ((Action.GREEN, None), (Action.SWITCH, 1.0), (Action.DEPLOY, None))
@@ -98,9 +98,13 @@ class Changing:
 
 @asynccontextmanager
 async def changing(
-    place: Place, workload: Workload, pods: int = 4, strategy: Json | None = None
+    place: Place,
+    workload: Workload,
+    pods: int = 4,
+    strategy: Json | None = None,
+    through: Callable[[RegionSettings], RegionSettings] = lambda region: region,
 ) -> AsyncIterator[Changing]:
-    """`strategy`: the Deployment's own, for its roll-outs."""
+    """`strategy`: the Deployment's own, for its roll-outs. `through`: how the deployer comes to its API server."""
     made = objects("payments", RUNS, pods)
     made[0]["spec"] |= {"strategy": strategy} if strategy is not None else {}
     for plural, obj in zip(("deployments", "services", "httproutes"), made, strict=True):
@@ -112,7 +116,10 @@ async def changing(
 
     await until(up, PATIENCE)
     routed = workload.route is not None
-    async with working(hurried(place.region("eu-west"))) as west, watched(place, routed=routed) as seen:
+    async with (
+        working(hurried(through(place.region("eu-west")))) as west,
+        watched(place, routed=routed) as seen,
+    ):
         yield Changing(place, west, seen, workload, pods)
 
 
@@ -121,15 +128,10 @@ def killed_after_each_write() -> Iterator[list[str]]:
     """Ends each run of a deployer's work after its first write; the writes that were done."""
     writes: list[str] = []
 
-    def ending(name: str, method: Any) -> Any:
-        async def write(self: Cluster, *arguments: Any) -> Any:
-            await method(self, *arguments)
-            writes.append(f"{name} {arguments[0].kind}")
-            raise Killed
+    async def ends(what: str, write: Callable[[], Awaitable[Any]]) -> Any:
+        await write()
+        writes.append(what)
+        raise Killed
 
-        return write
-
-    with pytest.MonkeyPatch.context() as patching:
-        for name in ("patch", "create", "delete"):
-            patching.setattr(Cluster, name, ending(name, getattr(Cluster, name)))
+    with each_write(ends):
         yield writes

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lockgate.runtime.faults import Action, Point
 from tests.support.eventually import eventually
+from tests.support.processes import state
 from tests.support.whole import KILLED, Whole
 
 NOTHING_MORE: Mapping[str, str] = {}
@@ -68,7 +69,7 @@ class Crashes:
         """Waits until it has stopped itself at that point. AssertionError if it did not."""
         pid = self.whole.service(service).pid
         await eventually(lambda: self._lines(pid, point, Action.STOP), within=within)
-        await eventually(lambda: _state(pid) == "T")
+        await eventually(lambda: state(pid) == "T")
         [at] = self._lines(pid, point, Action.STOP)
         hit = Hit(service, point, pid, at)
         self.hits.append(hit)
@@ -95,7 +96,3 @@ class Crashes:
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]
         wanted = (pid, point, action)
         return [line["time"] for line in lines if (line["pid"], line["point"], line["action"]) == wanted]
-
-
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]

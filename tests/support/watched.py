@@ -1,4 +1,4 @@
-"""What watches show while a strategy is at work: each state of a region's pods, route and Service, none left out.
+"""What watches show while a strategy is at work: each state of a region's pods, route and Service, and each write.
 
 The lines of several watches are put in the order of their resource versions, which one store counts for all kinds.
 """
@@ -8,11 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from lockgate.deployer.objects import CLONE_LABEL, is_going, labels_of, name_of, selects
+from lockgate.deployer.objects import (
+    CLONE_LABEL,
+    annotations_of,
+    is_going,
+    labels_of,
+    name_of,
+    selects,
+    uid_of,
+)
+from lockgate.messages.values import NO_FENCE, Fence
 from tests.support.places import PATIENCE, Json, Place
 from tests.support.sandboxes import until
 
-_KINDS = ("pods", "httproutes", "services")
+_KINDS = ("pods", "httproutes", "services", "deployments")
 
 Objects = dict[str, dict[str, Json]]
 
@@ -25,6 +34,38 @@ class Sample:
     serving: int
     """Of the ready pods, those that the Service or the route sends anything to."""
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One write that changed something. `event`: ADDED, MODIFIED or DELETED; `obj` as it was then, `before` as until then."""
+
+    event: str
+    kind: str
+    name: str
+    obj: Json = field(repr=False)
+    before: Json | None = field(repr=False)
+
+    @property
+    def fences(self) -> dict[str, Fence]:
+        """Those that the object carries, its own and of applications that share it."""
+        marks = annotations_of(self.obj).items()
+        return {key: Fence.parse(text) for key, text in marks if key.endswith("lockgate.dev/fence")}
+
+    def __str__(self) -> str:
+        fences = ", ".join(f"{key} {fence}" for key, fence in self.fences.items())
+        return f"{self.event} {self.kind} {self.name} with {fences or 'no fence'}"
+
+    @property
+    def is_first_contact(self) -> bool:
+        """Whether it said no more than that somebody was there: fence 0, below everything, on what had none."""
+        return (
+            self.event == "MODIFIED"
+            and self.before is not None
+            and set(self.fences.values()) == {NO_FENCE}
+            and "lockgate.dev/fence" not in "".join(annotations_of(self.before))
+            and {**_wanted(self.obj), "annotations": {}} == {**_wanted(self.before), "annotations": {}}
+        )
 
 
 @dataclass
@@ -47,6 +88,20 @@ class Watched:
             state = self._sample(objects)
             states = [state] if version <= since else [*states, state]
         return states
+
+    async def written(self, since: int = 0) -> list[Written]:
+        """What anybody wrote to Deployments, Services and routes, after the version `since`; controllers write none of it."""
+        await self._caught_up()
+        objects = {kind: dict(found) for kind, found in self.found.items() if kind != "pods"}
+        writes = []
+        for version, kind, event, obj in sorted(self.lines, key=lambda line: line[0]):
+            if kind not in objects:
+                continue
+            before = objects[kind].get(name_of(obj))
+            _apply(objects[kind], event, obj)
+            if version > since and (before is None or event == "DELETED" or _wanted(before) != _wanted(obj)):
+                writes.append(Written(event, kind, name_of(obj), obj, before))
+        return writes
 
     async def now(self) -> int:
         """The version of the newest line, once the watches have shown what can be read now."""
@@ -114,6 +169,16 @@ def _apply(objects: dict[str, Json], event: str, obj: Json) -> None:
 
 def _versions(objects: dict[str, Json]) -> dict[str, str]:
     return {name: obj["metadata"]["resourceVersion"] for name, obj in objects.items()}
+
+
+def _wanted(obj: Json) -> Json:
+    """What somebody wrote, and not what controllers say of it."""
+    marks = {
+        key: text
+        for key, text in annotations_of(obj).items()
+        if not key.startswith("deployment.kubernetes.io/")
+    }
+    return {"annotations": marks, "labels": labels_of(obj), "spec": obj["spec"], "uid": uid_of(obj)}
 
 
 def _is_ready(pod: Json) -> bool:
