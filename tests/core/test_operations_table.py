@@ -74,6 +74,10 @@ def before_an_approval() -> Both:
     return _in_production(_entered(APPROVED))
 
 
+def outside_of_its_window() -> Both:
+    return _in_production(_entered({**WAVE, "before": {"window": "daily 20:00-21:00 UTC"}}))
+
+
 def before_a_stage_in_a_pause() -> Both:
     way = _entered({**WAVE, "regions": ["us-east"], "name": "zero"}, WAVE)
     way.give(PAUSED)
@@ -172,6 +176,7 @@ STATES: dict[str, Callable[[], Both]] = {
     "in pre-production": in_preproduction,
     "through pre-production, in a pause": ready_in_a_pause,
     "before a stage that needs an approval": before_an_approval,
+    "before a stage, outside of its window": outside_of_its_window,
     "before a stage, in a pause": before_a_stage_in_a_pause,
     "regions are at work": regions_at_work,
     "between two steps in a region": between_two_steps,
@@ -215,6 +220,7 @@ EXPECTED = {
         f"done done done not-in-production {_MARKS} {'not-waiting ' * 3} {_NO_STEP}"
     ),
     "before a stage that needs an approval": f"{_FREE} done done {_MARKS} done done not-waiting {_NO_STEP}",
+    "before a stage, outside of its window": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",
     "before a stage, in a pause": f"done done done done {_MARKS} {'not-waiting ' * 3} {_NO_STEP}",
     "regions are at work": f"{_FREE} done done {_MARKS} {'not-waiting ' * 3} {_NO_STEP}",
     "between two steps in a region": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",

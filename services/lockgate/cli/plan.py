@@ -99,7 +99,9 @@ def _checked(file: Path, and_so: str) -> GoodPlan:
 
 
 def _summary(plan: Plan) -> str:
-    rows = [(stage.name, stage.kind, _where(stage), _limits(stage)) for stage in plan.stages]
+    rows = [
+        (stage.name, stage.kind, _where(stage), f"{_limits(stage)}{_before(stage)}") for stage in plan.stages
+    ]
     return "\n".join(f"  {line}" for line in columns(rows))
 
 
@@ -123,6 +125,14 @@ def _limits(stage: Stage) -> str:
             return f"{_manner(strategy)}max-parallel {most}{tries}, budget {write_duration(budget)}{bake}"
         case WatchStage(for_=length):
             return f"for {write_duration(length)}"
+
+
+def _before(stage: Stage) -> str:
+    """What it waits for before it begins."""
+    approval = ", after an approval" if stage.before.approval else ""
+    window = f", in {' or '.join(stage.before.window)}" if stage.before.window else ""
+    closed = f" but on {len(stage.before.closed_on)} days" if stage.before.closed_on else ""
+    return f"{approval}{window}{closed}"
 
 
 def _manner(strategy: Strategy) -> str:

@@ -24,8 +24,14 @@ _NEAREST: Final = {"canary": "wave", "blue-green": "wave", "approval": "wave"}
 """A kind that is none -> the kind of stage that comes nearest to it."""
 _STRATEGIES: Final = {"canary": "{canary: [25%, 50%, 100%]}", "blue-green": "{blue-green: {keep: 10m}}"}
 """Strategies that are more than a word -> how one is written."""
-_LATER: Final = ("approval", "approvals", "approve", "before", "pauses", "windows")
-"""Fields of later versions."""
+_APPROVAL: Final = "write before: {approval: required} in the stage"
+_WINDOW: Final = "write before: {window: weekdays 08:00-17:00 Europe/Berlin} in the stage"
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("approval", "approvals", "approve", "before"), _APPROVAL),
+    **dict.fromkeys(("window", "windows"), _WINDOW),
+    "pauses": "remove it, and pause with `lockgate pause`",
+}
+"""What people look for in a plan, where it is not -> where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +212,10 @@ def _missing(name: str) -> str:
 
 
 def _unknown_field(name: str, known: tuple[str, ...]) -> str:
-    if name in _LATER:
-        return f"{name} is not in {VERSION} yet: remove it; the fields here are {listed(known)}"
+    if name in _ELSEWHERE:
+        return (
+            f"there is no field {shown(name)} here: {_ELSEWHERE[name]}; the fields here are {listed(known)}"
+        )
     close = get_close_matches(name, known, n=1)
     instead = f"write {close[0]} if you meant that" if close else "remove it"
     return f"there is no field {shown(name)} here: {instead}; the fields here are {listed(known)}"

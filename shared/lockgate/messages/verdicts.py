@@ -42,6 +42,7 @@ class FailCause(StrEnum):
 class WaitingFor(StrEnum):
     PRODUCTION = "production"  # another release owns it
     PAUSE = "pause"  # an operator paused the application, or all
+    WINDOW = "window"  # the plan lets the stage begin at certain times only
     APPROVAL = "approval"  # the plan asks for an operator's word before the stage
     REGIONS = "regions"  # granted regions have not answered yet
     STEP = "step"  # a region is left alone before the next step of its strategy

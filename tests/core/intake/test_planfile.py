@@ -327,7 +327,7 @@ def test_problems_behind_an_unknown_kind_and_between_stages_are_told_at_once_eac
     assert _problems(GOOD[: GOOD.index("  - name: all")] + stages) == [
         "line 5: stages: a plan ends with one watch: write {name: watch, kind: watch, for: 2h} as its last stage",
         (
-            "line 6: stages[0].share: there is no field 'share' here: remove it; the fields here are name, kind, regions, "
+            "line 6: stages[0].share: there is no field 'share' here: remove it; the fields here are name, before, kind, regions, "
             "strategy, max-parallel, retry, budget, after"
         ),
         (
@@ -335,7 +335,8 @@ def test_problems_behind_an_unknown_kind_and_between_stages_are_told_at_once_eac
             "`strategy: {canary: [25%, 50%, 100%]}`"
         ),
         (
-            "line 7: stages[1].approvals: approvals is not in 0.1 yet: remove it; the fields here are name, kind, regions, "
+            "line 7: stages[1].approvals: there is no field 'approvals' here: write before: {approval: required} in the "
+            "stage; the fields here are name, before, kind, regions, "
             "strategy, max-parallel, retry, budget, after"
         ),
         "line 7: stages[1].regions[1]: the region eu-west is deployed to twice, first by stages[1]: name it in one wave, once",

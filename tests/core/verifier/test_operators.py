@@ -1,5 +1,6 @@
 """What operators want of the steps of a release: approvals, promotions, pauses; and what is refused."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from lockgate.messages.verdicts import (
     WatchEnded,
     WatchOutcome,
 )
+from tests.support.desk import NOON
 from tests.support.measured import report
 from tests.support.operators import WHY, answer, answer_in, asked, give
 from tests.support.verifier import APPLICATION, PILOT, WATCH, WAVE, Journey, plan
@@ -204,6 +206,56 @@ def test_where_no_region_is_held_there_is_nothing_to_retry_or_skip(operation: ty
     refused = refusal(entered(WAVE), operation)
     assert refused.code == "not-held"
     assert refused.reason.startswith("no region of the stage first failed and is held")
+
+
+# --- windows ----------------------------------------------------------------------------------------------------
+
+EVENING: dict[str, Any] = {**WAVE, "before": {"window": "daily 20:00-21:00 Europe/Berlin"}}
+"""From 19:00 on in UTC, in November. It is noon."""
+
+
+def test_a_stage_begins_when_its_window_opens_and_says_until_when_it_waits() -> None:
+    way = entered(EVENING)
+    (waiting,) = (e for e in way.desk.events if isinstance(e, StageWaiting) and e.waiting_for == "window")
+    assert waiting.until == "2026-11-24T19:00:00.000+00:00"
+    assert waiting.reason == "The stage first begins in a window only: daily 20:00-21:00 Europe/Berlin."
+    assert way.grants() == []
+    way.desk.fire(APPLICATION, "before")
+    assert way.desk.now.hour == 19
+    assert [grant.region for grant in way.grants()] == ["eu-west"]
+
+
+def test_an_outage_that_lasts_over_a_window_waits_for_the_next_one() -> None:
+    way = entered(EVENING)
+    way.desk.wait(9 * 3600)
+    assert waits(way.desk.fire(APPLICATION, "before")) == [WaitingFor.WINDOW]
+    assert way.grants() == []
+    way.desk.fire(APPLICATION, "before")
+    assert [grant.region for grant in way.grants()] == ["eu-west"]
+
+
+def test_a_stage_is_begun_outside_of_its_window_by_an_operators_word() -> None:
+    way = entered(EVENING)
+    assert answer(way.desk, asked(Promote)).reason == "the stage first begins outside of its window"
+    assert [grant.region for grant in way.grants()] == ["eu-west"]
+    assert (APPLICATION, "before") not in way.desk.timers
+
+
+def test_an_approval_and_a_window_are_both_waited_for() -> None:
+    both = {"approval": "required", "window": "daily 20:00-21:00 Europe/Berlin"}
+    way = entered({**WAVE, "before": both})
+    assert answer(way.desk, asked(Approve)).reason == "the stage first is approved, and waits on"
+    assert waits(way.desk.events)[-1] is WaitingFor.WINDOW
+    way.desk.fire(APPLICATION, "before")
+    assert [grant.region for grant in way.grants()] == ["eu-west"]
+
+
+def test_a_window_that_never_opens_says_what_to_do() -> None:
+    every = [(NOON + timedelta(days=n)).date().isoformat() for n in range(-1, 399)]
+    way = entered({**WAVE, "before": {"window": "daily 20:00-21:00 UTC", "closed-on": every}})
+    (waiting,) = (e for e in way.desk.events if isinstance(e, StageWaiting) and e.waiting_for == "window")
+    assert waiting.until is None
+    assert waiting.reason.endswith("None opens in 390 days: lockgate promote payments --why …, or abort.")
 
 
 # --- pauses -----------------------------------------------------------------------------------------------------

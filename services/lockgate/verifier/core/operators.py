@@ -21,7 +21,7 @@ from lockgate.messages.operations import (
 )
 from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
 from lockgate.messages.releases import AllPaused, AllResumed, ApplicationPaused, ApplicationResumed
-from lockgate.messages.verdicts import StageOperationAnswered
+from lockgate.messages.verdicts import StageOperationAnswered, WaitingFor
 from lockgate.verifier.core import gates, stages, verifying, watch, waves
 from lockgate.verifier.core.rows import PauseRow, Phase, RegionState, ReleaseRow, VerificationRow
 from lockgate.verifier.core.scene import Scene, sentence
@@ -156,6 +156,9 @@ def _promoted(scene: Scene, body: OfStage) -> Outcome:
             return Done(after, "the watch is over")
         case (Phase.REGIONS, WaveStage() as stage):
             return _steps_promoted(scene, stage)
+        case (Phase.BEFORE, stage) if (gate := gates.unmet(scene)) and gate.waiting_for is WaitingFor.WINDOW:
+            after = stages.again(scene.then(Step(timers=(CancelTimer("before"),)), promoted=True))
+            return Done(after, f"the stage {stage.name} begins outside of its window")
         case (Phase.EVIDENCE, _):
             told = "the pilot is being compared with production, and nobody's word replaces evidence; abort it instead"
             return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)

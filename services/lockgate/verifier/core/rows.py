@@ -79,6 +79,8 @@ class ReleaseRow(Row):
     extended: bool = False
     approved: bool = False
     """An operator let the stage begin."""
+    promoted: bool = False
+    """An operator let it begin outside of its window."""
     waiting: Waiting | None = None
 
     @classmethod

@@ -66,7 +66,7 @@ def again(scene: Scene) -> Scene:
 
 def begin(scene: Scene) -> Scene:
     counts = dict.fromkeys(("cursor", "outstanding", "done", "fenced", "proven", "dark", "held"), 0)
-    fresh = {"delay": 0.0, "extended": False, "approved": False}
+    fresh = {"delay": 0.0, "extended": False, "approved": False, "promoted": False}
     scene = scene.then(**counts, **fresh, phase=Phase.REGIONS, since=scene.now)
     stage = scene.stage
     if not isinstance(stage, PreprodStage) and scene.release.entered is None:
