@@ -63,7 +63,7 @@ schemas: setup ## Write schemas/ from the messages, and from the door's routes
 	@$(BIN)/python -m lockgate.messages.schemas $(ARGS)
 	@$(BIN)/python -m lockgate.intake.door.openapi
 
-chart: setup ## Write charts/lockgate from the tables of a deployer's rights and policy
+chart: setup ## Write charts/ from the tables of a deployer's rights and policy
 	@$(BIN)/python -m lockgate.deployer.chart $(ARGS)
 
 lock: $(BIN)/uv ## Resolve the dependencies of pyproject.toml anew, with hashes

@@ -42,6 +42,7 @@ _GROUPS = {
     "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "featureflags": "/apis/core.openfeature.dev/v1beta1",
     "jobs": "/apis/batch/v1",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
 }
 
 

@@ -9,7 +9,10 @@ REST = ("eu-north", "us-east")
 APART = "sa-east"
 """A region that only a story with a broken cluster uses, so that it breaks nobody else's."""
 
-DEPLOYERS = {"deployer-eu": (PREPROD, PILOTED, "eu-north"), "deployer-world": ("us-east", APART)}
+TRIED = "eu-trial"
+"""A region in which releases are tried on demand, with what is live in PILOTED."""
+
+DEPLOYERS = {"deployer-eu": (PREPROD, PILOTED, "eu-north", TRIED), "deployer-world": ("us-east", APART)}
 
 CONTESTED, RIVAL = "eu-north", "deployer-rival"
 """A region that a second deployer claims as well."""
@@ -69,4 +72,6 @@ def plan_of(application: str, *stages: Stage, **changes: Any) -> dict[str, Any]:
 
 
 def regions_of(stages: tuple[Stage, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(region for stage in stages for region in stage.get("regions", ())))
+    """Where the application lives."""
+    named = dict.fromkeys(region for stage in stages for region in stage.get("regions", ()))
+    return tuple(region for region in named if region != TRIED)

@@ -20,7 +20,7 @@ from lockgate.cli.local.system import LocalSystem, Servers, Shape
 from lockgate.embedded.process import Guarded
 from lockgate.messages.releases import RegionAccepted
 from tests.support.forking import Forking
-from tests.support.plans import DEPLOYERS
+from tests.support.plans import DEPLOYERS, PILOTED, TRIED
 from tests.support.servers import KafkaUnderTest, PostgresUnderTest
 from tests.support.story import Story
 from tests.support.telling import Telling, Told
@@ -125,6 +125,7 @@ async def opened(
             **more,
         },
         prefix=f"story-{secrets.token_hex(4)}.",
+        trials={TRIED: PILOTED},
     )
     local = LocalSystem(shape, servers=servers, launch=launch)
     await asyncio.to_thread(local.start)

@@ -112,8 +112,9 @@ def _where(stage: Stage) -> str:
 def _limits(stage: Stage) -> str:
     """Shares and times with their units, so that one sees how the plan was understood."""
     match stage:
-        case PreprodStage(budget=budget, requests=requests):
-            return f"{_many(requests)}, budget {write_duration(budget)}"
+        case PreprodStage(environment=environment, budget=budget, requests=requests):
+            made = "on demand, " if environment == "on-demand" else ""
+            return f"{made}{_many(requests)}, budget {write_duration(budget)}"
         case PilotStage(share=share, budget=budget, after=after):
             extend = after.on_inconclusive.extend
             more = f" (+{write_duration(extend)} if inconclusive)" if extend else ""

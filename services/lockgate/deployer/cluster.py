@@ -33,6 +33,7 @@ from lockgate.deployer.settings import RegionSettings, TokenError
 __all__ = [
     "AUTOSCALERS",
     "DEPLOYMENTS",
+    "NETWORK_POLICIES",
     "PODS",
     "REPLICASETS",
     "ROUTES",
@@ -71,6 +72,7 @@ PODS = Resource("/api/v1", "pods", "Pod")
 SERVICES = Resource("/api/v1", "services", "Service")
 ROUTES = Resource("/apis/gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
 AUTOSCALERS = Resource("/apis/autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+NETWORK_POLICIES = Resource("/apis/networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
 VIRTUAL_SERVICES = Resource("/apis/networking.istio.io/v1", "virtualservices", "VirtualService")
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from lockgate.deployer.cluster import (
     AUTOSCALERS,
     DEPLOYMENTS,
+    NETWORK_POLICIES,
     ROUTES,
     SERVICES,
     VIRTUAL_SERVICES,
@@ -51,6 +52,7 @@ Undo = Callable[[Target, Region], Next | None]
 """What must not stay as it is once a step has failed, one thing after the other; None when nothing is left."""
 
 Tell = Callable[[Answer], Awaitable[None]]
+Look = Callable[[Cluster, Target], Awaitable[Region]]
 
 _MOST_WRITES = 60
 _MOST_REFUSALS = 6
@@ -62,6 +64,7 @@ _RESOURCES: dict[Kind, Resource] = {
     Kind.ROUTE: ROUTES,
     Kind.VIRTUAL_SERVICE: VIRTUAL_SERVICES,
     Kind.AUTOSCALER: AUTOSCALERS,
+    Kind.NETWORK_POLICY: NETWORK_POLICIES,
 }
 
 
@@ -82,6 +85,7 @@ class Engine:
     undo: Undo | None = None
     estimates: bool = False
     """Whether it is said beforehand how long production's roll-out will take."""
+    look: Look = look
     _started: bool = False
     _writes: int = 0
     _refusals: int = 0
@@ -118,7 +122,7 @@ class Engine:
         """As far as the cluster lets us; what is left over is for the rollback that follows."""
         for _ in range(_MOST_UNDOING):
             try:
-                match undo(self.target, await look(self.cluster, self.target)):
+                match undo(self.target, await self.look(self.cluster, self.target)):
                     case Patch() | Create() | Delete() as write:
                         await self._write(write)
                     case _:
@@ -129,7 +133,7 @@ class Engine:
 
     async def _turn(self) -> Final | None:
         known, self._known = self._known, None
-        live = known or await look(self.cluster, self.target)
+        live = known or await self.look(self.cluster, self.target)
         match self.strategy(self.target, live):
             case Patch() | Create() | Delete() as write:
                 return await self._do(write, live)
@@ -250,7 +254,7 @@ class Engine:
     async def _too_late(self) -> Final:
         """What is done by now counts, whoever was away when it was: another run of this step, or this process."""
         with contextlib.suppress(ClusterError):
-            match self.strategy(self.target, await look(self.cluster, self.target)):
+            match self.strategy(self.target, await self.look(self.cluster, self.target)):
                 case Patch() | Create() | Delete() | Wait() | Stuck():
                     pass
                 case final:

@@ -48,6 +48,8 @@ def written(live: Region, write: Patch, obj: Json) -> Region:
             return replace(live, former=obj) if was_former else replace(live, route=obj)
         case Kind.AUTOSCALER:
             return replace(live, autoscaler=obj)
+        case Kind.NETWORK_POLICY:
+            return replace(live, policies=_with(live.policies, obj))
         case Kind.SERVICE if live.service is not None and uid_of(live.service) == uid_of(obj):
             return replace(live, service=obj)
         case Kind.SERVICE:

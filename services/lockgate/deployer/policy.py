@@ -19,6 +19,7 @@ _RESOURCES: Final = (
     ("autoscaling", "*", ["horizontalpodautoscalers"]),
     ("", "v1", ["configmaps"]),
     ("core.openfeature.dev", "*", ["featureflags"]),
+    ("networking.k8s.io", "v1", ["networkpolicies"]),
 )
 _WELL: Final = "matches('^[0-9]{1,18}[.][0-9]{1,18}[.][0-9]{1,18}$')"
 _NOT_BELOW: Final = (

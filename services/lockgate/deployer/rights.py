@@ -39,6 +39,22 @@ IN_ITS_REGION: Final = (
 )
 """Of a Role in the region's namespace. The last two are for plans with flags. `services/proxy` is for the plan's requests: GET, POST, PUT, DELETE."""
 
+WITH_ENVIRONMENTS: Final = (
+    Right("apps", "deployments", ("list", "watch", "create", "delete")),
+    Right("apps", "replicasets", ("list",)),
+    Right("", "pods", ("list",)),
+    Right("", "services", ("list", "create", "delete")),
+    Right("", "services/proxy", ("get", "create", "update", "delete")),
+    Right("networking.k8s.io", "networkpolicies", ("list", "create", "delete")),
+)
+"""Of a Role in the namespace where environments are made, instead. None for ConfigMaps and Secrets: pods get those."""
+
+OF_THE_SOURCE: Final = (
+    Right("apps", "deployments", ("get",)),
+    Right("", "services", ("get",)),
+)
+"""Of a Role in the namespace of the live workload that environments are made from."""
+
 IDENTITY: Final = Right("", "namespaces", ("get",))
 """Of kube-system alone: its uid is what a cluster is known by."""
 
@@ -54,6 +70,23 @@ def manifests(name: str, namespace: str, rights: tuple[Right, ...] = IN_ITS_REGI
         _binding("RoleBinding", "Role", metadata, subject),
         {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": identity, "rules": cluster_role},
         _binding("ClusterRoleBinding", "ClusterRole", identity, subject),
+    ]
+
+
+def with_environments(
+    name: str,
+    namespace: str,
+    source: str,
+    rights: tuple[Right, ...] = WITH_ENVIRONMENTS,
+    of_source: tuple[Right, ...] = OF_THE_SOURCE,
+) -> list[Json]:
+    """As `manifests`, for a region in which environments are made, from what is live in the namespace `source`."""
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    metadata, role = {"name": f"{namespace}-{name}", "namespace": source}, [each.rule() for each in of_source]
+    return [
+        *manifests(name, namespace, rights),
+        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": role},
+        _binding("RoleBinding", "Role", metadata, subject),
     ]
 
 

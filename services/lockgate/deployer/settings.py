@@ -20,6 +20,10 @@ class RegionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     region: Name
     namespace: Name
+    source: Name | None = Field(
+        default=None,
+        description="only for pre-production on demand: the namespace of the live workload that environments are made from",
+    )
     url: str = Field(
         pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$", description="of the API server, without a path"
     )
@@ -38,11 +42,21 @@ class RegionSettings(BaseModel):
             raise ValueError(f"the region {self.region} has a token and a token_file: keep one of them")
         if self.token is not None and (problem := token_problem(self.token.get_secret_value())) is not None:
             raise ValueError(f"the token of the region {self.region} {problem}")
+        if self.source == self.namespace:
+            raise ValueError(
+                f"the source of the region {self.region} is its own namespace: environments are made in another one than "
+                "what is live, so name a namespace that is made for them"
+            )
         if (problem := server_problem(self.url)) is not None:
             raise ValueError(f"the url of the region {self.region} {problem}")
         if self.flagd is not None and (problem := server_problem(self.flagd)) is not None:
             raise ValueError(f"the flagd of the region {self.region} {problem}")
         return self
+
+    @property
+    def live(self) -> Self | None:
+        """Where the live workload is, of a region in which environments are made."""
+        return self.model_copy(update={"namespace": self.source, "source": None}) if self.source else None
 
     @property
     def bearer(self) -> str | None:

@@ -9,6 +9,9 @@ from typing import Any
 from lockgate.deployer.bodies import FlagsBody, OrderBody, RegisterBody, StepBody
 from lockgate.deployer.cluster import Cluster, ClusterError, Trouble, open_clusters
 from lockgate.deployer.engine import Engine, Strategy, Undo
+from lockgate.deployer.environments.leaving import gone
+from lockgate.deployer.environments.making import Making
+from lockgate.deployer.environments.region import MARGIN, Trial, no_source, tried
 from lockgate.deployer.flags.objects import Change, off, restored
 from lockgate.deployer.flags.ofrep import Ofrep
 from lockgate.deployer.flags.switching import Switching
@@ -48,13 +51,18 @@ async def open_work(settings: DeployerSettings) -> AsyncIterator[Mapping[str, Wo
     """Kind of work -> what does it, with a client for each region that stays open until the end."""
     async with AsyncExitStack() as stack:
         clusters = await stack.enter_async_context(open_clusters(settings.regions, settings.pace.request))
-        work = Work(clusters, settings.pace)
+        sources = [live for each in settings.regions if (live := each.live) is not None]
+        lives = await stack.enter_async_context(open_clusters(sources, settings.pace.request))
+        trials = {region: Trial(live, clusters[region]) for region, live in lives.items()}
+        work = Work(clusters, trials, settings.pace)
         yield {
             "register": work.register,
             **{action.value: work.step for action in _STRATEGIES},
             Action.GREEN.value: work.green,
             Action.PROBE.value: work.probe,
             "flags": work.flags,
+            Action.ENVIRONMENT.value: work.environment,
+            "remove": work.remove,
             "rollback": work.rollback,
         }
 
@@ -62,12 +70,17 @@ async def open_work(settings: DeployerSettings) -> AsyncIterator[Mapping[str, Wo
 @dataclass(frozen=True, slots=True)
 class Work:
     clusters: Mapping[str, Cluster]
+    trials: Mapping[str, Trial]
     pace: Pace
 
     async def register(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """The region's identity and what runs there. Raises while the cluster cannot be read."""
         del report
-        cluster = self.clusters[RegisterBody.read(body).region]
+        region = RegisterBody.read(body).region
+        cluster = self.clusters[region]
+        if region in self.trials:
+            await self.trials[region].swept(_now())
+            return Registered(cluster=await cluster.identity(), live={}).json_body()
         return Registered(cluster=await cluster.identity(), live=await running(cluster)).json_body()
 
     async def step(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -102,6 +115,8 @@ class Work:
             bad=order.bad,
             touched=given.touched,
         )
+        if order.region in self.trials:
+            return (await self._gone(target, given.until, report)).json_body()
         answer: Answer = await self._engine(rollback, target, given.until, report).run()
         if order.restore and isinstance(answer, RolledBack | Untouched):
             undone = await self._switched(order, order.restore, restored, given.until)
@@ -129,6 +144,37 @@ class Work:
         )
         return await switching.switched(flags, change, ofrep)
 
+    async def environment(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        """An environment, and the plan's requests to it. It is removed by a work of its own, whatever comes of this one."""
+        given = StepBody.read(body)
+        region, asked = given.grant.region, given.grant.environment
+        if region not in self.trials or asked is None:
+            return Failed(reason=no_source(region)).json_body()
+        trial, target = self.trials[region], target_of(given.grant)
+        making = Making(asked, trial.source, given.until + MARGIN)
+        engine = self._engine(making, tried(target), given.until, report)
+        engine.look = trial.look
+        answer: Answer = await engine.run()
+        if isinstance(answer, Prepared):
+            answer = await self._asked(given, trial.asked)
+        return answer.json_body()
+
+    async def remove(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
+        """What an environment left, and what others did whose deployer died. Raises until that is done."""
+        given = StepBody.read(body)
+        if given.grant.region not in self.trials:
+            return Untouched(reason=no_source(given.grant.region)).json_body()
+        answer = await self._gone(target_of(given.grant), _now() + MARGIN, report)
+        if not isinstance(answer, Untouched | Fenced):
+            raise ClusterError(Trouble.UNAVAILABLE, f"The environment could not be removed: {answer}")
+        await self.trials[given.grant.region].swept(_now())
+        return answer.json_body()
+
+    async def _gone(self, target: Target, until: datetime, report: Report) -> Answer:
+        engine = self._engine(gone, tried(target), until, report)
+        engine.look = self.trials[target.region].glance
+        return await engine.run()
+
     async def probe(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """The plan's requests. Raises while the cluster cannot be looked at and there is time."""
         del report
@@ -137,7 +183,8 @@ class Work:
     async def _asked(self, given: StepBody, ask: Asking) -> Answer:
         cluster, target = self.clusters[given.grant.region], target_of(given.grant)
         try:
-            return await ask(cluster, target, given.grant.requests, Times(given.until, _now, self.pace.poll))
+            times = Times(given.until, _now, self.pace.poll, given.grant.concurrency)
+            return await ask(cluster, target, given.grant.requests, times)
         except ClusterError as error:
             if error.trouble is Trouble.UNAVAILABLE and _now() < given.until:
                 raise

@@ -93,7 +93,7 @@ async def _answer(request: web.Request, region: Region) -> web.StreamResponse:
     if target is None:
         raise no_such_path()
     watch = request.query.get("watch", "") in ("1", "true", "True")
-    refusal = denied(target, verb_of(request.method, target, watch), region.user, region.namespace)
+    refusal = denied(target, verb_of(request.method, target, watch), region.user, region.namespaces)
     if refusal is not None:
         raise refusal
     kind = target.kind
@@ -109,11 +109,11 @@ async def _answer(request: web.Request, region: Region) -> web.StreamResponse:
 async def _proxy(region: Region, target: Target) -> web.Response:
     if target.kind is not SERVICES:
         raise no_such_path()
-    routing = region.routing()
+    routing = region.routing(target.namespace)
     service = service_named(routing, target.name)
     if service is None:
         raise not_found(SERVICES, reference_name(target.name))
-    return await answer(region, service, routing.application_of(service.name), f"/{target.rest}")
+    return await answer(region, routing, service, f"/{target.rest}")
 
 
 # Collections

@@ -58,15 +58,15 @@ def verb_of(method: str, target: Target, watch: bool) -> str:
     return "deletecollection" if verb == "delete" and not target.name else verb
 
 
-def denied(target: Target, verb: str, user: str, namespace: str) -> ApiError | None:
-    """403 for what a ServiceAccount with a Role in `namespace` may not do, else None.
+def denied(target: Target, verb: str, user: str, namespaces: tuple[str, ...]) -> ApiError | None:
+    """403 for what a ServiceAccount with a Role in `namespaces` may not do, else None.
 
-    It may do everything to the resources served here in its namespace, and read its own Namespace and
+    It may do everything to the resources served here in its namespaces, and read their Namespaces and
     `kube-system`, whose uid is the cluster's identity.
     """
-    if target.kind is not None and target.kind.namespaced and target.namespace == namespace:
+    if target.kind is not None and target.kind.namespaced and target.namespace in namespaces:
         return None
-    if target.kind is NAMESPACES and verb == "get" and target.name in (namespace, "kube-system"):
+    if target.kind is NAMESPACES and verb == "get" and target.name in (*namespaces, "kube-system"):
         return None
     scope = f' in the namespace "{target.namespace}"' if target.namespace else " at the cluster scope"
     plural = f"{target.plural}/{target.subresource}" if target.subresource else target.plural

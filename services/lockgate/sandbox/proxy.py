@@ -18,17 +18,18 @@ from lockgate.sandbox.traffic import count_one
 _EDGE = 502  # what a gateway answers for a route or Service that it does not know
 
 
-async def answer(region: Region, service: Service, application: str, path: str) -> web.Response:
+async def answer(region: Region, routing: Routing, service: Service, path: str) -> web.Response:
     """The answer of one of the Service's ready pods. Raises `ApiError` 503 where none is ready."""
     if not service.ready:
         raise no_endpoints(service.name)
+    application = routing.application_of(service.name)
     region.probes += 1
     draws = Draws("probe", region.settings.name, region.seed, region.probes)
     pod = service.ready[int(draws.uniform() * len(service.ready))]
     behaviour = pod.behaviour
     status = next((code for prefix, code in behaviour.answers.items() if path.startswith(prefix)), None)
     if status is None:
-        share = region.routing().shares(application).get(pod.digest, 0.0)
+        share = routing.shares(application).get(pod.digest, 0.0)
         chance = behaviour.errors_at(share, pod.age(region.clock()), region.flag_is_on)
         status = 500 if draws.uniform() < chance else 200
     seconds = behaviour.latency_ms / 1000 * draws.spread(behaviour.latency_spread)
@@ -96,8 +97,7 @@ async def _through_ingress(region: Region, request: web.Request) -> web.Response
         case ["services", namespace, name, *rest] if (
             namespace == region.namespace and name in routing.services
         ):
-            service = routing.services[name]
-            return await answer(region, service, routing.application_of(name), "/" + "".join(rest))
+            return await answer(region, routing, routing.services[name], "/" + "".join(rest))
         case ["services", *_]:
             return _unknown(f"no Service at {path} in region {region.name}")
         case _:
@@ -113,7 +113,7 @@ async def _through_ingress(region: Region, request: web.Request) -> web.Response
     for name, share in routing.backends(application):
         chosen -= share
         if chosen < 0 and name in routing.services:
-            return await answer(region, routing.services[name], application, path)
+            return await answer(region, routing, routing.services[name], path)
     return _unknown(f"route {application!r} sends this request to no Service that exists")
 
 

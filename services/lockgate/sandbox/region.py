@@ -40,7 +40,7 @@ class Region:
     traffic: TrafficState = field(default_factory=TrafficState)
     scraped: set[str] = field(default_factory=set)  # names of targets at the last scrape
     probes: int = 0  # requests answered through proxy and ingress, which number their draws
-    _routing: tuple[int, Routing] | None = None
+    _routing: dict[str, tuple[int, Routing]] = field(default_factory=dict)  # by namespace
 
     @property
     def name(self) -> str:
@@ -49,6 +49,11 @@ class Region:
     @property
     def namespace(self) -> str:
         return self.settings.namespace
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """All that the region's token opens."""
+        return tuple(filter(None, (self.namespace, self.settings.environments)))
 
     @property
     def user(self) -> str:
@@ -65,11 +70,13 @@ class Region:
         digest = digest_of(image_of(obj))
         return Pod(name_of(obj), uid_of(obj), container, digest, behaviour, run.since, run.restarts)
 
-    def routing(self) -> Routing:
-        """Services, routes and pods of the region's namespace now, made anew only after a change."""
-        if self._routing is None or self._routing[0] != self.store.version:
-            self._routing = (self.store.version, routing_of(self.store, self.namespace, self.pod))
-        return self._routing[1]
+    def routing(self, namespace: str | None = None) -> Routing:
+        """Services, routes and pods of a namespace now, the region's own if none is named; made anew only after a change."""
+        name = namespace or self.namespace
+        known = self._routing.get(name)
+        if known is None or known[0] != self.store.version:
+            known = self._routing[name] = (self.store.version, routing_of(self.store, name, self.pod))
+        return known[1]
 
     def wake_watchers(self) -> None:
         """Let every watch look again whether it may go on."""
@@ -78,7 +85,7 @@ class Region:
 
     def forget_routing(self) -> None:
         """A behaviour changed, which no resource version tells."""
-        self._routing = None
+        self._routing.clear()
 
     def flag_is_on(self, flag: str) -> bool:
         """Whether any ConfigMap of the region says that this feature flag is on."""
@@ -98,7 +105,9 @@ def open_region(
     controllers = Controllers(
         store, behaviour, alarms, clock, backoff=settings.backoff_seconds, grace=settings.termination_seconds
     )
-    for name in dict.fromkeys(("kube-system", "default", region.namespace)):
+    for name in dict.fromkeys(
+        ("kube-system", "default", *filter(None, (region.namespace, region.environments)))
+    ):
         store.put(NAMESPACES, "", _namespace(settings.seed, region.name, name, clock()))
     secret = hashlib.sha256(f"token/{settings.seed}/{region.name}".encode()).hexdigest()[:40]
     token = region.token or secret

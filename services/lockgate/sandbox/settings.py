@@ -16,6 +16,7 @@ class RegionSettings(BaseModel):
 
     name: str
     namespace: str = "shop"
+    environments: str = ""  # another namespace that the region's token opens; "" means none
     token: str = ""  # "" means one derived from seed and name
     kubernetes_port: int = 0
     ingress_port: int = 0

@@ -103,9 +103,23 @@ class ProbeResult(Value):
     path: str = Field(max_length=1024)
     expected: int
     status: int | None = Field(description="None if there was no answer")
-    seconds: float = Field(ge=0)
+    seconds: float = Field(ge=0, description="the longest, if it was sent several times")
     passed: bool
     reason: Sentence
+    sent: int = Field(
+        default=1, ge=0, exclude_if=lambda sent: sent == 1, description="how often it reached what is tried"
+    )
+    failed: int = Field(
+        default=0,
+        ge=0,
+        exclude_if=lambda failed: failed == 0,
+        description="of a request that is sent several times: how often the answer was not as expected, or too late",
+    )
+    hindered: bool = Field(
+        default=False,
+        exclude_if=lambda hindered: not hindered,
+        description="the cluster did not pass on all that should have been sent",
+    )
 
 
 class RegionProbed(_StageStep, topic="deployments", native="testsuiterun.finished.0.3.0"):

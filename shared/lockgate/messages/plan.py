@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from lockgate.messages.environments import Egress, Environment, Overrides
 from lockgate.messages.flags import MOST_FLAGS, Flag
 from lockgate.messages.plan_parts import PlanPart, Request
 from lockgate.messages.stage_rules import Outline, breaches
@@ -23,6 +24,9 @@ from lockgate.messages.values import (
     Workload,
 )
 from lockgate.messages.windows import Window
+
+MOST_SENT = 5000
+"""Requests of one stage, in each of its regions."""
 
 
 class Inconclusive(PlanPart):
@@ -114,9 +118,59 @@ class StagePart(PlanPart):
 class PreprodStage(StagePart):
     kind: Literal["preprod"]
     regions: list[Name] = Field(min_length=1, max_length=20)
-    environment: Literal["always-on"] = "always-on"
+    environment: Literal["always-on", "on-demand"] = Field(
+        default="always-on",
+        description="on-demand: made for the release from the region's live workload, and removed afterwards",
+    )
+    replicas: int = Field(default=1, ge=1, le=20, exclude_if=lambda count: count == 1)
+    overrides: Overrides = Field(default=Overrides(), exclude_if=lambda given: given == Overrides())
+    egress: list[Egress] = Field(
+        default=[],
+        max_length=50,
+        exclude_if=lambda given: not given,
+        description="whom an on-demand environment may talk to beside the cluster's DNS",
+    )
     budget: Duration = Field(default=600.0, gt=0, description="deploying and all requests together")
     requests: list[Request] = Field(min_length=1, max_length=200)
+    concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=32,
+        exclude_if=lambda count: count == 4,
+        description="so many at once of a request that is sent several times",
+    )
+    failures: Share = Field(
+        default=0.01,
+        lt=1,
+        exclude_if=lambda share: share == 0.01,
+        description="of the requests that are sent several times, so many may fail",
+    )
+    on_inconclusive: Literal["rollback", "pass"] = Field(
+        default="rollback",
+        exclude_if=lambda then: then == "rollback",
+        description="what follows where the requests that are sent several times prove neither",
+    )
+
+    @model_validator(mode="after")
+    def _as_its_environment_needs(self) -> Self:
+        if self.environment == "always-on" and (
+            self.replicas != 1 or self.egress or self.overrides != Overrides()
+        ):
+            raise ValueError(
+                "replicas, overrides and egress are those of an environment that is made: write environment: on-demand"
+            )
+        if (sent := sum(request.times for request in self.requests)) > MOST_SENT:
+            raise ValueError(
+                f"{sent} requests are to be sent, and {MOST_SENT} are the most: lower `times` of some of them"
+            )
+        return self
+
+    @property
+    def asked(self) -> Environment | None:
+        """What a deployer is told of the environment that it makes; None if there is one always."""
+        if self.environment == "always-on":
+            return None
+        return Environment(replicas=self.replicas, overrides=self.overrides, egress=self.egress)
 
 
 class PilotStage(StagePart):

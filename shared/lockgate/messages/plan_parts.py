@@ -11,6 +11,9 @@ def _kebab(name: str) -> str:
     return name.replace("_", "-")
 
 
+MOST_TIMES = 2000
+
+
 class PlanPart(BaseModel):
     """A part of a plan. Unknown fields are refused, so that a misspelt safeguard is no silent one."""
 
@@ -31,6 +34,13 @@ class Request(PlanPart):
     body: Any = Field(default=None, alias="json", description="sent as JSON")
     expect: Expectation = Expectation()
     within: Duration = Field(default=5.0, gt=0, le=60, description="longest time for an answer")
+    times: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_TIMES,
+        exclude_if=lambda times: times == 1,
+        description="in pre-production: how often it is sent; one that is sent once has to be answered as expected",
+    )
 
     @model_validator(mode="after")
     def _one_method(self) -> Self:

@@ -36,6 +36,13 @@ class Green(PlanPart):
         default=[], max_length=200, description="sent to the green side before it gets any traffic"
     )
 
+    @field_validator("requests")
+    @classmethod
+    def _once(cls, requests: list[Request]) -> list[Request]:
+        if any(request.times > 1 for request in requests):
+            raise ValueError("a green side is sent each request once: write `times` in a preprod stage only")
+        return requests
+
 
 class BlueGreen(PlanPart):
     """A clone of full size gets all of a region's traffic at once; then production rolls without any, and gets it back."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from lockgate.messages.environments import Environment
 from lockgate.messages.operations import Answer
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan_parts import Request
@@ -20,6 +21,7 @@ class Action(StrEnum):
     SWITCH = "switch"  # all traffic goes to the green side at once
     PILOT = "pilot"  # a clone of the Deployment takes a share of the traffic
     PROBE = "probe"  # the plan's requests are sent to what was deployed in pre-production
+    ENVIRONMENT = "environment"  # a small clone of the live workload is made elsewhere, sent the plan's requests, removed
 
 
 class Outcome(StrEnum):
@@ -60,7 +62,7 @@ class WatchOutcome(StrEnum):
     FAILED = "failed"
 
 
-class Granted(Payload, topic="verdicts", custom="step.granted"):
+class Granted(Payload, topic="verdicts", custom="step.granted", version="0.2.0"):
     """The permission for one deployer to do one step. Void if it is not started within `valid_for`."""
 
     application: Name
@@ -75,7 +77,11 @@ class Granted(Payload, topic="verdicts", custom="step.granted"):
     artifact: Artifact
     workload: Workload
     share: Share | None = Field(default=None, description="of the region's traffic; pilot, canary and switch")
-    requests: tuple[Request, ...] = Field(default=(), description="probe and green")
+    requests: tuple[Request, ...] = Field(default=(), description="probe, green and environment")
+    concurrency: int = Field(default=1, ge=1, le=32, description="of a request that is sent several times")
+    environment: Environment | None = Field(
+        default=None, description="what is made, for the action of that name"
+    )
     attempt: int = Field(ge=1)
     valid_for: Duration = Field(description="from the event's time until the deployer must have begun")
     deadline: Duration = Field(description="from the event's time until the deployer must have answered")

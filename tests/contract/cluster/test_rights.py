@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from lockgate.deployer.chart import templates
+from lockgate.deployer.chart import ENVIRONMENT, environment_templates, templates
 from lockgate.deployer.policy import policy
-from lockgate.deployer.rights import IDENTITY, IN_ITS_REGION, Right, manifests
+from lockgate.deployer.rights import IDENTITY, IN_ITS_REGION, Right, manifests, with_environments
 from tests.support.controlplane import ControlPlane
 from tests.support.everything import NEXT, RUNS, policed, refusals, region_of
 from tests.support.places import image_of
@@ -32,18 +32,30 @@ def test_the_chart_is_what_the_tables_make_of_it(path: str, text: str) -> None:
     assert (CHART / path).read_text() == text, "run `make chart`"
 
 
+@pytest.mark.parametrize(("path", "text"), environment_templates().items())
+def test_the_chart_of_environments_is_what_the_tables_make_of_it(path: str, text: str) -> None:
+    assert (CHART.parent / ENVIRONMENT / path).read_text() == text, "run `make chart`"
+
+
 def test_the_chart_says_nothing_that_helm_has_to_decide() -> None:
     assert rendered("payments", "shop") == [*manifests("payments", "shop"), *policy("payments", "shop")]
+    assert rendered("payments", "trial", CHART.parent / ENVIRONMENT) == [
+        *with_environments("payments", "trial", "shop"),
+        *policy("payments", "trial"),
+    ]
 
 
-def rendered(name: str, namespace: str) -> list[dict[str, Any]]:
+def rendered(name: str, namespace: str, chart: Path = CHART) -> list[dict[str, Any]]:
     """The chart's objects, as Helm fills them in."""
     found = []
     for path in templates():
-        text = (CHART / path).read_text()
-        text = text.replace("{{ .Values.deployer.name }}", name).replace(
-            "{{ .Release.Namespace }}", namespace
-        )
+        text = (chart / path).read_text()
+        for key, value in (
+            ("{{ .Values.deployer.name }}", name),
+            ("{{ .Release.Namespace }}", namespace),
+            ("{{ .Values.deployer.source }}", "shop"),
+        ):
+            text = text.replace(key, value)
         assert "{{" not in text
         found += list(YAML(typ="safe", pure=True).load_all(text))
     return found

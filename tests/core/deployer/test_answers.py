@@ -137,6 +137,34 @@ def test_every_outcome_of_a_step_has_its_event(
     assert west.row(RegionState, "payments", "eu-west").running is None
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"outcome": "probed", "results": [PIECE]},
+        {"outcome": "failed", "reason": "no override"},
+        {"outcome": "fenced", "live": {"number": 9, "turn": 0, "grant": 1}, "reason": "newer"},
+    ],
+)
+def test_an_environment_is_removed_by_a_work_of_its_own_however_its_step_ended(
+    report: dict[str, Any],
+) -> None:
+    west = desk()
+    west.give(grant("7.0.1", Action.ENVIRONMENT))
+    told(west, STARTED, final=False)
+    assert ("payments", "remove eu-west") not in west.work
+    told(west, report)
+    left = west.work["payments", "remove eu-west"]
+    assert (left.kind, left.body["grant"]["fence"]) == ("remove", {"number": 7, "turn": 0, "grant": 1})
+    assert west.report("payments", "remove eu-west", {"outcome": "untouched", "reason": "gone"}) == []
+
+
+def test_no_other_step_leaves_anything_to_remove() -> None:
+    west = desk()
+    west.give(grant("7.0.1", Action.PROBE))
+    told(west, {"outcome": "probed", "results": [PIECE]})
+    assert west.work == {}
+
+
 def test_a_newer_fence_in_the_cluster_refuses_the_grant_and_raises_the_floor() -> None:
     west = desk()
     west.give(grant("7.0.1"))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from lockgate.messages.rollbacks import Grade, RegionAnswer, ReleaseHalted, ReleaseSettled, VersionMarked
 from lockgate.messages.values import Fence
-from lockgate.messages.verdicts import Action, Outcome
+from lockgate.messages.verdicts import Action, FailCause, Outcome, VerdictReached
 from lockgate.rollback.core.rows import History, Phase, Release, Version
 from tests.support.desk import NOON
 from tests.support.rollback_journey import (
@@ -48,6 +48,23 @@ def test_the_answer_of_the_only_region_settles_the_release() -> None:
     assert settled.debts == ()
     assert settled.reason == "v-b was taken back from 1 region."
     assert way.desk.timers == {}
+
+
+def test_a_version_of_which_pre_production_proved_nothing_is_taken_back_and_not_blamed() -> None:
+    way = Journey()
+    way.start("b")
+    way.contact("pre", "a")
+    undecided = VerdictReached(
+        application=APP,
+        release=way.release,
+        stage="preprod",
+        outcome=Outcome.FAIL,
+        cause=FailCause.UNDECIDED,
+        reason="the API server was away",
+    )
+    ordered = orders(way.desk.give(undecided))["pre"]
+    (settled,) = way.desk.give(back(ordered))
+    assert isinstance(settled, ReleaseSettled)
 
 
 def test_a_fail_in_the_pilot_concerns_production_and_preprod_each_under_its_own_number() -> None:

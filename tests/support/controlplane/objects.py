@@ -85,6 +85,7 @@ OWNER = (
     Right("networking.istio.io", "virtualservices", ("*",)),
     Right("autoscaling", "horizontalpodautoscalers", ("*",)),
     Right("core.openfeature.dev", "featureflags", ("*",)),
+    Right("networking.k8s.io", "networkpolicies", ("*",)),
 )
 """Whoever owns the workloads: what a sandbox's token allows."""
 

@@ -13,6 +13,8 @@ from lockgate.cli.local.kubeconfig import Clusters
 from lockgate.embedded.ports import free_ports
 
 START_SECONDS = 30.0
+_ENVIRONMENTS = "shop-preprod"
+"""The namespace for environments beside that of what is live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +24,29 @@ class Sandboxed:
     control: str
     prometheus: str
     regions: Mapping[str, Mapping[str, str]]
-    """region -> {kubernetes, token, namespace, ingress}"""
+    """region -> {kubernetes, token, namespace, ingress}; those in which releases are tried name their `source` too."""
 
     @classmethod
     def start(
-        cls, regions: Iterable[str], settings: Mapping[str, Any], child: Child, file: Path
+        cls,
+        regions: Iterable[str],
+        settings: Mapping[str, Any],
+        child: Child,
+        file: Path,
+        trials: Mapping[str, str],
     ) -> "Sandboxed":
-        """Starts a process that reads this file of settings, and waits until it answers."""
+        """Starts a process that reads this file of settings, and waits until it answers.
+
+        `trials`: a region in which releases are tried -> the region whose live workloads that is done with.
+        """
         port = free_ports(1)[0]
-        file.write_text(json.dumps({**settings, "regions": list(regions), "control_port": port}))
+        sources = set(trials.values())
+        each = [
+            {"name": name, "environments": _ENVIRONMENTS if name in sources else ""}
+            for name in regions
+            if name not in trials
+        ]
+        file.write_text(json.dumps({**settings, "regions": each, "control_port": port}))
         child.start()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and child.running:
@@ -39,7 +55,9 @@ class Sandboxed:
             except OSError:
                 time.sleep(0.05)
                 continue
-            return cls(found["control"], found["prometheus"], found["regions"])
+            places = found["regions"]
+            tried = {name: _beside(places[source]) for name, source in trials.items()}
+            return cls(found["control"], found["prometheus"], {**places, **tried})
         raise ChildError(f"the sandbox did not start. Its log: {child.log}")
 
     def put(self, path: str, body: Mapping[str, Any]) -> None:
@@ -51,7 +69,8 @@ class Sandboxed:
 
     def digests(self, application: str) -> dict[str, str]:
         """Region -> the digest that its Deployment of this name names now."""
-        return {region: self.deployment(region, application)["digest"] for region in self.regions}
+        live = [region for region, place in self.regions.items() if "source" not in place]
+        return {region: self.deployment(region, application)["digest"] for region in live}
 
     def deployment(self, region: str, name: str) -> dict[str, Any]:
         """Digest and annotations of a Deployment, as its region's API server says."""
@@ -75,6 +94,11 @@ class Sandboxed:
         return {ref["name"]: ref["weight"] for rule in found["spec"]["rules"] for ref in rule["backendRefs"]}
 
 
+def _beside(place: Mapping[str, str]) -> dict[str, str]:
+    """The namespace for environments of a region's cluster."""
+    return {**place, "namespace": _ENVIRONMENTS, "source": place["namespace"]}
+
+
 def deployer_environment(name: str, served: Iterable[str], places: Sandboxed | Clusters) -> dict[str, str]:
     """The settings of one deployer: its own regions and no others."""
     settings = {"LOCKGATE_DEPLOYER_NAME": name}
@@ -87,7 +111,7 @@ def deployer_environment(name: str, served: Iterable[str], places: Sandboxed | C
 
 def _told(region: str, place: Mapping[str, str]) -> dict[str, str]:
     """What a deployer is told of a region."""
-    known = ("namespace", "token", "token_file", "ca_file")
+    known = ("namespace", "source", "token", "token_file", "ca_file")
     return {
         "region": region,
         "url": place["kubernetes"],

@@ -38,13 +38,17 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is started. `deployers` maps each deployer to the regions that it serves; `door`: HTTP too."""
+    """What is started. `deployers` maps each deployer to the regions that it serves; `door`: HTTP too.
+
+    `trials`: of those, the ones in which releases are tried on demand -> the region whose live workloads they are made from.
+    """
 
     deployers: Mapping[str, tuple[str, ...]]
     sandbox: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     prefix: str = "lockgate."
     door: bool = False
+    trials: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -227,7 +231,7 @@ class LocalSystem:
     def _start_sandbox(self) -> Sandboxed:
         file = self.home / "sandbox.json"
         child = self._child("sandbox", "lockgate.sandbox", (str(file),), {})
-        return Sandboxed.start(self.shape.regions, self.shape.sandbox, child, file)
+        return Sandboxed.start(self.shape.regions, self.shape.sandbox, child, file, self.shape.trials)
 
     def _environment(self) -> dict[str, str]:
         settings = {

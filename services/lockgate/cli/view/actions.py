@@ -9,6 +9,7 @@ DOING: dict[Action, str] = {
     Action.SWITCH: "switch",
     Action.PILOT: "pilot",
     Action.PROBE: "requests",
+    Action.ENVIRONMENT: "environment",
 }
 
 

@@ -9,6 +9,7 @@ from lockgate.messages.deployments import (
     GrantRefused,
     OrderRefused,
     PilotDeployed,
+    ProbeResult,
     RegionDeployed,
     RegionProbed,
     RegionRolledBack,
@@ -43,12 +44,10 @@ def step(view: ReleaseView, body: Payload, at: str) -> None:
         case PilotDeployed(action=action, share=share):
             _set(region, _mark(action), has_share(action, share))
         case RegionProbed(action=action, results=results):
-            passed = sum(result.passed for result in results)
-            _set(
-                region,
-                _mark(action) if passed == len(results) else Mark.FAILED,
-                f"{passed} of {len(results)} requests passed",
-            )
+            sent = sum(max(result.sent, 1) for result in results)
+            passed = sum(_passed(result) for result in results)
+            failed = any(result.sent <= 1 and not result.passed for result in results)
+            _set(region, Mark.FAILED if failed else _mark(action), f"{passed} of {sent} requests passed")
         case DeploymentFailed(reason=reason) | RegionFailed(reason=reason) | GrantRefused(reason=reason):
             _failed(region, reason)
         case _:
@@ -121,4 +120,10 @@ def _set(region: RegionView, mark: Mark, says: str) -> None:
 
 def _mark(action: Action) -> Mark:
     """Whether the region has done with it what its stage asks: the steps of a strategy lead to a roll-out."""
-    return Mark.DONE if action in {Action.PILOT, Action.PROBE} else Mark.RUNNING
+    done = {Action.PILOT, Action.PROBE, Action.ENVIRONMENT}
+    return Mark.DONE if action in done else Mark.RUNNING
+
+
+def _passed(result: ProbeResult) -> int:
+    """Of a request that was sent several times, the verifier judges how many that has to be."""
+    return result.sent - result.failed if result.sent > 1 else int(result.passed)

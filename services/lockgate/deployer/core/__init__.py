@@ -32,6 +32,7 @@ def table(name: str, namespaces: Mapping[str, str]) -> Table:
             "register": On(regions.registered(served)),
             **{action.value: reported for action in Action},
             "flags": On(flags.reported(served), _region_of("order")),
+            "remove": On(steps.removed),
             "rollback": On(orders.order_reported(served), _region_of("order")),
         },
         started=On(regions.started),

@@ -31,7 +31,7 @@ from lockgate.messages.deployments import (
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import Sentence
-from lockgate.messages.verdicts import Granted
+from lockgate.messages.verdicts import Action, Granted
 
 _MARGIN = 0.05
 _LONGEST_MARGIN = 15.0
@@ -72,7 +72,11 @@ def step_reported(served: Served) -> Callable[[Rows, WorkReported, datetime], St
         state = state_of(rows, grant.region)
         if state.running is None or state.running.fence != grant.fence:
             return NOTHING  # replaced or cancelled meanwhile
-        return _answered(served, grant, state, state.running, given.report)
+        step = _answered(served, grant, state, state.running, given.report)
+        if given.final and grant.action is Action.ENVIRONMENT:
+            # What was made for this step only goes, however the step ended.
+            step += Step(work=(StartWork(f"remove {grant.region}", "remove", given.body),))
+        return step
 
     return decide
 
@@ -97,6 +101,11 @@ def _answered(
             return _over(seen, grant, _refused(grant, served, RefusalCode.FENCED, reason))
         case Deployed() | Piloted() | Probed() | Failed() as final:
             return _over(state, grant, _answer(final, about))
+
+
+def removed(_rows: Rows, _given: WorkReported, _now: datetime) -> Step:
+    """An environment is gone, which nobody waited for."""
+    return NOTHING
 
 
 def _answer(final: Deployed | Piloted | Probed | Failed, about: dict[str, Any]) -> Payload:

@@ -108,7 +108,7 @@ def clone_deployment(
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": _metadata(target, target.clone),
+            "metadata": metadata_of(target, target.clone),
             "spec": spec,
         },
     )
@@ -120,13 +120,13 @@ def clone_service(target: Target, service: Json) -> Create:
         {key: port[key] for key in _PORT_FIELDS if key in port} for port in service["spec"].get("ports") or ()
     ]
     spec = {"selector": {CLONE_LABEL: target.clone}, "ports": ports}
-    metadata = _metadata(target, target.clone_service)
+    metadata = metadata_of(target, target.clone_service)
     if target.workload.route is not None:
         metadata["annotations"][OWN.route] = target.workload.route
     return Create(Kind.SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 
 
-def _metadata(target: Target, name: str) -> Json:
+def metadata_of(target: Target, name: str) -> Json:
     return {
         "name": name,
         "labels": {

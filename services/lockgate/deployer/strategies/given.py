@@ -18,6 +18,7 @@ class Kind(StrEnum):
     ROUTE = "HTTPRoute"
     VIRTUAL_SERVICE = "VirtualService"
     AUTOSCALER = "HorizontalPodAutoscaler"
+    NETWORK_POLICY = "NetworkPolicy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def no_route(target: Target) -> str:
 class Region:
     """What is live: the workload's objects, and the clones that carry the application's label.
 
-    `former`: another route than the plan's, by which a clone that is left over may have its traffic.
+    `former`: another route than the plan's, by which a clone that is left over may have its traffic. `policies`: the
+    NetworkPolicies of environments.
     """
 
     deployment: Json | None
@@ -84,6 +86,7 @@ class Region:
     replicasets: tuple[Json, ...] = ()
     former: Json | None = None
     autoscaler: Json | None = None
+    policies: tuple[Json, ...] = ()
 
     @property
     def routes(self) -> tuple[Json, ...]:

@@ -55,7 +55,9 @@ def _waited_for(scene: Scene, name: str, region: RegionRow, deadline: float) -> 
 
 def _granted(scene: Scene, name: str, region: RegionRow) -> Granted:
     place, deadline = scene.place(name), _deadline(scene)
-    share, requests = _share_and_requests(scene.stage, region)
+    stage = scene.stage
+    share, requests = _share_and_requests(stage, region)
+    made = stage.asked if isinstance(stage, PreprodStage) else None
     return Granted(
         **scene.about,
         region=name,
@@ -68,6 +70,8 @@ def _granted(scene: Scene, name: str, region: RegionRow) -> Granted:
         workload=scene.plan.plan.workload,
         share=share,
         requests=requests,
+        concurrency=stage.concurrency if isinstance(stage, PreprodStage) and requests else 1,
+        environment=made,
         attempt=region.attempt,
         valid_for=deadline / 2,
         deadline=deadline,
@@ -79,7 +83,7 @@ def _share_and_requests(stage: Stage, region: RegionRow) -> tuple[float | None, 
     match stage:
         case PilotStage(share=share):
             return share, ()
-        case PreprodStage(requests=requests) if region.action is Action.PROBE:
+        case PreprodStage(requests=requests) if region.action is not Action.DEPLOY:
             return None, tuple(requests)
         case WaveStage(strategy=strategy):
             part = parts_of(strategy)[region.step]

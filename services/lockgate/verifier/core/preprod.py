@@ -1,33 +1,39 @@
-"""The stage `preprod`: deploy to each region, send the plan's requests there, judge every answer."""
+"""The stage `preprod`: deploy to each region, or have an environment made there, and judge how the plan's requests fared."""
 
-from collections.abc import Sequence
-from itertools import zip_longest
-from typing import Any
+from typing import Any, assert_never
 
 from lockgate.messages.decision import emit
-from lockgate.messages.deployments import ProbeResult, RegionDeployed, RegionProbed
+from lockgate.messages.deployments import RegionDeployed, RegionProbed
 from lockgate.messages.plan import PreprodStage
-from lockgate.messages.plan_parts import Request
-from lockgate.messages.verdicts import Action, Outcome, VerdictReached, WaitingFor
+from lockgate.messages.verdicts import Action, FailCause, Outcome, VerdictReached, WaitingFor
+from lockgate.verifier.core.asked import Bounds, Heard, evidence_of, heard
 from lockgate.verifier.core.grants import done, grant
 from lockgate.verifier.core.rows import RegionRow
 from lockgate.verifier.core.scene import Scene, after, seconds, sentence
+from lockgate.verifier.core.verifying import alpha_of
 
 EVIDENCE_CHARACTERS = 48_000
 """For all regions together: a verdict's evidence stays below 64 KiB."""
 
 
 def begin(scene: Scene, stage: PreprodStage) -> Scene:
+    made = stage.asked is not None
+    action = Action.ENVIRONMENT if made else Action.DEPLOY
     for name, region in scene.regions(tuple(stage.regions)).items():
-        scene = grant(scene, name, region, Action.DEPLOY, attempt=1)
-    count = len(stage.regions)
+        scene = grant(scene, name, region, action, attempt=1)
+    count, doing = len(stage.regions), "Making an environment in" if made else "Deploying to"
     scene = scene.then(cursor=count, outstanding=count)
     return scene.waits(
         WaitingFor.REGIONS,
-        f"Deploying to {', '.join(stage.regions)} and sending {len(stage.requests)} requests to each; "
+        f"{doing} {', '.join(stage.regions)} and sending {sent_in(stage)} requests to each; "
         f"the plan allows {seconds(stage.budget)} for the stage.",
         until=after(scene.release.since, stage.budget),
     )
+
+
+def sent_in(stage: PreprodStage) -> int:
+    """How many requests are sent to each region."""
+    return sum(request.times for request in stage.requests)
 
 
 def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow) -> Scene:
@@ -35,25 +41,67 @@ def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow) -> Scene:
 
 
 def probed(scene: Scene, answer: RegionProbed, region: RegionRow, stage: PreprodStage) -> Scene:
-    """One request that failed fails the release at once; all that passed in all regions pass the stage."""
+    """The first region that fails fails the release at once; all that pass pass the stage."""
+    found = heard(stage.requests, answer.results, Bounds(stage.failures, alpha_of(scene)))
+    match found.outcome:
+        case Outcome.PASS:
+            return _through(scene, answer, region, stage, found)
+        case Outcome.FAIL:
+            return scene.failed(
+                f"In the pre-production region {answer.region} {found.reason}",
+                cause=FailCause.REQUESTS,
+                guilty=(answer.region,),
+                evidence={"regions": {answer.region: _evidence(stage, answer, found)}},
+            )
+        case Outcome.INCONCLUSIVE | Outcome.UNMEASURABLE:
+            return _undecided(scene, answer, region, stage, found)
+        case _:
+            assert_never(found.outcome)
+
+
+def _evidence(stage: PreprodStage, answer: RegionProbed, found: Heard) -> dict[str, Any]:
     evidence = evidence_of(answer.results, EVIDENCE_CHARACTERS // len(stage.regions))
-    if problem := first_problem(stage.requests, answer.results):
-        return scene.failed(
-            f"In the pre-production region {answer.region} {problem}",
-            guilty=(answer.region,),
-            evidence={"regions": {answer.region: evidence}},
-        )
-    scene = done(scene, answer.region, region.model_copy(update={"evidence": evidence}))
+    return evidence if found.numbers is None else {**evidence, "judged": found.numbers}
+
+
+def _through(
+    scene: Scene, answer: RegionProbed, region: RegionRow, stage: PreprodStage, found: Heard
+) -> Scene:
+    name, evidence = answer.region, _evidence(stage, answer, found)
+    scene = done(scene, name, region.model_copy(update={"evidence": evidence}))
     if scene.release.done < len(stage.regions):
         return scene
-    return _passed(scene, stage, {answer.region: evidence})
+    return _passed(scene, stage, {name: evidence})
+
+
+def _undecided(
+    scene: Scene, answer: RegionProbed, region: RegionRow, stage: PreprodStage, found: Heard
+) -> Scene:
+    """The plan says what follows."""
+    reason, outcome = f"In the pre-production region {answer.region} {found.reason}", found.outcome
+    said = VerdictReached(
+        **scene.about,
+        outcome=outcome,
+        reason=sentence(reason),
+        evidence={"regions": {answer.region: _evidence(stage, answer, found)}},
+    )
+    scene = scene.then(emit(said))
+    if stage.on_inconclusive == "pass":
+        return _through(scene, answer, region, stage, found)
+    return scene.failed(
+        f"The verdict is {outcome}, and the plan asks for a rollback then. {reason}",
+        cause=FailCause.UNDECIDED,
+    )
 
 
 def _passed(scene: Scene, stage: PreprodStage, newest: dict[str, dict[str, Any]]) -> Scene:
     others = scene.regions(tuple(name for name in stage.regions if name not in newest))
     evidence = {name: row.evidence or {} for name, row in others.items()} | newest
+    count, where = len(stage.requests), ", ".join(stage.regions)
     reason = (
-        f"All {len(stage.requests)} requests were answered as the plan expects in {', '.join(stage.regions)}."
+        f"All {count} requests were answered as the plan expects in {where}."
+        if sent_in(stage) == count
+        else f"Of the {sent_in(stage)} requests in {where} no more failed than the plan allows."
     )
     verdict = VerdictReached(
         **scene.about,
@@ -62,42 +110,3 @@ def _passed(scene: Scene, stage: PreprodStage, newest: dict[str, dict[str, Any]]
         evidence={"regions": {name: evidence[name] for name in stage.regions}},
     )
     return scene.then(emit(verdict)).passed(reason)
-
-
-def first_problem(requests: Sequence[Request], results: tuple[ProbeResult, ...]) -> str | None:
-    """What is wrong with the first request that was not answered as the plan expects; None if none is."""
-    for place, (request, result) in enumerate(zip_longest(requests, results), start=1):
-        if request is None:
-            return f"{len(results)} requests were answered, but the plan has {len(requests)}."
-        named = f"the request {place} of {len(requests)} ({request.method} {request.path})"
-        if result is None:
-            return f"{named} was not sent."
-        if not result.passed or result.status != request.expect.status:
-            answer = "was not answered" if result.status is None else f"answered {result.status}"
-            return f"{named} {answer}; expected {request.expect.status}. {result.reason}"
-    return None
-
-
-def evidence_of(results: tuple[ProbeResult, ...], characters: int) -> dict[str, Any]:
-    """The answers, failed ones first, as many as fit; what was left out is counted."""
-    kept: list[list[Any]] = []
-    for result in sorted(results, key=lambda result: result.passed):
-        line = [
-            result.method,
-            result.path[:200],
-            result.expected,
-            result.status,
-            round(result.seconds, 6),
-            result.passed,
-        ]
-        characters -= len(str(line)) + 8
-        if characters < 0:
-            break
-        kept.append(line)
-    return {
-        "sent": len(results),
-        "passed": sum(result.passed for result in results),
-        "columns": ["method", "path", "expected", "status", "seconds", "passed"],
-        "results": kept,
-        "leftOut": len(results) - len(kept),
-    }

@@ -8,7 +8,7 @@ report, and judged anew with each; so a verdict follows from what its event carr
 from typing import Any, assert_never
 
 from lockgate.messages.decision import CancelTimer, CancelWork, StartWork, Step, emit, put, remove
-from lockgate.messages.plan import PilotStage
+from lockgate.messages.plan import PilotStage, PreprodStage, Stage, WatchStage, WaveStage
 from lockgate.messages.verdicts import FailCause, Outcome, VerificationStarted
 from lockgate.verifier.core.holding import (
     Verdict,
@@ -65,11 +65,20 @@ def _measured(scene: Scene, stage: PilotStage, name: str, region: RegionRow) -> 
 
 
 def alpha_of(scene: Scene) -> float:
-    """The false-alarm rate of the release is spent in equal parts over its verifications, one a pilot's region."""
-    stages = scene.plan.plan.stages
-    return scene.plan.plan.false_alarms / sum(
-        len(stage.regions) for stage in stages if isinstance(stage, PilotStage)
-    )
+    """The false-alarm rate of the release is spent in equal parts over its verifications: one a pilot's region, and one
+    a region of pre-production in which requests are judged together.
+    """
+    return scene.plan.plan.false_alarms / max(1, sum(map(_verifications, scene.plan.plan.stages)))
+
+
+def _verifications(stage: Stage) -> int:
+    match stage:
+        case PilotStage(regions=regions):
+            return len(regions)
+        case PreprodStage(regions=regions, requests=requests):
+            return len(regions) if any(request.times > 1 for request in requests) else 0
+        case WaveStage() | WatchStage():
+            return 0
 
 
 def _pods(scene: Scene, name: str, region: RegionRow) -> Pods:

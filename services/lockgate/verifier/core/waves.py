@@ -12,8 +12,9 @@ from lockgate.messages.plan import WaveStage
 from lockgate.messages.strategies import BlueGreen, Canary, Strategy
 from lockgate.messages.verdicts import Action, FailCause, WaitingFor
 from lockgate.verifier.core import gates
+from lockgate.verifier.core.asked import evidence_of, first_problem
 from lockgate.verifier.core.grants import done, grant, left_alone, said_what_follows
-from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS, evidence_of, first_problem
+from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS
 from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds
 from lockgate.verifier.core.steps import again_from, parts_of, percent, what_happens
