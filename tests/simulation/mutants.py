@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from lockgate.deployer.core import flags as switching
 from lockgate.deployer.core import floors, orders, steps
-from lockgate.intake.core import artifacts, lane, progress, regions
+from lockgate.intake.core import artifacts, lane, progress, regions, versions
 from lockgate.rollback.core import answers, debts, flags, halting, histories, ladder, releases, settling
 from lockgate.runtime import parking
 from lockgate.verifier.core import anomalies, grants, preprod, stages, verifying, watch, waves
@@ -88,7 +87,9 @@ _RUNTIME = {
 }
 
 _INTAKE = {
-    "one release under way": _without(lane, "queue", ("if not lane.under_way:", "if True:")),
+    "one release under way": _without(
+        lane, "queue", ("free = not lane.under_way and not lane.waiting", "free = True")
+    ),
     "no version twice at once": _without(
         artifacts, "arrived", ("if pending := rows.get(Pending, digest):", "if pending := None:")
     ),
@@ -99,9 +100,9 @@ _INTAKE = {
         lane, "_stale", ("if package_of(artifact.purl) != plan.plan.artifact:", "if False:")
     ),
     "bad versions remembered": _without(
-        progress,
+        versions,
         "marked",
-        ("return _remember(rows, given.body.digest, given.body.reason)", "return NOTHING"),
+        ("return remember(rows, given.body.digest, given.body.reason)", "return NOTHING"),
     ),
     "only a watch that passed completes": _without(
         progress, "watch_ended", ("given.body.outcome is not WatchOutcome.PASSED or ", "")
@@ -176,11 +177,6 @@ _DEPLOYER = {
         floors, "not_served", ("if here != (command.cluster, command.namespace):", "if False:")
     ),
     "the end of a grant's validity": _without(steps, "granted", ("if age > grant.valid_for:", "if False:")),
-    "the deployer's floor for flags": _without(
-        switching,
-        "ordered",
-        ("if (why := below(state_of(rows, order.region), order.fence)) is not None:", "if why := '':"),
-    ),
     "an answer to every order": _without(
         orders,
         "ordered",
@@ -206,7 +202,6 @@ _COORDINATOR = {
         "switched",
         ("left = remove(Switch, region), release.waiting - 1", "left = remove(Switch, region), 0"),
     ),
-    "the deadline of flags": _without(ladder, "flags_overdue", ("if release is None or", "if True or")),
     "flags as before once it is taken back": _without(
         halting, "_order", ("if release.switched and", "if False and")
     ),
