@@ -42,7 +42,8 @@ async def loses_answers(place: Place, lost: Lost) -> int:
             answer = await changed.west.step(granted, PATIENCE)
             assert answer["outcome"] in {"piloted", "probed", "deployed"}, answer
         if lost.back_after is not None:
-            assert (await changed.back())["outcome"] == "rolled-back"
+            answer = await changed.back()
+            assert answer == {"outcome": "rolled-back", "digest": RUNS}, answer
         await changed.is_at_rest(GOOD if lost.back_after is None else RUNS)
         assert await once_each(changed.seen, proxy) == []
         return len(proxy.lost)
