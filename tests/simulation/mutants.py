@@ -140,12 +140,12 @@ _VERIFIER = {
         watch, "begin", ("until = after(scene.now, stage.for_)", "until = scene.now")
     ),
     "the requests of pre-production": _without(
-        preprod,
-        "probed",
-        ("if problem := first_problem(stage.requests, answer.results):", "if problem := None:"),
+        preprod, "probed", ("match found.outcome:", "match Outcome.PASS:")
     ),
     "only the owner is granted production": _without(
-        stages, "begin", ("if scene.release.entered is None:", "if False:")
+        stages,
+        "begin",
+        ("if not isinstance(stage, PreprodStage) and scene.release.entered is None:", "if False:"),
     ),
     "no blame for another version": _without(
         anomalies, "_other_artifact", ("if not incident.artifact_id:", "if True:")
