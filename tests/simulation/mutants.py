@@ -73,7 +73,11 @@ _RUNTIME = {
         "_take_inlet",
         ("if (name := inlet_id(message)) in self.seen:", "if not (name := inlet_id(message)):"),
     ),
-    "the outbox": _without(Faults, "crash", ("    self.down(process)", "    process.node.outbox.clear()")),
+    "the outbox": _without(
+        Faults,
+        "crash",
+        ("    self.down(process)", "    self.down(process)\n    process.node.outbox.clear()"),
+    ),
     "reading on before a timer fires": _without(
         Timing, "_has_read_on", ("return process.has_read(ends)", "return True")
     ),
