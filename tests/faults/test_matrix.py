@@ -16,7 +16,7 @@ from lockgate.deployer.settings import DeployerSettings
 from lockgate.intake.service import SERVICE as INTAKE
 from lockgate.messages.deployments import RegionRolledBack
 from lockgate.messages.payload import Payload
-from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseOutcome
+from lockgate.messages.releases import ApplicationResumed, ReleaseClosed, ReleaseCompleted, ReleaseOutcome
 from lockgate.messages.rollbacks import DebtCleared, ReleaseSettled, RollbackOrdered, VersionMarked
 from lockgate.messages.verdicts import WatchStarted
 from lockgate.rollback.service import service as rollback
@@ -152,8 +152,20 @@ async def test_a_sample_of_the_matrix(row: Row) -> None:
 async def test_intake_at_each_point(row: Row) -> None:
     story = row.story
     await story.begins(preprod(**PATIENT), wave("rest", "us-east", **PATIENT), watch("5s"))
-    await row.kills("intake", reached("intake"), lambda: story.says_published("v2"))
+    points = [point for point in reached("intake") if point not in TIMERS]
+    await row.kills("intake", points, lambda: story.says_published("v2"))
     await row.completes(await story.hears_queued("v2"))
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(400)
+async def test_intake_at_the_points_of_a_timer(row: Row) -> None:
+    story = row.story
+    await story.begins(preprod(**PATIENT), wave("rest", "us-east", **PATIENT), watch())
+    await story.pauses(5.0)
+    await row.kills("intake", TIMERS, lambda: story.says_published("v2"))
+    await row.completes(await story.hears_queued("v2"))
+    assert len(row.said(ApplicationResumed)) == 1
 
 
 @pytest.mark.ci

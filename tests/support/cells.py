@@ -11,7 +11,6 @@ NEVER: Mapping[str, Mapping[Point, str]] = {
     "intake": {
         Point.START_TOLD: "its core is told nothing at the start",
         **dict.fromkeys(WORK, "it only decides, and does nothing to the world"),
-        **dict.fromkeys(TIMERS, "it sets no timers"),
     },
     "verifier": {Point.START_TOLD: "its core is told nothing at the start"},
     "rollback": dict.fromkeys(WORK, "it only decides, and does nothing to the world"),

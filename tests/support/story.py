@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -11,9 +12,16 @@ from lockgate.cli.local.http import ask
 from lockgate.cli.local.regions import Sandboxed
 from lockgate.messages.anomalies import IncidentDetected
 from lockgate.messages.artifacts import ArtifactPublished
+from lockgate.messages.operations import Pause
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
-from lockgate.messages.releases import PlanAccepted, ReleaseClosed, ReleaseCompleted, ReleaseQueued
+from lockgate.messages.releases import (
+    ApplicationPaused,
+    PlanAccepted,
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseQueued,
+)
 from tests.support.plans import PILOTED, Stage, plan_of, regions_of
 from tests.support.telling import Telling, Told
 
@@ -71,6 +79,13 @@ class Story:
     async def says_published(self, version: str) -> str:
         """CI announces the artifact, whatever is answered; returns the event's id."""
         return await self.send("artifacts", ArtifactPublished.type, self.purl(version), {})
+
+    async def pauses(self, seconds: float) -> None:
+        """An operator lets nothing more of the application begin for so long."""
+        until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+        content = {"application": self.application, "who": "ann", "why": "a look first", "until": until}
+        await self.send("operations", Pause.type, self.application, content)
+        await self.hears(ApplicationPaused)
 
     async def alarms(self, incident: str, region: str) -> None:
         content = {"service": {"id": self.application}, "environment": {"id": region}}
