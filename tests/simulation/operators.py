@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.messages.operations import Abort, Approve, Operation, Pause, Reject, Resume, Retry, Rollback
 from lockgate.messages.payload import Payload
-from lockgate.messages.releases import AbortRequested, OperationAnswered, RollbackRequested
+from lockgate.messages.releases import AbortRequested, OperationAnswered, ReleaseEntered, RollbackRequested
 from lockgate.messages.verdicts import StageOperationAnswered
 from tests.simulation.broken import that
 
@@ -65,6 +65,7 @@ class Operators:
         return {
             AbortRequested: lambda body: self.aborted.add(body.release),
             RollbackRequested: self._rolled_back,
+            ReleaseEntered: self._entered,
             OperationAnswered: self._answered,
             StageOperationAnswered: self._answered,
         }
@@ -74,6 +75,10 @@ class Operators:
 
     def _rolled_back(self, body: RollbackRequested) -> None:
         self.rolled_back[body.release] = body.artifact.digest
+
+    def _entered(self, body: ReleaseEntered) -> None:
+        """What an operator ends enters production no more."""
+        that(not self.ended(body.release), f"{body.release} was ended by an operator, and enters production")
 
     def _answered(self, body: OperationAnswered | StageOperationAnswered) -> None:
         """An operation is answered once."""

@@ -14,6 +14,7 @@ from lockgate.messages.operations import Abort, Answer, Mark, Operation, Resume,
 from lockgate.messages.operations import Pause as PauseAsked
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import (
+    AbortRequested,
     ReleaseClosed,
     ReleaseCompleted,
     ReleaseEntered,
@@ -21,6 +22,7 @@ from lockgate.messages.releases import (
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
+    RollbackRequested,
 )
 from lockgate.messages.rollbacks import Grade
 from lockgate.messages.verdicts import WatchOutcome
@@ -61,6 +63,7 @@ class Intake(RuleBasedStateMachine):
         super().__init__()
         self.desk = desk()
         self.where: dict[str, str] = {}
+        self.ending: set[str] = set()
         self.number = 0
 
     def _give(self, body: Payload) -> None:
@@ -73,6 +76,10 @@ class Intake(RuleBasedStateMachine):
 
     def _see(self, events: list[Payload]) -> None:
         for event in events:
+            if isinstance(event, AbortRequested | RollbackRequested):
+                self.ending.add(event.release)
+            if isinstance(event, ReleaseEntered | ReleaseCompleted):
+                assert event.release not in self.ending, "what an operator ends goes on"
             if type(event) in MOVES:
                 self._follow(event)
 

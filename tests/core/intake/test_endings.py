@@ -3,7 +3,7 @@
 import pytest
 
 from lockgate.intake.rows import Lane
-from lockgate.messages.operations import Abort, Mark, Rollback
+from lockgate.messages.operations import Abort, Mark, Pause, Resume, Rollback
 from lockgate.messages.releases import (
     AbortRequested,
     ArtifactRefused,
@@ -40,11 +40,32 @@ def test_an_abort_is_told_to_the_coordinator_and_ends_with_settled() -> None:
     told, answered = give(at_desk, asked(Abort))
     assert isinstance(told, AbortRequested)
     assert (told.release, told.who, told.reason) == (release, "ann", f"ann ended it: {WHY}")
-    assert answer_in([answered]).reason == "v1 is being taken back"
+    assert answer_in([answered]).reason == "v1 is to be taken back; how that goes is said when it is settled"
     at_desk.give(settled(release))
     closed = closed_in(at_desk)
     assert closed.outcome is ReleaseOutcome.ABORTED
     assert closed.reason == f"ann ended it: {WHY}. all answered"
+
+
+def test_a_release_that_was_aborted_in_a_pause_enters_nowhere_when_the_pause_ends() -> None:
+    at_desk = desk()
+    release = announce(at_desk, 1)
+    give(at_desk, asked(Pause))
+    at_desk.give(passed(release))
+    give(at_desk, asked(Abort))
+    assert names(give(at_desk, asked(Resume))) == ["ApplicationResumed", "OperationAnswered"]
+    at_desk.give(settled(release))
+    assert closed_in(at_desk).outcome is ReleaseOutcome.ABORTED
+
+
+def test_nor_when_a_pause_of_all_is_over() -> None:
+    at_desk = desk()
+    release = announce(at_desk, 1)
+    give(at_desk, asked(Pause, None))
+    at_desk.give(passed(release))
+    give(at_desk, asked(Abort))
+    give(at_desk, asked(Resume, None))
+    assert at_desk.fire(APP, "look") == []
 
 
 def test_debts_are_named_also_after_an_abort() -> None:
@@ -91,7 +112,7 @@ def test_a_rollback_names_its_target_and_is_for_what_owns_production() -> None:
     assert isinstance(told, RollbackRequested)
     assert (told.release, told.to) == (release, digest(7))
     assert answer_in([answered]).reason == (
-        "v1 is being taken back to 000000000000 where that ran before, and is marked bad"
+        "v1 is to be taken back to 000000000000 where that ran before, and marked bad"
     )
     at_desk.give(settled(release))
     assert closed_in(at_desk).outcome is ReleaseOutcome.ROLLED_BACK

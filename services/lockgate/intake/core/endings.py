@@ -40,7 +40,11 @@ def aborted(rows: Rows, given: Message[Abort], _now: datetime) -> Step:
         who=body.who,
         reason=sentence(by),
     )
-    return _ending(found, Ending.ABORT, by) + emit(told) + done(given, f"{label} is being taken back")
+    return (
+        _ending(found, Ending.ABORT, by)
+        + emit(told)
+        + done(given, f"{label} is to be taken back; how that goes is said when it is settled")
+    )
 
 
 def rolled_back(rows: Rows, given: Message[Rollback], _now: datetime) -> Step:
@@ -64,7 +68,7 @@ def rolled_back(rows: Rows, given: Message[Rollback], _now: datetime) -> Step:
         reason=sentence(by),
     )
     target = f" to {body.to[7:19]} where that ran before" if body.to else ""
-    answer = done(given, f"{artifact.label} is being taken back{target}, and is marked bad")
+    answer = done(given, f"{artifact.label} is to be taken back{target}, and marked bad")
     return _ending(found, Ending.ROLLBACK, by) + emit(requested) + answer
 
 
@@ -77,7 +81,8 @@ def _bad_target(rows: Rows, to: str, leaving: str) -> str | None:
 
 
 def _ending(found: _Found, ending: Ending, by: str) -> Step:
-    return put(found.release.model_copy(update={"ending": ending, "ended_by": by}), found.id)
+    """It enters nowhere any more, also where only a pause kept it from production."""
+    return put(found.release.model_copy(update={"ending": ending, "ended_by": by, "ready": False}), found.id)
 
 
 def _found(rows: Rows, given: Message[Abort] | Message[Rollback]) -> _Found | Step:
