@@ -79,7 +79,8 @@ def drawn(seed: int) -> Iterator[Run]:
 
 def _cell(chance: random.Random, service: str, *, bad: bool) -> Cell:
     """A point that the service comes to in a release of this kind."""
-    never = set(TIMERS) if service == "rollback" or bad else set()  # an order's deadline never passes here
+    # Here no order's deadline passes, and no operator pauses anything.
+    never = set(TIMERS) if service in {"rollback", "intake"} or bad else set()
     if bad and service == "verifier":
         never |= set(WORK)  # the pilot was measured before
     point = chance.choice([point for point in reached(service) if point not in never])
