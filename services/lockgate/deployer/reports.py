@@ -77,6 +77,7 @@ class Fenced(Report):
 class RolledBack(Report):
     outcome: Literal["rolled-back"] = "rolled-back"
     digest: Digest
+    flags_left: tuple[FlagKey, ...] = ()
 
 
 class Switched(Report):
@@ -84,12 +85,14 @@ class Switched(Report):
 
     outcome: Literal["switched"] = "switched"
     flags: tuple[FlagKey, ...]
+    were_on: tuple[FlagKey, ...] | None = None
     reason: Sentence
 
 
 class Untouched(Report):
     outcome: Literal["untouched"] = "untouched"
     reason: Sentence
+    flags_left: tuple[FlagKey, ...] = ()
 
 
 StepReport = Annotated[

@@ -12,12 +12,11 @@ from lockgate.deployer.engine import Engine, Strategy, Undo
 from lockgate.deployer.environments.leaving import gone
 from lockgate.deployer.environments.making import Making
 from lockgate.deployer.environments.region import MARGIN, Trial, no_source, tried
-from lockgate.deployer.flags.objects import Change, off, restored
 from lockgate.deployer.flags.ofrep import Ofrep
 from lockgate.deployer.flags.switching import Switching
 from lockgate.deployer.look import running
 from lockgate.deployer.probes import Asking, Times, preview, probe
-from lockgate.deployer.reports import Failed, Fenced, Prepared, Registered, RolledBack, Switched, Untouched
+from lockgate.deployer.reports import Failed, Fenced, Prepared, Registered, RolledBack, Untouched
 from lockgate.deployer.reports import Report as Answer
 from lockgate.deployer.settings import DeployerSettings, Pace
 from lockgate.deployer.strategies.beside import no_share
@@ -27,7 +26,6 @@ from lockgate.deployer.strategies.given import Target
 from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
-from lockgate.messages.flags import Flag
 from lockgate.messages.rollbacks import FlagsOrdered, RollbackOrdered
 from lockgate.messages.verdicts import Action, Granted
 
@@ -119,8 +117,8 @@ class Work:
             return (await self._gone(target, given.until, report)).json_body()
         answer: Answer = await self._engine(rollback, target, given.until, report).run()
         if order.restore and isinstance(answer, RolledBack | Untouched):
-            undone = await self._switched(order, order.restore, restored, given.until)
-            answer = answer if isinstance(undone, Switched) else undone
+            left = await self._switching(order, given.until).put_back(order.restore)
+            answer = answer.model_copy(update={"flags_left": left})  # the version is back all the same
         return answer.json_body()
 
     async def flags(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -129,20 +127,12 @@ class Work:
         given = FlagsBody.read(body)
         url = self.clusters[given.order.region].settings.flagd
         ofrep = Ofrep(url, self.pace.request) if url is not None else None
-        return (await self._switched(given.order, given.order.flags, off, given.until, ofrep)).json_body()
+        switching = self._switching(given.order, given.until)
+        return (await switching.switched(given.order.flags, ofrep)).json_body()
 
-    async def _switched(
-        self,
-        order: FlagsOrdered | RollbackOrdered,
-        flags: tuple[Flag, ...],
-        change: Callable[[Flag, int], Change],
-        until: datetime,
-        ofrep: Ofrep | None = None,
-    ) -> Switched | Failed | Fenced:
-        switching = Switching(
-            self.clusters[order.region], order.application, order.fence, until, _now, self.pace.poll
-        )
-        return await switching.switched(flags, change, ofrep)
+    def _switching(self, order: FlagsOrdered | RollbackOrdered, until: datetime) -> Switching:
+        cluster = self.clusters[order.region]
+        return Switching(cluster, order.application, order.fence, until, _now, self.pace.poll)
 
     async def environment(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
         """An environment, and the plan's requests to it. It is removed by a work of its own, whatever comes of this one."""

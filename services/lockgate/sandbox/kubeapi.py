@@ -70,7 +70,9 @@ def application(region_at: Callable[[int], Region]) -> web.Application:
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+    return web.Response(
+        body=orjson.dumps(body, option=orjson.OPT_SORT_KEYS), status=status, content_type="application/json"
+    )
 
 
 def _faulty(region: Region, status: int) -> web.Response:

@@ -153,6 +153,11 @@ class RegionRolledBack(_Step, topic="deployments", native="service.rolledback.0.
     """The region runs the ordered version again; clones and their share are gone."""
 
     digest: Digest
+    flags_left: tuple[FlagKey, ...] = Field(
+        default=(),
+        exclude_if=lambda left: not left,
+        description="flags that were to be put back, and may not be as they were",
+    )
 
     def native_content(self) -> dict[str, Any]:
         name = self.application
@@ -162,10 +167,15 @@ class RegionRolledBack(_Step, topic="deployments", native="service.rolledback.0.
         }
 
 
-class RegionUntouched(_Step, topic="deployments", custom="region.untouched"):
+class RegionUntouched(_Step, topic="deployments", custom="region.untouched", version="0.2.0"):
     """The release had written nothing in the region: it runs what it ran."""
 
     reason: Sentence
+    flags_left: tuple[FlagKey, ...] = Field(
+        default=(),
+        exclude_if=lambda left: not left,
+        description="flags that were to be put back, and may not be as they were",
+    )
 
 
 class OrderRefused(_Step, topic="deployments", custom="order.refused"):
@@ -179,10 +189,14 @@ class RollbackFailed(_Step, topic="deployments", custom="rollback.failed"):
     reason: Sentence
 
 
-class FlagsSwitched(_Step, topic="deployments", custom="flags.switched"):
+class FlagsSwitched(_Step, topic="deployments", custom="flags.switched", version="0.2.0"):
     """The flags that were ordered off are off in the region, for everybody."""
 
     flags: tuple[FlagKey, ...]
+    were_on: tuple[FlagKey, ...] | None = Field(
+        default=None,
+        description="those that were on until then; None: an older deployer does not say",
+    )
     reason: Sentence
 
 

@@ -13,6 +13,7 @@ from openfeature.contrib.provider.flagd import FlagdProvider
 from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.evaluation_context import EvaluationContext
 
+from lockgate.deployer.fencing import Operation
 from lockgate.deployer.flags.switching import CONFIGMAPS, FEATURE_FLAGS
 from lockgate.messages.flags import Flag
 from lockgate.sandbox import Sandbox
@@ -49,6 +50,12 @@ async def with_flags(west: AtWork, document: str = DOCUMENT) -> None:
             "data": {"flags.json": document},
         },
     )
+
+
+async def with_flags_twice(west: AtWork) -> None:
+    """Somebody adds a second document, so that nobody can say which of the two is meant."""
+    twice: Operation = {"op": "add", "path": "/data/more.json", "value": DOCUMENT}
+    await west.cluster.patch(CONFIGMAPS, "payments-flags", [twice])
 
 
 async def document(west: AtWork) -> str:
@@ -120,6 +127,29 @@ async def test_without_the_configmap_it_fails_with_what_to_do(west: AtWork) -> N
     assert answer["reason"].startswith(
         "There is no ConfigMap payments-flags in the namespace shop: make it, or name"
     )
+
+
+async def test_without_the_configmap_going_back_has_nothing_to_put_back(west: AtWork) -> None:
+    assert (await west.flags(flags_order(FLAGS[0])))["outcome"] == "failed"
+    answer = await west.order(order("7.3.1", restore=FLAGS))
+    assert (answer["outcome"], answer["flags_left"]) == ("untouched", [])
+
+
+async def test_flags_that_cannot_be_put_back_are_named_and_the_region_is_back_all_the_same(
+    west: AtWork,
+) -> None:
+    await with_flags(west)
+    await west.flags(flags_order(*FLAGS))
+    await with_flags_twice(west)
+    elsewhere = Flag(flag="elsewhere", configmap="no-such")
+    answer = await west.order(order("7.5.1", restore=(*FLAGS, elsewhere)))
+    assert (answer["outcome"], answer["flags_left"]) == ("untouched", [flag.flag for flag in FLAGS])
+
+
+async def test_only_those_that_were_on_are_said_to_have_been(west: AtWork) -> None:
+    await with_flags(west)
+    assert (await west.flags(flags_order(FLAGS[0])))["were_on"] == ["boolean"]
+    assert (await west.flags(flags_order(*FLAGS[:2], at="9.2.1")))["were_on"] == ["string"]
 
 
 async def test_a_resource_of_the_openfeature_operator_is_switched_too(west: AtWork, tmp_path: Path) -> None:

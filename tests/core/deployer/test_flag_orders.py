@@ -5,10 +5,17 @@ from typing import Any
 import pytest
 
 from lockgate.deployer.core import table
-from lockgate.messages.deployments import FlagsFailed, FlagsSwitched, GrantRefused, OrderRefused, RefusalCode
+from lockgate.messages.deployments import (
+    FlagsFailed,
+    FlagsSwitched,
+    GrantRefused,
+    OrderRefused,
+    RefusalCode,
+    RegionRolledBack,
+)
 from lockgate.messages.flags import Flag
 from lockgate.messages.payload import Payload
-from tests.support.deployer import CLUSTER, flags_order, grant, halt, order
+from tests.support.deployer import CLUSTER, OLD, flags_order, grant, halt, order
 from tests.support.desk import Desk
 
 FLAG = Flag(flag="new-checkout")
@@ -75,3 +82,11 @@ def test_what_a_newer_order_replaced_says_nothing_any_more() -> None:
     west.give(flags_order(FLAG))
     west.give(order("7.3.1"))
     assert west.work[SLOT].kind == "rollback"
+
+
+def test_flags_that_were_not_put_back_do_not_hide_what_the_region_went_back_to() -> None:
+    west = desk()
+    west.give(order("7.3.1"))
+    (said,) = told(west, {"outcome": "rolled-back", "digest": OLD, "flags_left": ["new-checkout"]})
+    assert isinstance(said, RegionRolledBack)
+    assert (said.digest, said.flags_left) == (OLD, ("new-checkout",))

@@ -8,7 +8,7 @@ import pytest
 
 from lockgate.deployer.fencing import Operation
 from lockgate.deployer.flags.definitions import FlagError, located, switched_off
-from lockgate.deployer.flags.objects import Newer, off, restored, written
+from lockgate.deployer.flags.objects import Newer, off, restored, switched_for, written
 from lockgate.deployer.objects import Json
 from lockgate.messages.flags import Flag
 from lockgate.messages.values import Fence
@@ -201,13 +201,69 @@ def test_a_flag_that_is_not_defined_is_refused_with_what_to_do() -> None:
         written(configmap(), "payments", fence(), [(other, off(other, 8))])
 
 
-def test_a_resource_of_the_operator_is_switched_and_restored_alike() -> None:
-    definition = json.loads(CHECKOUT)
-    obj = {
+def featureflag(definition: Json) -> Json:
+    return {
         "kind": "FeatureFlag",
         "metadata": {"name": "payments", "uid": "u-2", "annotations": {SHARED: "0.0.0"}},
         "spec": {"flagSpec": {"flags": {"new-checkout": definition, "other": {"state": "ENABLED"}}}},
     }
+
+
+def sorted_as_a_cluster_does(obj: Json) -> Json:
+    sorted_: Json = json.loads(json.dumps(obj, sort_keys=True))
+    return sorted_
+
+
+def test_a_resource_without_a_default_is_restored_although_the_cluster_sorts_its_fields() -> None:
+    definition = json.loads(CHECKOUT)
+    del definition["defaultVariant"]
+    obj = featureflag(definition)
+    done = sorted_as_a_cluster_does(turned_off(obj, NEW))
+    assert done["spec"] != obj["spec"]
+    assert put_back(done, NEW, by=fence(turn=5))["spec"] == obj["spec"]
+
+
+def test_what_is_off_in_a_resource_is_not_written_again_because_the_cluster_sorts_its_fields() -> None:
+    done = sorted_as_a_cluster_does(turned_off(featureflag(json.loads(CHECKOUT)), NEW))
+    assert written(done, "payments", fence(), [(NEW, off(NEW, 8))]) == []
+
+
+def test_a_document_is_tested_and_replaced_once_however_many_of_its_flags_are_switched() -> None:
+    operations = written(configmap(), "payments", fence(), [(NEW, off(NEW, 8)), (MODEL, off(MODEL, 8))])
+    assert isinstance(operations, list)
+    assert [o["op"] for o in operations if o["path"] == "/data/flags.json"] == ["test", "replace"]
+
+
+def test_a_flag_that_was_never_switched_has_nothing_to_put_back_wherever_it_is() -> None:
+    twice = configmap()
+    twice["data"]["more.json"] = DOCUMENT
+    other = Flag(flag="other")
+    back = put_back(twice, NEW, other, by=fence(turn=5))
+    assert back["data"] == twice["data"]
+
+
+def test_a_flag_that_somebody_removed_since_then_is_not_missed() -> None:
+    done = turned_off(configmap(), NEW)
+    del done["data"]["flags.json"]
+    back = put_back(done, NEW, by=fence(turn=5))
+    assert (back["data"], back["metadata"]["annotations"][KEPT]) == ({"README": "no JSON"}, "{}")
+
+
+def test_those_that_were_on_are_told_from_those_that_were_off_already() -> None:
+    first = turned_off(configmap(), NEW)
+    second = turned_off(first, NEW, MODEL, by=fence(9))
+    assert switched_for(first, "payments", 8) == ("new-checkout",)
+    assert switched_for(second, "payments", 9) == ("price-model",)
+
+
+def test_annotations_that_would_be_larger_than_kubernetes_takes_are_refused_by_their_bytes() -> None:
+    obj = configmap(**{"last-applied": "é" * 119_990})
+    with pytest.raises(FlagError, match="240000 are the most: define the flags in an object of their own"):
+        written(obj, "payments", fence(), [(NEW, off(NEW, 8))])
+
+
+def test_a_resource_of_the_operator_is_switched_and_restored_alike() -> None:
+    obj = featureflag(json.loads(CHECKOUT))
     done = turned_off(obj, NEW)
     flags = done["spec"]["flagSpec"]["flags"]
     assert (flags["new-checkout"]["defaultVariant"], "targeting" in flags["new-checkout"]) == ("off", False)

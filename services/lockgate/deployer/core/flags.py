@@ -49,8 +49,8 @@ def reported(served: Served) -> Callable[[Rows, WorkReported, datetime], Step]:
 def _answer(order: FlagsOrdered, served: Served, report: dict[str, Any]) -> Payload:
     about = _about(order, served)
     match flags_report(report):
-        case Switched(flags=flags, reason=reason):
-            return FlagsSwitched(**about, flags=flags, reason=reason)
+        case Switched(flags=flags, were_on=were_on, reason=reason):
+            return FlagsSwitched(**about, flags=flags, were_on=were_on, reason=reason)
         case Failed(reason=reason):
             return FlagsFailed(**about, reason=reason)
         case Fenced(reason=reason):

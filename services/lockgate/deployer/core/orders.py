@@ -77,10 +77,10 @@ def _answered(served: Served, order: RollbackOrdered, state: RegionState, report
     match order_report(report):
         case Started() | Progressed():
             return NOTHING  # an order is answered once, at its end
-        case RolledBack(digest=digest):
-            return _over(state, order, RegionRolledBack(**about, digest=digest))
-        case Untouched(reason=reason):
-            return _over(state, order, RegionUntouched(**about, reason=reason))
+        case RolledBack(digest=digest, flags_left=left):
+            return _over(state, order, RegionRolledBack(**about, digest=digest, flags_left=left))
+        case Untouched(reason=reason, flags_left=left):
+            return _over(state, order, RegionUntouched(**about, reason=reason, flags_left=left))
         case Failed(reason=reason):
             return _over(state, order, RollbackFailed(**about, reason=reason))
         case Fenced(live=live, reason=reason):

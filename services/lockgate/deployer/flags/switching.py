@@ -5,6 +5,7 @@ begun again: what is done already is seen, and not done twice.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,14 @@ from typing import Final
 from lockgate.deployer.cluster import Cluster, ClusterError, Resource, Trouble
 from lockgate.deployer.fencing import DamagedFenceError
 from lockgate.deployer.flags.definitions import FlagError
-from lockgate.deployer.flags.objects import Change, Newer, configmap_of, written
+from lockgate.deployer.flags.objects import Change, Newer, configmap_of, off, restored, switched_for, written
 from lockgate.deployer.flags.ofrep import Ofrep
+from lockgate.deployer.objects import Json
 from lockgate.deployer.reports import Failed, Fenced, Switched
 from lockgate.messages.flags import Flag
 from lockgate.messages.values import Fence
+
+_log = logging.getLogger(__name__)
 
 CONFIGMAPS: Final = Resource("/api/v1", "configmaps", "ConfigMap")
 FEATURE_FLAGS: Final = Resource("/apis/core.openfeature.dev/v1beta1", "featureflags", "FeatureFlag")
@@ -37,22 +41,36 @@ class Switching:
     clock: Callable[[], datetime]
     poll: float
 
-    async def switched(
-        self, flags: Sequence[Flag], change: Callable[[Flag, int], Change], ofrep: Ofrep | None
-    ) -> Switched | Failed | Fenced:
-        """All of them in their objects, one object after the other, and then as flagd says. It answers by `until`."""
-        told = []
+    async def switched(self, flags: Sequence[Flag], ofrep: Ofrep | None) -> Switched | Failed | Fenced:
+        """All of them off in their objects, one object after the other, and then as flagd says. It answers by `until`."""
+        told, were_on = [], set[str]()
         for (resource, name), here in self._by_object(flags).items():
-            changes = [(flag, change(flag, self.fence.number)) for flag in here]
-            if (trouble := await self._written(resource, name, changes)) is not None:
-                return trouble
+            match await self._written(resource, name, here, off):
+                case None:
+                    return Failed(reason=_missing(resource, name, self.cluster.settings.namespace))
+                case Failed() | Fenced() as trouble:
+                    return trouble
+                case obj:
+                    were_on.update(switched_for(obj, self.application, self.fence.number))
             told.append(f"{', '.join(flag.flag for flag in here)} in the {resource.kind} {name}")
         said = f"Written: {'; '.join(told)}."
         if ofrep is not None:
             if (problem := await self._seen_by(ofrep, flags)) is not None:
                 return Failed(reason=f"{said} {problem}"[:2000])
             said += " flagd gives everybody these variants."
-        return Switched(flags=tuple(flag.flag for flag in flags), reason=said[:2000])
+        names = tuple(flag.flag for flag in flags)
+        changed = tuple(name for name in names if name in were_on)
+        return Switched(flags=names, were_on=changed, reason=said[:2000])
+
+    async def put_back(self, flags: Sequence[Flag]) -> tuple[str, ...]:
+        """Each object on its own, as far as it goes: the flags that may not be as they were. An object that is gone has none."""
+        left: list[str] = []
+        for (resource, name), here in self._by_object(flags).items():
+            outcome = await self._written(resource, name, here, restored)
+            if isinstance(outcome, Failed | Fenced):
+                _log.warning("The %s %s was not put back: %s", resource.kind, name, outcome.reason)
+                left += [flag.flag for flag in here]
+        return tuple(left)
 
     def _by_object(self, flags: Sequence[Flag]) -> dict[tuple[Resource, str], list[Flag]]:
         objects: dict[tuple[Resource, str], list[Flag]] = {}
@@ -66,15 +84,16 @@ class Switching:
         return objects
 
     async def _written(
-        self, resource: Resource, name: str, changes: Sequence[tuple[Flag, Change]]
-    ) -> Failed | Fenced | None:
-        """None once the object is as it should be."""
+        self, resource: Resource, name: str, flags: Sequence[Flag], change: Callable[[Flag, int], Change]
+    ) -> Json | Failed | Fenced | None:
+        """The object, once it is as it should be; None if there is none."""
+        changes = [(flag, change(flag, self.fence.number)) for flag in flags]
         last, writes = "nothing was done yet", 0
         while self.clock() < self.until and writes < _MOST_WRITES:
             try:
                 obj = await self.cluster.find(resource, name)
                 if obj is None:
-                    return Failed(reason=_missing(resource, name, self.cluster.settings.namespace))
+                    return None
                 match written(obj, self.application, self.fence, changes):
                     case Newer(fence=live):
                         return Fenced(
@@ -82,7 +101,7 @@ class Switching:
                             reason=f"The {resource.kind} {name} carries {live}, above {self.fence}.",
                         )
                     case []:
-                        return None
+                        return obj
                     case operations:
                         writes += 1
                         await self.cluster.patch(resource, name, operations)
