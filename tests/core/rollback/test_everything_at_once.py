@@ -97,4 +97,7 @@ def test_a_newer_release_in_the_region_clears_the_debt() -> None:
     way.enter()
     (cleared,) = way.deploy("west")
     assert isinstance(cleared, DebtCleared)
-    assert cleared.reason == "It runs the newer v-c now."
+    assert cleared.reason == (
+        "It runs the newer v-c now. Flags that were to be put back there may be off still: "
+        "new-checkout, price-model."
+    )

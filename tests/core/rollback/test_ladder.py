@@ -106,6 +106,7 @@ def test_a_release_that_flags_have_helped_ends_like_any_other() -> None:
     (marked,) = way.pass_watch()
     assert isinstance(marked, VersionMarked)
     assert marked.grade is Grade.GOOD
+    assert marked.reason.endswith("with its flags off, and they stay off: new-checkout, price-model.")
 
 
 def test_a_second_failure_takes_it_back_and_the_flags_with_it() -> None:
@@ -210,3 +211,35 @@ def test_a_version_of_which_pre_production_proved_nothing_is_taken_back_and_not_
     way.start("b")
     ordered = orders(way.fail("preprod", cause=FailCause.UNDECIDED))["pre"]
     assert kinds(way.desk.give(untouched(ordered))) == [ReleaseSettled]
+
+
+def test_flags_that_were_off_already_everywhere_help_nothing_so_it_is_taken_back_at_once() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.MEASURED))
+    assert way.desk.give(off(asked["west"]).model_copy(update={"were_on": ()})) == []
+    events = way.desk.give(off(asked["east"]).model_copy(update={"were_on": ()}))
+    assert kinds(events) == [RollbackOrdered, RollbackOrdered]
+    assert "Its flags were off already in every region." in orders(events)["west"].reason
+    assert (APP, "flags") not in way.desk.timers
+    assert Switch.kind not in {key.kind for key in way.desk.rows}
+
+
+def test_one_flag_that_was_on_in_one_region_is_enough_to_go_on() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.MEASURED))
+    way.desk.give(off(asked["west"]).model_copy(update={"were_on": ("price-model",)}))
+    (resumed,) = way.desk.give(off(asked["east"]).model_copy(update={"were_on": ()}))
+    assert isinstance(resumed, ReleaseResumed)
+
+
+def test_flags_that_were_not_put_back_are_named_and_are_no_debt() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.MEASURED))
+    ordered = orders(way.desk.give(not_off(asked["west"])))
+    way.desk.give(back(ordered["west"]).model_copy(update={"flags_left": ("new-checkout",)}))
+    settled = way.desk.give(untouched(ordered["east"]))[-1]
+    assert isinstance(settled, ReleaseSettled)
+    assert settled.debts == ()
+    assert settled.reason.endswith(
+        "Flags that were switched off for it may still be off in west: switch them on there. west: new-checkout."
+    )

@@ -127,3 +127,45 @@ def test_a_mark_is_lifted() -> None:
     way.desk.give(mark("a", bad=True))
     way.desk.give(mark("a", bad=False))
     assert way.desk.row(Bad, APP).digests == ()
+
+
+def test_what_an_operator_marked_bad_stays_so_though_its_watch_passes() -> None:
+    way = running()
+    way.desk.give(mark("b", bad=True))
+    assert way.pass_watch() == []
+    assert way.desk.row(Bad, APP).has(digest("b"))
+
+
+def test_a_verdict_does_not_make_an_operators_mark_one_that_a_watch_lifts() -> None:
+    way = running()
+    way.desk.give(mark("b", bad=True))
+    way.fail("first")
+    way.start("b")
+    way.enter()
+    assert way.pass_watch() == []
+
+
+def test_what_a_verdict_blamed_is_lifted_by_its_watch_and_by_an_operator() -> None:
+    way = running()
+    way.desk.give(mark("b", bad=True))
+    way.desk.give(mark("b", bad=False))
+    (marked,) = way.pass_watch()
+    assert isinstance(marked, VersionMarked)
+    assert marked.grade is Grade.GOOD
+
+
+def test_a_good_version_whose_second_journey_was_aborted_is_gone_back_to_as_before() -> None:
+    way = Journey()
+    for letter in ("a", "b"):
+        way.succeed(letter)
+    way.start("a")
+    way.enter()
+    way.deploy("west")
+    for order in orders(way.desk.give(abort(way))).values():
+        way.desk.give(back(order) if order.region == "west" else untouched(order))
+    way.close()
+    way.desk.give(mark("b", bad=True))
+    way.start("c")
+    way.enter()
+    given = orders(way.fail("first"))
+    assert (given["west"].digest, given["east"].digest) == (digest("a"), digest("a"))

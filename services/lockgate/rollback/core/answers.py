@@ -16,7 +16,11 @@ from lockgate.messages.values import Fence
 from lockgate.rollback.core.halting import issued
 from lockgate.rollback.core.histories import way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release
+from lockgate.rollback.core.sentences import listed, shortened
 from lockgate.rollback.core.settling import cleared, settled
+
+FLAGS_NAMED = 200
+"""Characters; each order is a row of the state."""
 
 Answer = RegionRolledBack | RegionUntouched | OrderRefused | RollbackFailed
 
@@ -27,6 +31,7 @@ def rolled_back(rows: Rows, given: Message[RegionRolledBack], now: datetime) -> 
     if order is None:
         return NOTHING
     bad = (rows.get(Bad) or Bad()).has(given.body.digest)
+    order = _with_flags_left(order, given.body)
     why = f"it runs {given.body.digest[7:19]}, which is bad, and no version is known to go back to; publish a fix."
     return _remembered(rows, order, running=given.body.digest) + _answer(
         rows, order, RegionAnswer.ROLLED_BACK, owed=bad, reason=why
@@ -38,10 +43,15 @@ def untouched(rows: Rows, given: Message[RegionUntouched], now: datetime) -> Ste
     order = _answered_order(rows, given.body, repeats=True)
     if order is None:
         return NOTHING
+    order = _with_flags_left(order, given.body)
     why = "it runs a bad version, and no earlier one is known that is not bad; publish a fix."
     return _remembered(rows, order) + _answer(
         rows, order, RegionAnswer.UNTOUCHED, owed=order.stranded, reason=why
     )
+
+
+def _with_flags_left(order: Order, body: RegionRolledBack | RegionUntouched) -> Order:
+    return order.model_copy(update={"still_off": shortened(listed(body.flags_left), most=FLAGS_NAMED)})
 
 
 def refused(rows: Rows, given: Message[OrderRefused], now: datetime) -> Step:
@@ -128,12 +138,14 @@ def _answered_order(rows: Rows, body: Answer, *, repeats: bool) -> Order | None:
 
 
 def _remembered(rows: Rows, order: Order, running: str | None = None) -> Step:
-    """The version that is taken back is bad in the region's history, and the one that runs now is its newest."""
+    """The version that is taken back is bad in the region's history if it is blamed, and the one that runs now is its newest."""
     region = order.ordered.region
     before = rows.get(History, region)
     if before is None and running is None:
         return NOTHING
-    history = (before or History()).graded(order.ordered.bad, Grade.BAD)
+    history = before or History()
+    if order.blamed:
+        history = history.graded(order.ordered.bad, Grade.BAD)
     after = history.now_running(running) if running else history
     return put(after, region) if after != before else NOTHING
 
@@ -164,4 +176,7 @@ def _is_halted(release: Release | None, order: Order) -> bool:
 
 def _paid(order: Order, answer: RegionAnswer) -> Step:
     gone = remove(Order, order.ordered.region)
-    return gone + cleared(order, f"It answered the order at last: {answer}.") if order.owed else gone
+    if not order.owed:
+        return gone
+    flags = f" Flags that may still be off there: {order.still_off}." if order.still_off else ""
+    return gone + cleared(order, f"It answered the order at last: {answer}.{flags}")

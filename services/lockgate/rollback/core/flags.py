@@ -68,11 +68,17 @@ def awaited(rows: Rows, answer: FlagsSwitched | FlagsFailed | OrderRefused) -> R
     return release if (answer.release, answer.fence, answer.deployer) == expected else None
 
 
+def answered(release: Release, answer: FlagsSwitched) -> Release:
+    """One region less is waited for. An older deployer does not say whether anything was on there."""
+    changed = release.changed or answer.were_on is None or bool(answer.were_on)
+    return release.model_copy(update={"waiting": release.waiting - 1, "changed": changed})
+
+
 def switched(rows: Rows, release: Release, region: str) -> Step:
     """One region has; after the last one the release goes on."""
-    step, left = remove(Switch, region), release.waiting - 1
-    if left:
-        return step + put(release.model_copy(update={"waiting": left}))
+    step = remove(Switch, region)
+    if release.waiting:
+        return step + put(release)
     way = rows.get(Way, release.release)
     if way is None or release.entered is None:
         return NOTHING

@@ -133,7 +133,7 @@ def _order(
         deadline=deadline,
         reason=shortened(f"{_what(region, digest, stranded)} {release.reason}", most=ORDER_REASON),
     )
-    return Order(ordered=ordered, stranded=stranded)
+    return Order(ordered=ordered, stranded=stranded, blamed=release.blamed)
 
 
 def _wanted(history: History | None, to: str | None, bad: Bad) -> str | None:

@@ -9,6 +9,7 @@ from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
 from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade
 from lockgate.rollback.core.rows import History, Order, Phase, Release, Version, Way
+from lockgate.rollback.core.sentences import listed
 from lockgate.rollback.core.settling import cleared
 
 
@@ -36,7 +37,9 @@ def _overtaken(rows: Rows, body: RegionDeployed) -> Step:
     order = rows.get(Order, body.region)
     if order is None or not order.owed or order.ordered.release == body.release:
         return NOTHING
-    return remove(Order, body.region) + cleared(order, f"It runs the newer {body.artifact.label} now.")
+    names = listed([flag.flag for flag in order.ordered.restore])
+    flags = f" Flags that were to be put back there may be off still: {names}." if names else ""
+    return remove(Order, body.region) + cleared(order, f"It runs the newer {body.artifact.label} now.{flags}")
 
 
 def _of_newest(rows: Rows, body: DeploymentStarted | RegionDeployed) -> bool:

@@ -71,10 +71,14 @@ def rung(release: Release, plan: Plan, cause: FailCause | None) -> Rung:
 
 
 def flags_switched(rows: Rows, given: Message[FlagsSwitched], now: datetime) -> Step:
-    """The last region's answer lets the release go on."""
-    del now
+    """The last region's answer lets the release go on; unless every flag was off already, so that nothing is better now."""
     release = flags.awaited(rows, given.body)
-    return NOTHING if release is None else flags.switched(rows, release, given.body.region)
+    if release is None:
+        return NOTHING
+    after = flags.answered(release, given.body)
+    if after.waiting or after.changed:
+        return flags.switched(rows, after, given.body.region)
+    return _given_up(rows, release, "Its flags were off already in every region.", now)
 
 
 def flags_failed(rows: Rows, given: Message[FlagsFailed], now: datetime) -> Step:

@@ -43,7 +43,7 @@ def mark_requested(rows: Rows, given: Message[MarkRequested], now: datetime) -> 
     """No order names a bad version from here on. One that is good again may be released again."""
     del now
     body, bad = given.body, rows.get(Bad) or Bad()
-    after = bad.adding(body.digest) if body.bad else bad.without(body.digest)
+    after = bad.adding_marked(body.digest) if body.bad else bad.without(body.digest)
     marked = VersionMarked(
         application=body.application,
         digest=body.digest,

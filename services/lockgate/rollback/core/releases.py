@@ -8,6 +8,7 @@ from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseE
 from lockgate.messages.rollbacks import Grade, VersionMarked
 from lockgate.messages.verdicts import WatchEnded, WatchOutcome
 from lockgate.rollback.core.rows import Bad, History, Limits, Phase, Release, Way
+from lockgate.rollback.core.sentences import listed, shortened
 
 
 def service_started(rows: Rows, given: ServiceStarted, now: datetime) -> Step:
@@ -40,7 +41,7 @@ def entered(rows: Rows, given: Message[ReleaseEntered], now: datetime) -> Step:
 
 
 def watch_ended(rows: Rows, given: Message[WatchEnded], now: datetime) -> Step:
-    """A watch that passed makes the version good in each region of the plan."""
+    """A watch that passed makes the version good in each region of the plan; what an operator marked bad stays so."""
     del now
     release, body = rows.get(Release), given.body
     if release is None or release.release != body.release or release.phase is not Phase.RUNNING:
@@ -49,11 +50,17 @@ def watch_ended(rows: Rows, given: Message[WatchEnded], now: datetime) -> Step:
     if way is None or body.outcome is not WatchOutcome.PASSED:
         return NOTHING
     digest = release.artifact.digest
-    step = put(release.model_copy(update={"phase": Phase.PASSED})) + _no_longer_bad(rows, digest)
+    step = put(release.model_copy(update={"phase": Phase.PASSED}))
     for region, history in rows.many(History, way.plan.regions).items():
         good = history.graded(digest, Grade.GOOD)
         step += put(good, region) if good != history else NOTHING
+    if digest in (rows.get(Bad) or Bad()).marked:
+        return step
+    step += _no_longer_bad(rows, digest)
     reason = f"The version {release.artifact.label} passed its watch in every region of the plan."
+    if release.changed:
+        names = listed([flag.flag for flag in way.plan.remediation.flags])
+        reason = shortened(f"{reason} It did so with its flags off, and they stay off: {names}.")
     return step + emit(
         VersionMarked(application=body.application, digest=digest, grade=Grade.GOOD, reason=reason)
     )

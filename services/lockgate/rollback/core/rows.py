@@ -45,6 +45,8 @@ class Release(Row):
     concerned: tuple[str, ...] = ()
     switched: bool = False
     """Whether its flags were ordered off: that is tried once."""
+    changed: bool = False
+    """Whether one of them was on in any region until then: nothing is better otherwise."""
     blamed: bool = True
     """Whether its version is marked bad once it is settled."""
     reason: str = ""
@@ -64,11 +66,15 @@ class Order(Row):
     kind: ClassVar[str] = "order"
     ordered: RollbackOrdered
     attempts: int = 1
+    blamed: bool = True
+    """Whether its version is bad: who aborts a release says nothing against it."""
     stranded: bool = False
     """The region runs a bad version, and none is known that it could go back to."""
     answer: RegionAnswer | None = None
     owed: bool = False
     reason: str = ""
+    still_off: str = ""
+    """Flags that the region was to put back, and may not have."""
 
 
 class Switch(Row):
@@ -83,6 +89,8 @@ class Bad(Row):
 
     kind: ClassVar[str] = "bad"
     digests: tuple[Digest, ...] = ()
+    marked: tuple[Digest, ...] = ()
+    """Those of them that an operator marked: only an operator lifts that."""
 
     def has(self, digest: str | None) -> bool:
         return digest in self.digests
@@ -91,8 +99,14 @@ class Bad(Row):
         others = tuple(known for known in self.digests if known != digest)
         return self.model_copy(update={"digests": (*others, digest)[-BAD_KEPT:]})
 
+    def adding_marked(self, digest: str) -> Self:
+        after = self.adding(digest)
+        marked = tuple(known for known in after.digests if known in {*self.marked, digest})
+        return after.model_copy(update={"marked": marked})
+
     def without(self, digest: str) -> Self:
-        return self.model_copy(update={"digests": tuple(d for d in self.digests if d != digest)})
+        digests, marked = ([d for d in some if d != digest] for some in (self.digests, self.marked))
+        return self.model_copy(update={"digests": tuple(digests), "marked": tuple(marked)})
 
 
 class Version(Value):

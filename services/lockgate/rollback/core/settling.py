@@ -28,7 +28,10 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
             artifact=artifact,
             answers=answers,
             debts=debts,
-            reason=_sentence(artifact.label, answers, {region: orders[region].reason for region in debts}),
+            reason=shortened(
+                _sentence(artifact.label, answers, {region: orders[region].reason for region in debts})
+                + _flags({region: order.still_off for region, order in orders.items() if order.still_off})
+            ),
         ),
     )
 
@@ -40,7 +43,15 @@ def _sentence(label: str, answers: Mapping[str, RegionAnswer], debts: Mapping[st
     if debts:
         first, why = next(iter(debts.items()))
         text += f" It may still run in {listed(debts)}, where the order is given again when the region registers again. {first}: {why}"
-    return shortened(text)
+    return text
+
+
+def _flags(left: Mapping[str, str]) -> str:
+    """The version is back, so this is no debt of the region; but somebody misses the feature."""
+    if not left:
+        return ""
+    first, names = next(iter(left.items()))
+    return f" Flags that were switched off for it may still be off in {listed(left)}: switch them on there. {first}: {names}."
 
 
 def _outcome(answers: list[RegionAnswer]) -> str:
