@@ -1,5 +1,9 @@
 """A release that failed goes on by the coordinator's word: left alone, judged anew at the same stage, under the new turn."""
 
+from collections.abc import Callable
+
+import pytest
+
 from lockgate.messages.deployments import RegionDeployed
 from lockgate.messages.payload import Payload
 from lockgate.messages.rollbacks import ReleaseResumed
@@ -179,3 +183,68 @@ def test_an_answer_to_a_grant_from_before_the_halt_counts_for_nothing() -> None:
     resumed(release)
     release.fire("resume")
     assert release.give(release.answer(RegionDeployed, "us-east", to=old)) == []
+
+
+# --- what is said between the fail and the word to go on ----------------------------------------------------------
+
+AT_ONCE = {**TWO, "max-parallel": 2}
+
+
+def granted_in_both() -> Journey:
+    """eu-west runs the release, and us-east is granted to, but was not heard to begin when an incident came."""
+    release = in_production(AT_ONCE, WATCH)
+    release.deployed("eu-west")
+    release.incident("alert-1", "eu-west")
+    return release
+
+
+@pytest.mark.parametrize("answer", [Journey.begun, Journey.deployed])
+def test_a_region_that_says_after_the_fail_that_it_began_counts_as_one_that_runs_it(
+    answer: Callable[[Journey, str], list[Payload]],
+) -> None:
+    release = granted_in_both()
+    assert answer(release, "us-east") == []
+    release.resolved("alert-1")
+    resumed(release)
+    verdict = only(release.incident("alert-2", "us-east"), VerdictReached)
+    assert verdict.guilty == ("us-east",)
+
+
+def test_an_incident_of_a_region_that_was_granted_to_holds_the_release_back_though_nobody_said_that_it_began() -> (
+    None
+):
+    release = granted_in_both()
+    assert release.incident("alert-2", "us-east") == []
+    release.resolved("alert-1")
+    resumed(release)
+    verdict = only(release.fire("resume"), VerdictReached)
+    assert verdict.cause is FailCause.INCIDENT
+
+
+def test_so_does_one_that_comes_while_it_is_left_alone_and_is_resolved_too_late() -> None:
+    release = granted_in_both()
+    release.resolved("alert-1")
+    resumed(release)
+    assert release.incident("alert-2", "us-east") == []
+    assert names(release.fire("resume")) == ["VerdictReached", "StageWaiting"]
+
+
+def test_one_that_is_over_when_it_goes_on_is_a_new_one_when_it_comes_again() -> None:
+    release = granted_in_both()
+    release.incident("alert-2", "us-east")
+    release.resolved("alert-1")
+    release.resolved("alert-2")
+    resumed(release)
+    release.fire("resume")
+    release.begun("us-east")
+    assert only(release.incident("alert-2", "us-east"), VerdictReached).guilty == ("us-east",)
+
+
+def test_an_incident_of_a_region_that_was_never_granted_to_is_not_its_doing() -> None:
+    release = in_production({**TWO, "max-parallel": 1}, WATCH)
+    release.begun("eu-west")
+    release.incident("alert-1", "eu-west")
+    release.incident("alert-2", "us-east")
+    release.resolved("alert-1")
+    resumed(release)
+    assert only(release.fire("resume"), Granted).region == "eu-west"

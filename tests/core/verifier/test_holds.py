@@ -99,6 +99,16 @@ def test_a_held_region_is_not_hidden_by_another_one_and_holds_the_stage() -> Non
     assert names(tell(release, 43, 2))[:2] == ["VerdictReached", "StagePassed"]
 
 
+def test_a_region_that_goes_on_leaves_the_word_to_one_that_is_still_held() -> None:
+    release = piloted(*TWO)
+    tell(release, 2)
+    say(release, BLIND, "us-east")
+    say(release, BLIND)
+    waiting = only(tell(release, 3, 2), StageWaiting)
+    assert waiting.waiting_for is WaitingFor.HELD
+    assert waiting.reason.startswith("The release is held, with its pilot as it is, by us-east: ")
+
+
 # --- a measuring that ends with nothing, or never ----------------------------------------------------------------
 
 
@@ -137,7 +147,68 @@ def test_a_measuring_that_takes_longer_because_the_metrics_were_away_is_left_alo
         tell(release, end, end - 5)
         assert release.fire("verify") == []
     say(release, DARK)
+    measuring = release.desk.work[APPLICATION, "measure pilot eu-west"]
     assert release.fire("verify") == []
+    say(release, BLIND)
+    for _ in range(5):
+        assert release.fire("verify") == []
+    assert release.desk.work[APPLICATION, "measure pilot eu-west"] is measuring
+
+
+def test_one_that_says_nothing_any_more_after_the_metrics_were_away_is_held_and_begun_anew() -> None:
+    release = piloted()
+    tell(release, 3)
+    release.fire("verify")
+    say(release, DARK)
+    hung = release.desk.work[APPLICATION, "measure pilot eu-west"]
+    assert release.fire("verify") == []
+    say(release, DARK)  # by a run after a restart, for which the outage begins anew
+    said = release.fire("verify")
+    assert (
+        release.desk.now.isoformat() == "2026-11-24T13:13:45+00:00"
+    )  # 20 minutes after 12:52:15, and asked each 10:45
+    assert only(said, VerdictReached).outcome is Outcome.UNMEASURABLE
+    assert only(said, StageWaiting).waiting_for is WaitingFor.HELD
+    begun = release.desk.work[APPLICATION, "measure pilot eu-west"]
+    assert begun is not hung
+    say(release, DARK)
+    assert release.fire("verify") == []
+    assert release.desk.work[APPLICATION, "measure pilot eu-west"] is begun
+    assert release.fire("verify") == []
+    assert release.desk.work[APPLICATION, "measure pilot eu-west"] is not begun
+    assert names(tell(release, 43, run="run-2"))[:2] == ["VerdictReached", "StagePassed"]
+
+
+def test_a_region_that_was_begun_anew_is_left_alone_once_it_says_that_the_metrics_are_away() -> None:
+    release = piloted()
+    tell(release, 3)
+    release.fire("verify")
+    release.fire("verify")
+    begun = release.desk.work[APPLICATION, "measure pilot eu-west"]
+    assert say(release, BLIND) == []
+    for _ in range(5):
+        assert release.fire("verify") == []
+    assert release.desk.work[APPLICATION, "measure pilot eu-west"] is begun
+
+
+def test_a_pilot_without_requests_is_no_measuring_that_says_nothing() -> None:
+    release = piloted()
+    tell(release, 3)
+    begun = release.desk.work[APPLICATION, "measure pilot eu-west"]
+    release.fire("verify")
+    for end in range(9, 27, 3):
+        say(release, {**nothing(order(release), end), "digest": None})
+        assert release.fire("verify") == []
+    assert release.desk.work[APPLICATION, "measure pilot eu-west"] is begun
+
+
+def test_the_last_word_of_a_version_that_gave_up_holds_it_and_it_is_measured_anew() -> None:
+    release = piloted()
+    tell(release, 3)
+    said = release.desk.report(APPLICATION, "measure pilot eu-west", DARK, final=True)
+    assert only(said, StageWaiting).waiting_for is WaitingFor.HELD
+    assert (APPLICATION, "measure pilot eu-west") in release.desk.work
+    assert names(tell(release, 43, run="run-2"))[:2] == ["VerdictReached", "StagePassed"]
 
 
 def test_a_verifier_that_was_down_for_hours_measures_what_it_missed_before_it_gives_up() -> None:

@@ -94,7 +94,7 @@ def _measured(scene: Scene, work: WorkReported) -> Scene:
     if not isinstance(scene.stage, PilotStage):
         return scene
     order, report = Measure.model_validate(work.body), Report.model_validate({"said": work.report})
-    return verifying.reported(scene, scene.stage, order, report.said)
+    return verifying.reported(scene, scene.stage, order, report.said, final=work.final)
 
 
 # --- from inputs to scenes ------------------------------------------------------------------------------------
@@ -102,21 +102,30 @@ def _measured(scene: Scene, work: WorkReported) -> Scene:
 Needs = tuple[tuple[type[Row], str], ...]
 
 
-def _on(change: Callable[[Scene, Any], Scene], *, region: bool = False) -> On:
-    """A line for an event about a release: it changes nothing unless that release is the current one.
-
-    With `region` it is a deployer's, and changes nothing unless the release was given that deployer for it.
-    """
+def _on(change: Callable[[Scene, Any], Scene]) -> On:
+    """A line for an event about a release: it changes nothing unless that release is the current one."""
 
     def decide(rows: Rows, given: Message[Any], now: datetime) -> Step:
         scene = Scene.of(rows, given.body.release, now)
-        if scene is None or (region and not scene.serves(given.body.deployer, given.body.region)):
+        return NOTHING if scene is None else stages.finish(change(scene, given.body))
+
+    return On(decide, lambda given: ((ReleaseRow, ""), (PlanRow, given.body.release)))
+
+
+def _on_deployer(change: Callable[[Scene, Any], Scene]) -> On:
+    """A line for an event of a deployer: it changes nothing unless the release was given that deployer for the region."""
+
+    def decide(rows: Rows, given: Message[Any], now: datetime) -> Step:
+        body, by = given.body, change
+        scene = Scene.of(rows, body.release, now)
+        if scene is None:
+            scene, by = Scene.failed_of(rows, body.release, now), answers.given_late
+        if scene is None or not scene.serves(body.deployer, body.region):
             return NOTHING
-        return stages.finish(change(scene, given.body))
+        return stages.finish(by(scene, body))
 
     def touches(given: Message[Any]) -> Needs:
-        needs: Needs = ((ReleaseRow, ""), (PlanRow, given.body.release))
-        return (*needs, (RegionRow, given.body.region)) if region else needs
+        return ((ReleaseRow, ""), (PlanRow, given.body.release), (RegionRow, given.body.region))
 
     return On(decide, touches)
 
@@ -146,7 +155,7 @@ def _on_incident(change: Callable[[Scene, Any], Scene]) -> On:
 _RELEASE = On(_started, lambda given: ((ReleaseRow, ""), (PlanRow, given.body.release)))
 _END = On(_forgotten, _RELEASE.touches)
 _ROUTE = On(anomalies.route)
-_ANSWER = _on(answers.given, region=True)
+_ANSWER = _on_deployer(answers.given)
 
 TABLE = Table(
     kinds=KINDS,
@@ -155,7 +164,7 @@ TABLE = Table(
         ReleaseEntered: _on(stages.entered),
         ReleaseCompleted: _END,
         ReleaseClosed: _END,
-        DeploymentStarted: _on(answers.begun, region=True),
+        DeploymentStarted: _on_deployer(answers.begun),
         RegionDeployed: _ANSWER,
         PilotDeployed: _ANSWER,
         RegionProbed: _ANSWER,

@@ -2,7 +2,8 @@
 
 It is if the release's production steps were begun in the region that the incident names, or anywhere if it names
 none (`production` means all of them). A region that the plan does not have blames nobody. An incident that was reported before the release reached its
-region is remembered until it is resolved: monitoring repeats it, and it is not the release's doing then either.
+region is remembered until it is resolved: monitoring repeats it, and it is not the release's doing then either. Of a
+release that failed, and may go on, also what it may be to blame for has to be over first.
 """
 
 from datetime import datetime
@@ -11,6 +12,7 @@ from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, Rows, Step, put
 from lockgate.messages.message import Message, derived_id
+from lockgate.messages.plan import PreprodStage
 from lockgate.messages.values import Name, Value
 from lockgate.messages.verdicts import FailCause
 from lockgate.verifier.core.rows import IncidentsRow, Phase, RegionRow
@@ -44,17 +46,16 @@ def last_segment(path: str) -> str:
 def detected(scene: Scene, incident: IncidentDetected) -> Scene:
     name = derived_id("incident", incident.incident)
     known = _known(scene)
-    if name in known.seen:
-        return scene
-    if not _other_artifact(scene, incident) and (guilty := _blamed(scene, incident)) is not None:
-        if name in known.blamed:
-            return (
-                scene  # it is known, and whether it goes away with the flags is asked when their time is over
-            )
-        noted = scene.then(put(known.model_copy(update={"blamed": (*known.blamed, name)[-MOST_REMEMBERED:]})))
-        return noted if scene.release.phase is Phase.FAILED else _failed(noted, incident, guilty)
-    seen = (*known.seen, name)[-MOST_REMEMBERED:]
-    return scene.then(put(known.model_copy(update={"seen": seen})))
+    if name in known.seen or name in known.blamed:
+        return scene  # whether one that it was blamed for goes away with the flags is asked when their time is over
+    other = _other_artifact(scene, incident)
+    guilty = None if other else _blamed(scene, incident)
+    if guilty is None and (other or not _may_be_to_blame(scene, incident)):
+        return scene.then(put(known.model_copy(update={"seen": (*known.seen, name)[-MOST_REMEMBERED:]})))
+    noted = scene.then(put(known.model_copy(update={"blamed": (*known.blamed, name)[-MOST_REMEMBERED:]})))
+    if guilty is None or scene.release.phase is Phase.FAILED:
+        return noted
+    return _failed(noted, incident, guilty)
 
 
 def resolved(scene: Scene, incident: IncidentResolved) -> Scene:
@@ -95,6 +96,19 @@ def _blamed(scene: Scene, incident: IncidentDetected) -> tuple[str, ...] | None:
         return () if scene.release.exposed else None
     here = row is not None and row.release == scene.release.release and row.exposed
     return (named,) if here else None
+
+
+def _may_be_to_blame(scene: Scene, incident: IncidentDetected) -> bool:
+    """Whether a grant from before the halt may have brought the release there: its deployer may say so later than monitoring
+    complains. So it has to be resolved before the release goes on.
+    """
+    release, named = scene.release, last_segment(incident.environment)
+    if release.phase not in {Phase.FAILED, Phase.SETTLING} or isinstance(scene.stage, PreprodStage):
+        return False
+    row = scene.rows.get(RegionRow, named)
+    if row is None:
+        return named in EVERYWHERE and release.cursor > 0
+    return (row.release, row.number) == (release.release, release.entered)
 
 
 def _failed(scene: Scene, incident: IncidentDetected, guilty: tuple[str, ...]) -> Scene:

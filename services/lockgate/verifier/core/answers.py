@@ -43,6 +43,12 @@ def given(scene: Scene, answer: Answer) -> Scene:
             assert_never(answer)
 
 
+def given_late(scene: Scene, said: DeploymentStarted | Answer) -> Scene:
+    """After the release failed: it may be let go on, and has to know then where it runs. Nothing else counts."""
+    wrote = isinstance(said, DeploymentStarted | RegionDeployed | PilotDeployed)
+    return _exposed(scene, said.region, said.fence) if wrote else scene
+
+
 def _deployed(scene: Scene, region: RegionRow, answer: RegionDeployed | PilotDeployed) -> Scene:
     match (scene.stage, answer):
         case (PreprodStage(), RegionDeployed()):

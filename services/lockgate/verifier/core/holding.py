@@ -7,7 +7,7 @@ the metrics are missing it is measured all the same, and goes on with the first 
 
 from typing import Any
 
-from lockgate.messages.decision import SetTimer, Step, emit, put
+from lockgate.messages.decision import Row, SetTimer, Step, emit, put
 from lockgate.messages.plan import PilotStage
 from lockgate.messages.verdicts import Outcome, VerdictReached, WaitingFor
 from lockgate.verifier.core.measure import Schedule
@@ -30,7 +30,9 @@ def told(scene: Scene, verdict: Verdict) -> Scene:
 
 def waits_for_evidence(scene: Scene, stage: PilotStage) -> Scene:
     """Unless a region waits for something else."""
-    if scene.release.held or scene.release.dark:
+    if scene.release.held:
+        return _still_held(scene, stage)
+    if scene.release.dark:
         return scene
     schedule, extended = schedule_of(scene, stage), scene.release.extended
     more = ", extended because the evidence decided neither way" if extended else ""
@@ -42,28 +44,47 @@ def waits_for_evidence(scene: Scene, stage: PilotStage) -> Scene:
     )
 
 
+def _still_held(scene: Scene, stage: PilotStage) -> Scene:
+    """What was said last may be of a region that is held no more: then of one that is."""
+    rows: dict[str, Row | None] = dict(scene.rows.many(VerificationRow, tuple(stage.regions)))
+    rows.update({each.id: each.row for each in scene.done.rows if each.kind == VerificationRow.kind})
+    left = [name for name in stage.regions if isinstance(row := rows.get(name), VerificationRow) and row.held]
+    said = scene.release.waiting
+    if said is not None and said.waiting_for is WaitingFor.HELD and said.subject in left:
+        return scene
+    text = f"The release is held, with its pilot as it is, by {', '.join(left)}: the newest verdict there says why."
+    return scene.waits(WaitingFor.HELD, text, subject=left[0])
+
+
 def dark(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
     """Nothing can be compared in the region just now; that is never a pass and never a fail."""
     if row.held:
         return scene
     if not row.dark:
-        row = row.model_copy(update={"dark": True})
+        row = row.model_copy(update={"dark": True, "since": scene.now})
         scene = scene.then(put(row, region), dark=scene.release.dark + 1)
     return scene if scene.release.held else scene.waits(WaitingFor.METRICS, reason)
 
 
-def blind(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
-    """Nothing could be compared for longer than the plan allows."""
+def idle(scene: Scene, row: VerificationRow) -> VerificationRow:
+    """The row where scrapes come in of which nothing can be compared: its measuring goes on."""
+    return row.model_copy(update={"since": scene.now if row.dark or row.held else None, "away": False})
+
+
+def blind(scene: Scene, region: str, row: VerificationRow, reason: str, *, away: bool = False) -> Scene:
+    """Nothing could be compared for longer than the plan allows. `away`: its measuring says so itself, and goes on."""
+    row = row.model_copy(update={"away": away or row.away, "since": None if away else scene.now})
     if row.held:
-        return scene
+        return scene.then(put(row, region))
     scene = told(scene, (Outcome.UNMEASURABLE, f"In {region}: {reason}", {}))
     return held(scene, region, row, f"{reason} It goes on by itself when the metrics of {region} are back.")
 
 
 def held(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
     """Only a verdict or an operator ends that."""
-    scene, row = lit(scene, region, row)
-    scene = scene.then(put(row.model_copy(update={"held": True}), region), held=scene.release.held + 1)
+    scene, now = lit(scene, region, row)
+    kept = {"held": True, "since": row.since, "away": row.away}
+    scene = scene.then(put(now.model_copy(update=kept), region), held=scene.release.held + 1)
     text = f"The release is held, with its pilot as it is. {reason}"
     return scene.waits(WaitingFor.HELD, text, subject=region)
 
@@ -79,7 +100,8 @@ def seen_again(scene: Scene, stage: PilotStage, region: str, row: VerificationRo
 
 def lit(scene: Scene, region: str, row: VerificationRow) -> tuple[Scene, VerificationRow]:
     """Neither dark nor held."""
-    now, release = row.model_copy(update={"dark": False, "held": False}), scene.release
+    gone = {"dark": False, "held": False, "since": None, "away": False}
+    now, release = row.model_copy(update=gone), scene.release
     return scene.then(put(now, region), dark=release.dark - row.dark, held=release.held - row.held), now
 
 

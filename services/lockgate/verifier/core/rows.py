@@ -137,6 +137,10 @@ class VerificationRow(Row):
     """So many scrapes are in them."""
     dark: bool = False
     held: bool = False
+    since: datetime | None = None
+    """Since when nothing new could be compared, while it is dark or held; or it was begun anew for that later."""
+    away: bool = False
+    """It is held because its measuring told that the metrics are away, so there is a measuring, and it goes on."""
     over: bool = False
     """Nothing is measured any more. It is held as well where no verdict was reached that the plan goes on by."""
 

@@ -16,6 +16,7 @@ from lockgate.verifier.core.holding import (
     blind,
     dark,
     held,
+    idle,
     lit,
     schedule_of,
     seen_again,
@@ -96,7 +97,9 @@ def _work(stage: PilotStage, region: str) -> str:
     return f"measure {stage.name} {region}"
 
 
-def reported(scene: Scene, stage: PilotStage, order: Measure, said: Counted | Unavailable) -> Scene:
+def reported(
+    scene: Scene, stage: PilotStage, order: Measure, said: Counted | Unavailable, *, final: bool
+) -> Scene:
     """What a report of the measuring leads to. A report of an order that is not the newest changes nothing."""
     row = scene.rows.get(VerificationRow, order.region)
     expected = (Phase.EVIDENCE, stage.name, order.since)
@@ -105,8 +108,14 @@ def reported(scene: Scene, stage: PilotStage, order: Measure, said: Counted | Un
     match said:
         case Counted():
             return _counted(scene, stage, order.region, row, said)
+        case Unavailable(reason=reason) if final:  # of a version that gave up after an outage
+            text = f"There was nothing to measure: {reason}."
+            return _measured_again(scene, stage, {order.region: row}, text)
+        case Unavailable(reason=reason, too_long=True) if row.away:
+            return scene
         case Unavailable(reason=reason, too_long=True):
-            return blind(scene, order.region, row, f"There was nothing to measure: {reason}.")
+            text = f"There was nothing to measure: {reason}."
+            return blind(scene, order.region, row, text, away=True)
         case Unavailable(reason=reason):
             return dark(scene, order.region, row, f"The metrics cannot be read: {reason}")
         case _:
@@ -124,6 +133,9 @@ def _counted(scene: Scene, stage: PilotStage, region: str, row: VerificationRow,
     if outcome.verdict != "running":
         return _concluded(scene, stage, region, row, run.result(outcome, said.digest or ""))
     if outcome.at - run.deciding.last - 1 >= setup.policy.stale:
+        if said.end > before:
+            row = idle(scene, row)
+            scene = scene.then(put(row, region))
         text = f"No requests of both the pilot and production were seen in {region} lately."
         return dark(scene, region, row, text)
     return _goes_on(scene, stage, region, row) if said.end > before else scene
@@ -226,11 +238,26 @@ def lost(scene: Scene, stage: PilotStage, *, progress: int) -> Scene:
     if scene.release.phase is not Phase.EVIDENCE or not left:
         return scene
     so_far = sum(row.end for row in rows.values())
-    silent = {name: row for name, row in left.items() if not row.dark} if so_far <= progress else {}
-    regions = scene.regions(tuple(silent))
-    for name, row in silent.items():
-        scene = blind(
-            scene, name, row, "There was nothing to measure: the measuring tells nothing of itself."
-        )
-        scene = scene.then(_measured(scene, stage, name, regions[name]))
+    silent = {name: row for name, row in left.items() if _is_silent(scene, row, moved=so_far > progress)}
+    scene = _measured_again(
+        scene, stage, silent, "There was nothing to measure: the measuring tells nothing of itself."
+    )
     return scene.then(asked_after(scene, stage, LOST + schedule_of(scene, stage).step, progress=so_far))
+
+
+def _is_silent(scene: Scene, row: VerificationRow, *, moved: bool) -> bool:
+    """Whether there may be no measuring any more. One that told of an outage that is too long is there, and goes on."""
+    if row.away:
+        return False
+    if row.since is None:  # also of rows from before this was kept
+        return not moved
+    return (scene.now - row.since).total_seconds() > scene.plan.plan.metrics.outage + LOST
+
+
+def _measured_again(scene: Scene, stage: PilotStage, found: dict[str, VerificationRow], reason: str) -> Scene:
+    """Held until there is something, and measured by another run."""
+    regions = scene.regions(tuple(found))
+    for name, row in found.items():
+        scene = blind(scene, name, row.model_copy(update={"away": False}), reason)
+        scene = scene.then(_measured(scene, stage, name, regions[name]))
+    return scene
