@@ -10,10 +10,11 @@ from lockgate.messages.deployments import (
     RegionUntouched,
     RollbackFailed,
 )
+from lockgate.messages.flags import Flag
 from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade, RegionAnswer
 from lockgate.messages.values import Fence
-from lockgate.rollback.core.halting import issued
+from lockgate.rollback.core.halting import issued, restored_by, told
 from lockgate.rollback.core.histories import way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release
 from lockgate.rollback.core.sentences import listed, shortened
@@ -84,7 +85,8 @@ def failed(rows: Rows, given: Message[RollbackFailed], now: datetime) -> Step:
     if order.attempts < limits.attempts:
         again = again_ordered(to_no_bad_version(rows, order))
         again = again.model_copy(update={"attempts": order.attempts + 1})
-        return issued(again, limits, now) if order.answer is None else owed_again(again)
+        flags = restored_by(rows, order)
+        return issued(again, limits, now, flags) if order.answer is None else owed_again(again, flags)
     why = f"{order.attempts} attempts failed; the last one said: {given.body.reason}"
     return _remembered(rows, order) + _answer(rows, order, RegionAnswer.FAILED, owed=True, reason=why)
 
@@ -119,9 +121,9 @@ def to_no_bad_version(rows: Rows, order: Order) -> Order:
     return order.model_copy(update={"ordered": changed, "stranded": digest is None})
 
 
-def owed_again(order: Order) -> Step:
+def owed_again(order: Order, flags: tuple[Flag, ...]) -> Step:
     """The order of a debt goes out without a deadline: it is named as owed already."""
-    return put(order, order.ordered.region) + emit(order.ordered)
+    return put(order, order.ordered.region) + emit(told(order, flags))
 
 
 def _answered_order(rows: Rows, body: Answer, *, repeats: bool) -> Order | None:

@@ -6,6 +6,7 @@ from lockgate.messages.decision import NOTHING, Rows, Step
 from lockgate.messages.deployments import RegionRegistered
 from lockgate.messages.message import Message
 from lockgate.rollback.core.answers import again_ordered, owed_again, to_no_bad_version
+from lockgate.rollback.core.halting import restored_by
 from lockgate.rollback.core.rows import Order
 
 
@@ -31,4 +32,4 @@ def region_registered(rows: Rows, given: Message[RegionRegistered], now: datetim
         ordered.namespace,
     ):
         return NOTHING  # another deployer or cluster: intake decides whether that is accepted
-    return owed_again(again_ordered(to_no_bad_version(rows, order)))
+    return owed_again(again_ordered(to_no_bad_version(rows, order)), restored_by(rows, order))

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from lockgate.messages.decision import NOTHING, Rows, SetTimer, Step, emit, put
+from lockgate.messages.flags import Flag
 from lockgate.messages.plan import Plan, PreprodStage, WaveStage
 from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
 from lockgate.messages.values import Fence
 from lockgate.rollback.core.flags import forgotten
 from lockgate.rollback.core.histories import way_back
-from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release, Way
+from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release, Restore, Way
 from lockgate.rollback.core.sentences import shortened
 from lockgate.rollback.core.settling import settled
 
@@ -48,6 +49,8 @@ def ordered_back(
     bad = rows.get(Bad) or Bad()
     bad = bad.adding(release.artifact.digest) if blamed else bad
     step = put(bad) + (forgotten(rows, way) if release.phase is Phase.FLAGS else NOTHING)
+    flags = tuple(way.plan.remediation.flags)
+    step += put(Restore(flags=flags), release.release) if release.switched else NOTHING
     histories, before = rows.many(History, tuple(numbers)), rows.many(Order, tuple(numbers))
     budgets = _budgets(way.plan)
     limits = rows.shared(Limits) or Limits()
@@ -58,7 +61,7 @@ def ordered_back(
         order = _order(
             back, way, region, number=number, history=history, bad=bad, owed=owed, deadline=deadline, to=to
         )
-        step += issued(order, limits, now)
+        step += issued(order, limits, now, flags)
     return step + (put(back) if numbers else settled(back, application, {}))
 
 
@@ -127,13 +130,11 @@ def _order(
         digest=digest,
         bad=leaving,
         regardless=owed or runs_bad,
-        restore=tuple(way.plan.remediation.flags)
-        if release.switched and region in way.plan.production
-        else (),
         deadline=deadline,
         reason=shortened(f"{_what(region, digest, stranded)} {release.reason}", most=ORDER_REASON),
     )
-    return Order(ordered=ordered, stranded=stranded, blamed=release.blamed)
+    restores = release.switched and region in way.plan.production
+    return Order(ordered=ordered, stranded=stranded, blamed=release.blamed, restores=restores)
 
 
 def _wanted(history: History | None, to: str | None, bad: Bad) -> str | None:
@@ -158,7 +159,18 @@ def _budgets(plan: Plan) -> dict[str, float]:
     return {region: stage.budget for stage in stages for region in stage.regions}
 
 
-def issued(order: Order, limits: Limits, now: datetime) -> Step:
+def restored_by(rows: Rows, order: Order) -> tuple[Flag, ...]:
+    """The flags that an order puts back; its own, if it is of an older version."""
+    kept = rows.get(Restore, order.ordered.release) if order.restores else None
+    return kept.flags if kept is not None else order.ordered.restore
+
+
+def told(order: Order, flags: tuple[Flag, ...]) -> RollbackOrdered:
+    """The order as its deployer reads it."""
+    return order.ordered.model_copy(update={"restore": flags}) if order.restores else order.ordered
+
+
+def issued(order: Order, limits: Limits, now: datetime, flags: tuple[Flag, ...]) -> Step:
     """The order goes out, and its deadline runs."""
     ordered = order.ordered
     timer = SetTimer(
@@ -167,4 +179,4 @@ def issued(order: Order, limits: Limits, now: datetime) -> Step:
         body={"region": ordered.region, "release": ordered.release, "grant": ordered.fence.grant},
         grace=timedelta(seconds=limits.grace),
     )
-    return put(order, ordered.region) + emit(ordered) + Step(timers=(timer,))
+    return put(order, ordered.region) + emit(told(order, flags)) + Step(timers=(timer,))

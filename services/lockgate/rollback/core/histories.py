@@ -8,7 +8,7 @@ from lockgate.messages.decision import NOTHING, Rows, Step, put, remove
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
 from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade
-from lockgate.rollback.core.rows import History, Order, Phase, Release, Version, Way
+from lockgate.rollback.core.rows import History, Order, Phase, Release, Restore, Version, Way
 from lockgate.rollback.core.sentences import listed
 from lockgate.rollback.core.settling import cleared
 
@@ -37,7 +37,8 @@ def _overtaken(rows: Rows, body: RegionDeployed) -> Step:
     order = rows.get(Order, body.region)
     if order is None or not order.owed or order.ordered.release == body.release:
         return NOTHING
-    names = listed([flag.flag for flag in order.ordered.restore])
+    kept = rows.get(Restore, order.ordered.release) if order.restores else None
+    names = listed([flag.flag for flag in (kept.flags if kept else order.ordered.restore)])
     flags = f" Flags that were to be put back there may be off still: {names}." if names else ""
     return remove(Order, body.region) + cleared(order, f"It runs the newer {body.artifact.label} now.{flags}")
 

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import ClassVar, Self
 
 from lockgate.messages.decision import Row
+from lockgate.messages.flags import Flag
 from lockgate.messages.plan import Plan
 from lockgate.messages.rollbacks import Grade, RegionAnswer, RollbackOrdered
 from lockgate.messages.values import Artifact, Digest, Duration, Place, Value
@@ -73,8 +74,17 @@ class Order(Row):
     answer: RegionAnswer | None = None
     owed: bool = False
     reason: str = ""
+    restores: bool = False
+    """Whether it puts flags back: those of the release's `Restore`, and not a copy of them for each of thousands of regions."""
     still_off: str = ""
     """Flags that the region was to put back, and may not have."""
+
+
+class Restore(Row):
+    """What the orders of a release put back; the row's id is the release. It stays if the release ends with debts."""
+
+    kind: ClassVar[str] = "restore"
+    flags: tuple[Flag, ...]
 
 
 class Switch(Row):

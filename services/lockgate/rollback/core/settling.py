@@ -5,7 +5,7 @@ from typing import assert_never
 
 from lockgate.messages.decision import NOTHING, Step, emit, put, remove
 from lockgate.messages.rollbacks import DebtCleared, Grade, RegionAnswer, ReleaseSettled, VersionMarked
-from lockgate.rollback.core.rows import Order, Phase, Release
+from lockgate.rollback.core.rows import Order, Phase, Release, Restore
 from lockgate.rollback.core.sentences import listed, shortened
 
 
@@ -15,6 +15,7 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
     debts = tuple(region for region, order in orders.items() if order.owed)
     artifact = release.artifact
     step = put(release.model_copy(update={"phase": Phase.SETTLED, "waiting": 0}))
+    step += remove(Restore, release.release) if release.switched and not debts else NOTHING
     for region in orders:
         step += Step() if region in debts else remove(Order, region)
     marked = VersionMarked(
