@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from lockgate.messages.flags import Flag
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import AbortRequested
 from lockgate.messages.rollbacks import (
@@ -17,7 +18,8 @@ from lockgate.messages.rollbacks import (
 )
 from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Action, FailCause
-from lockgate.rollback.core.rows import Phase, Release, Switch
+from lockgate.rollback.core.rows import Order, Phase, Release, Restore, Switch
+from lockgate.runtime.deciding import MAX_JOURNAL_BYTES
 from tests.support.desk import NOON
 from tests.support.rollback_journey import (
     APP,
@@ -230,6 +232,40 @@ def test_one_flag_that_was_on_in_one_region_is_enough_to_go_on() -> None:
     way.desk.give(off(asked["west"]).model_copy(update={"were_on": ("price-model",)}))
     (resumed,) = way.desk.give(off(asked["east"]).model_copy(update={"were_on": ()}))
     assert isinstance(resumed, ReleaseResumed)
+
+
+def test_orders_to_two_thousand_regions_with_twenty_flags_are_one_record_of_the_journal() -> None:
+    flags = tuple({"flag": f"{number:02}{'f' * 98}", "off": "o" * 100} for number in range(20))
+    way = Journey(plan=plan(preprod=False, flags=flags))
+    way.start("b")
+    way.enter()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.MEASURED))
+    ordered = orders(way.desk.give(not_off(asked["west"])))["west"]
+    assert ordered.restore == tuple(Flag.model_validate(flag) for flag in flags)
+    longest = {"ordered": ordered.model_copy(update={"restore": (), "reason": "r" * 300})}
+    row = way.desk.row(Order, APP, "west")
+    assert row.ordered.restore == ()
+    assert 2_000 * len(row.model_copy(update=longest).model_dump_json()) < MAX_JOURNAL_BYTES
+
+
+def test_what_is_put_back_is_forgotten_once_nothing_is_owed() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.MEASURED))
+    ordered = orders(way.desk.give(not_off(asked["west"])))
+    way.desk.give(back(ordered["west"]))
+    way.desk.give(untouched(ordered["east"]))
+    assert Restore.kind not in {key.kind for key in way.desk.rows}
+
+
+def test_a_debt_is_ordered_again_with_its_flags_also_after_the_release_is_closed() -> None:
+    way = flagged()
+    asked = flag_orders(way.fail("pilot", cause=FailCause.MEASURED))
+    first = orders(way.desk.give(not_off(asked["west"])))
+    way.desk.give(untouched(first["east"]))
+    way.desk.fire(APP, "deadline west")
+    way.close()
+    (again,) = orders(way.register("west")).values()
+    assert [flag.flag for flag in again.restore] == ["new-checkout", "price-model"]
 
 
 def test_flags_that_were_not_put_back_are_named_and_are_no_debt() -> None:
