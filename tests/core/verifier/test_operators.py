@@ -20,7 +20,7 @@ from lockgate.messages.verdicts import (
 from tests.support.desk import NOON
 from tests.support.measured import report
 from tests.support.operators import WHY, answer, answer_in, asked, give
-from tests.support.verifier import APPLICATION, PILOT, WATCH, WAVE, Journey, plan
+from tests.support.verifier import APPLICATION, PILOT, PREPROD, WATCH, WAVE, Journey, plan
 
 APPROVED: dict[str, Any] = {**WAVE, "before": {"approval": "required"}}
 TWO: dict[str, Any] = {"name": "all", "kind": "wave", "regions": ["eu-west", "us-east"]}
@@ -88,7 +88,9 @@ def test_a_rejection_fails_the_release_in_the_operators_name() -> None:
     verdict = next(event for event in events if isinstance(event, VerdictReached))
     assert verdict.outcome is Outcome.FAIL
     assert verdict.reason == f"ann rejected the stage first: {WHY}"
-    assert answer_in(events).code is None
+    assert answer_in(events).reason == (
+        "the stage first is rejected: the release fails, and once it is taken back its version is marked bad"
+    )
 
 
 @pytest.mark.parametrize("operation", [Approve, Reject])
@@ -118,7 +120,12 @@ def test_an_application_without_a_release_has_nothing_to_approve() -> None:
 def test_a_release_on_its_way_back_takes_no_operation() -> None:
     way = entered(APPROVED)
     give(way.desk, asked(Reject))
-    assert refusal(way, Approve).code == "being-taken-back"
+    refused = refusal(way, Approve)
+    assert refused.code == "being-taken-back"
+    assert refused.reason == (
+        "the release failed or was ended, and the coordinator says what follows: lockgate status shows it, and "
+        "lockgate abort payments --why … takes back what is held"
+    )
 
 
 def test_a_pilot_that_is_held_passes_by_an_operators_word() -> None:
@@ -239,6 +246,25 @@ def test_a_stage_is_begun_outside_of_its_window_by_an_operators_word() -> None:
     assert answer(way.desk, asked(Promote)).reason == "the stage first begins outside of its window"
     assert [grant.region for grant in way.grants()] == ["eu-west"]
     assert (APPLICATION, "before") not in way.desk.timers
+
+
+@pytest.mark.parametrize("stage", [PREPROD, PILOT, WAVE, WATCH])
+def test_a_stage_of_each_kind_is_begun_outside_of_its_window_and_keeps_its_approval(
+    stage: dict[str, Any],
+) -> None:
+    both = {"approval": "required", "window": "daily 20:00-21:00 Europe/Berlin"}
+    others = [each for each in (WAVE, WATCH) if each["kind"] != stage["kind"]]
+    stages = [*others, {**stage, "before": both}] if stage is WATCH else [{**stage, "before": both}, *others]
+    way = Journey(plan(*stages))
+    way.start()
+    way.enter()
+    if stage is WATCH:
+        way.deployed("eu-west")
+    give(way.desk, asked(Approve))
+    begun = give(way.desk, asked(Promote))
+    assert answer_in(begun).reason == f"the stage {stage['name']} begins outside of its window"
+    assert (APPLICATION, "before") not in way.desk.timers
+    assert waits(begun) == [WaitingFor.WATCH if stage is WATCH else WaitingFor.REGIONS]
 
 
 def test_an_approval_and_a_window_are_both_waited_for() -> None:

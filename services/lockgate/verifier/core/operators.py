@@ -69,7 +69,10 @@ def _refusal(application: str, row: ReleaseRow | None, scene: Scene | None, body
         told = f"{body.release} is not under way: that of {application} is {row.release}"
         return Refusal(OperationRefusal.OTHER_RELEASE, told)
     if scene is None:
-        told = "the release failed or was ended, and is being taken back"
+        told = (
+            "the release failed or was ended, and the coordinator says what follows: lockgate status shows it, and "
+            f"lockgate abort {application} --why … takes back what is held"
+        )
         return Refusal(OperationRefusal.BEING_TAKEN_BACK, told)
     if body.stage is not None and body.stage != scene.stage.name:
         told = f"the release is in the stage {scene.stage.name}, and not in {body.stage}"
@@ -138,7 +141,8 @@ def _rejected(scene: Scene, body: OfStage) -> Outcome:
         return refusal
     name = scene.stage.name
     after = scene.failed(f"{body.who} rejected the stage {name}: {body.why}")
-    return Done(after, f"the stage {name} is rejected, and the release is taken back")
+    told = f"the stage {name} is rejected: the release fails, and once it is taken back its version is marked bad"
+    return Done(after, told)
 
 
 # --- promotion --------------------------------------------------------------------------------------------------
@@ -157,7 +161,7 @@ def _promoted(scene: Scene, body: OfStage) -> Outcome:
         case (Phase.REGIONS, WaveStage() as stage):
             return _steps_promoted(scene, stage)
         case (Phase.BEFORE, stage) if (gate := gates.unmet(scene)) and gate.waiting_for is WaitingFor.WINDOW:
-            after = stages.again(scene.then(Step(timers=(CancelTimer("before"),)), promoted=True))
+            after = stages.let_go_on(scene.then(Step(timers=(CancelTimer("before"),)), promoted=True))
             return Done(after, f"the stage {stage.name} begins outside of its window")
         case (Phase.EVIDENCE, _):
             told = "the pilot is being compared with production, and nobody's word replaces evidence; abort it instead"

@@ -77,6 +77,8 @@ class ReleaseRow(Row):
     delay: float = 0.0
     """Seconds in which nothing could be compared, so that the verification takes longer by them."""
     extended: bool = False
+    begun: bool = False
+    """All that must hold before the stage held once."""
     approved: bool = False
     """An operator let the stage begin."""
     promoted: bool = False
@@ -85,8 +87,9 @@ class ReleaseRow(Row):
 
     @classmethod
     def upcast(cls, body: dict[str, Any]) -> dict[str, Any]:
-        """Verifications were looked at a few times only, and the looks counted."""
-        return {name: value for name, value in body.items() if name != "looks"}
+        """Verifications were looked at a few times only, and the looks counted. A stage was begun where it had granted."""
+        known = {name: value for name, value in body.items() if name != "looks"}
+        return {"begun": known.get("cursor", 0) > 0, **known}
 
 
 class PlanRow(Row):

@@ -48,7 +48,11 @@ def finish(scene: Scene) -> Step:
 
 
 def again(scene: Scene) -> Scene:
-    """The same stage once more, after it was halted and let go on; nothing that it proved before counts."""
+    """The same stage once more, after it was halted and let go on; nothing that it proved before counts. One that had not
+    begun waits on for what must hold before.
+    """
+    if not scene.release.begun:
+        return _let_begin(scene)
     counts = dict.fromkeys(("outstanding", "fenced", "proven", "dark", "held"), 0)
     scene = scene.then(**counts, delay=0.0, extended=False, phase=Phase.REGIONS, since=scene.now)
     match scene.stage:
@@ -66,7 +70,7 @@ def again(scene: Scene) -> Scene:
 
 def begin(scene: Scene) -> Scene:
     counts = dict.fromkeys(("cursor", "outstanding", "done", "fenced", "proven", "dark", "held"), 0)
-    fresh = {"delay": 0.0, "extended": False, "approved": False, "promoted": False}
+    fresh = {"delay": 0.0, "extended": False, "begun": False, "approved": False, "promoted": False}
     scene = scene.then(**counts, **fresh, phase=Phase.REGIONS, since=scene.now)
     stage = scene.stage
     if not isinstance(stage, PreprodStage) and scene.release.entered is None:
@@ -93,7 +97,7 @@ def _let_begin(scene: Scene) -> Scene:
     """The stage begins if all holds that must hold before."""
     if gate := gates.unmet(scene):
         return gates.closed(scene, gate)
-    scene = scene.then(phase=Phase.REGIONS, since=scene.now)
+    scene = scene.then(phase=Phase.REGIONS, since=scene.now, begun=True)
     match scene.stage:
         case PreprodStage() as stage:
             return preprod.begin(scene, stage)
