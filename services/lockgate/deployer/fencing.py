@@ -65,7 +65,7 @@ class Marks:
 
     @property
     def scale(self) -> str:
-        """By how much a route's weights were multiplied to make room for a share."""
+        """By how much a route's weights were multiplied to make room for a share: all, or each rule (0:1000,2:11)."""
         return f"{self.prefix}/scale"
 
     @property

@@ -9,7 +9,6 @@ from lockgate.deployer.strategies.given import Kind
 from lockgate.deployer.strategies.names import (
     Role,
     clone_name,
-    is_service_of_clone,
     role_of,
     service_of_clone,
 )
@@ -92,7 +91,6 @@ def test_a_service_is_called_as_its_clone_and_known_again(role: Role) -> None:
     assert clone == f"pay.ments-pilot-1-{role}-12"
     assert role_of(clone) is role
     assert service_of_clone("web", clone) == f"web-{role}-12"
-    assert is_service_of_clone(f"web-{role}-12", "web")
 
 
 @pytest.mark.parametrize("role", Role)
@@ -100,10 +98,3 @@ def test_the_verifier_finds_a_clones_service_by_the_name_of_its_pods(role: Role)
     clone = clone_name("pay.ments", role, 12)
     pods = Pods(namespace="shop", pilot=f"{clone}-", baseline="pay.ments-6d4f-", service="web", route=None)
     assert pods.pilot_service == service_of_clone("web", clone)
-
-
-@pytest.mark.parametrize(
-    "name", ["web", "web-pilot", "web-pilot-x", "web-blue-7", "web-pilot-7-2", "webs-pilot-7"]
-)
-def test_other_names_are_no_clones(name: str) -> None:
-    assert not is_service_of_clone(name, "web")

@@ -117,7 +117,11 @@ WHY_NOT: list[tuple[Region, dict[str, Any], str]] = [
     (Region(deployment(), service(), None), {}, "There is no HTTPRoute payments"),
     (Region(deployment(), service(), route(("billing", 1))), {}, "sends nothing to the Service payments"),
     (Region(deployment(), service(), route(("payments", 0))), {}, "sends nothing to the Service payments"),
-    (Region(deployment(), service(), route(("payments", 1_000_000))), {}, "leave no room for a share"),
+    (
+        Region(deployment(), service(), route(("payments", 1), ("billing", 200_000))),
+        {},
+        "no room for a share",
+    ),
     (
         Region(deployment(), {"metadata": {"name": "payments"}, "spec": {}}, route(("payments", 1))),
         {},

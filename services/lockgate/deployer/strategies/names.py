@@ -29,8 +29,3 @@ def service_of_clone(service: str, clone: str) -> str:
     """The Service of a clone ends as the clone does."""
     found = re.search(f"{_END}$", clone)
     return f"{service}{found[0]}" if found else f"{service}-{clone}"
-
-
-def is_service_of_clone(name: str, service: str) -> bool:
-    """Whether a name is that of a Service of any clone beside this Service."""
-    return re.fullmatch(re.escape(service) + _END, name) is not None

@@ -39,7 +39,8 @@ class Back:
         if given and not self.reaches(target, live, target.clone):
             return f"{given[0][0]} traffic there, and took it away"
         for told, obj in given:
-            if obj in live.routes and not (weights := Weights(target, obj)).is_given():
+            weights = Weights(target, obj, live.clone_services) if obj in live.routes else None
+            if weights is not None and not weights.is_given():
                 share = float(annotations_of(obj)[target.route_marks.share])
                 return f"{told} {share:.1%} of the traffic there, and made it {weights.part():.1%}"
         return None
@@ -53,7 +54,7 @@ class Back:
 
 
 def _routes(target: Target, live: Region) -> list[Weights]:
-    return [Weights(target, route) for route in live.routes]
+    return [Weights(target, route, live.clone_services) for route in live.routes]
 
 
 def _claimed(target: Target, weights: Weights) -> Patch | None:

@@ -16,7 +16,7 @@ class Routed(Back):
     def missing(self, target: Target, live: Region) -> str | None:
         if live.route is None:
             return no_route(target)
-        weights, service = Weights(target, live.route), target.workload.service
+        weights, service = _present(target, live), target.workload.service
         homes = weights.homes()
         if not homes:
             return (
@@ -29,7 +29,7 @@ class Routed(Back):
                 f"A rule of the {weights.called} in {target.region} sends traffic to the Service {service} by "
                 f"{max(homes)} references, and a share is taken from one: join them to one."
             )
-        if weights.scale < 2:
+        if not weights.has_room:
             return (
                 f"The weights of the {weights.called} in {target.region} leave no room for a share: "
                 f"make them smaller in the same proportion (the largest there may be is {MOST})."
@@ -60,4 +60,4 @@ class Routed(Back):
 def _present(target: Target, live: Region) -> Weights:
     if live.route is None:
         raise LookupError("a share was asked for without a route: `missing` was not asked first")
-    return Weights(target, live.route)
+    return Weights(target, live.route, live.clone_services)

@@ -1,9 +1,11 @@
 """A share by the weights of a route, whatever its kind. Pure.
 
 Weights are whole numbers in proportion to each other, and no percentages. To make room, all weights of a rule are
-multiplied by a scale, which an annotation remembers, so that they can be restored exactly.
+multiplied by a scale, which an annotation remembers, so that they can be restored exactly. A rule has a scale of its own:
+what other rules weigh takes no room from it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,20 +13,26 @@ from lockgate.deployer.fencing import Operation, fence_of, fenced, pointer
 from lockgate.deployer.objects import Json, annotations_of, name_of
 from lockgate.deployer.strategies import owners
 from lockgate.deployer.strategies.given import Patch, Target
-from lockgate.deployer.strategies.names import is_service_of_clone
+from lockgate.deployer.strategies.names import service_of_clone
 from lockgate.deployer.traffic.forms import Form, form_of
 
 MOST = 1_000_000
 """The largest weight that a Gateway takes."""
 _SCALE = 1000
+_FINER = (_SCALE, 10_000, 100_000, MOST)
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The weights of one route, as far as they concern the target's Service and its clones."""
+    """The weights of one route, as far as they concern the target's Service and its clones.
+
+    `clone_services`: those that carry the application's labels. What is only called as they are is somebody's own.
+    """
 
     target: Target
     route: Json
+    clone_services: tuple[Json, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -39,10 +47,9 @@ class Weights:
         return fence_of(self.route, self.target.route_marks) is not None
 
     @property
-    def scale(self) -> int:
-        """By how much weights can be multiplied; below 2 there is no room for a share."""
-        largest = (self._weight(ref, rule) for rule in self._restored(None) for ref in self._refs(rule))
-        return min(_SCALE, MOST // max(1, *largest, 1))
+    def has_room(self) -> bool:
+        """Whether each rule that sends traffic to production can be given some of the target's share, and no more."""
+        return self.target.share == 0 or all(part > 0 for part in self._parts())
 
     def homes(self) -> list[int]:
         """For each rule that sends traffic to production, by how many references it does."""
@@ -50,12 +57,8 @@ class Weights:
         return [count for count in counted if count]
 
     def share(self) -> float:
-        """The nearest share that can be set."""
-        homes = [
-            self._weight(refs[0], rule) for rule in self._restored(None) if (refs := self._production(rule))
-        ]
-        total = max(homes, default=1) * self.scale
-        return _part(total, self.target.share) / total
+        """The nearest share that can be set and is not above the target's; the most, where rules differ."""
+        return max(self._parts(), default=0.0)
 
     def names(self, service: str) -> bool:
         return any(self._service(ref) == service for rule in self._rules() for ref in self._refs(rule))
@@ -91,20 +94,22 @@ class Weights:
 
     def given(self) -> Patch | None:
         """Sets the target's share for its clone; None if it is set."""
-        marks, scale, before = self.target.route_marks, self.scale, self._restored(None)
+        marks, before = self.target.route_marks, self._restored(None)
         bare = [
             f"{i}:{home[0].get('weight', '')}"
             for i, rule in enumerate(before)
             if (home := self._production(rule)) and home[0].get("weight") != self._weight(home[0], rule)
         ]
         noted = {
-            marks.scale: str(scale),
+            marks.scale: _noted(
+                {i: self._scale(rule) for i, rule in enumerate(before) if self._production(rule)}
+            ),
             marks.given: self.target.clone,
             marks.share: repr(self.target.share),
         }
         if bare or marks.bare in annotations_of(self.route):
             noted[marks.bare] = ",".join(bare)
-        return self._patch([self._shared(rule, scale) for rule in before], noted, drains=False)
+        return self._patch([self._shared(rule) for rule in before], noted, drains=False)
 
     def taken(self, keep: str | None) -> Patch | None:
         """All that clones have back to production, but for the one that is kept; None if there is none."""
@@ -131,17 +136,19 @@ class Weights:
         ]
 
     def _is_clone(self, ref: Json) -> bool:
-        service = self._service(ref)
-        return service is not None and is_service_of_clone(service, self.target.workload.service)
+        """By what it leads to, or because the route itself notes that it was given to."""
+        given = annotations_of(self.route).get(self.target.route_marks.given)
+        noted = {service_of_clone(self.target.workload.service, given)} if given else set()
+        return self._service(ref) in noted | {name_of(each) for each in self.clone_services}
 
     def _restored(self, keep: str | None) -> list[Json]:
         """The rules without clones, but for the one that is kept, at the weights from before."""
         noted, marks = annotations_of(self.route), self.target.route_marks
-        scale, bare = noted.get(marks.scale, "1"), noted.get(marks.bare, "").split(",")
+        scale, bare = noted.get(marks.scale, ""), noted.get(marks.bare, "").split(",")
         said = dict(each.split(":", 1) for each in bare if ":" in each)
-        factor = int(scale) if scale.isascii() and scale.isdigit() and int(scale) > 0 else 1
         return [
-            self._without_clones(rule, factor, keep, said.get(str(i))) for i, rule in enumerate(self._rules())
+            self._without_clones(rule, _scale_of(scale, i), keep, said.get(str(i)))
+            for i, rule in enumerate(self._rules())
         ]
 
     def _without_clones(self, rule: Json, scale: int, keep: str | None, said: str | None) -> Json:
@@ -152,6 +159,8 @@ class Weights:
         moved = sum(self._weight(ref, rule) for ref in clones)
         kept = [ref for ref in self._refs(rule) if not self._is_clone(ref)]
         home = next((ref for ref in kept if self._service(ref) == self.target.workload.service), None)
+        if home is None:
+            return self._homeward(rule, clones)
         weights = [self._weight(ref, rule) + (moved if ref is home else 0) for ref in kept]
         before = [max(1, round(weight / scale)) if weight else 0 for weight in weights]
         if said is not None and before == [1]:
@@ -160,11 +169,37 @@ class Weights:
         both = zip(kept, before, strict=True)
         return {**rule, self.form.refs: [self._at(ref, rule, weight) for ref, weight in both]}
 
-    def _shared(self, rule: Json, scale: int) -> Json:
+    def _homeward(self, rule: Json, clones: list[Json]) -> Json:
+        """A rule that somebody wrote, for it names clones without production: which takes their place. None is left empty."""
+        moved, service = sum(self._weight(ref, rule) for ref in clones), self.target.workload.service
+        home = self.form.to(clones[0], service)
+        if len(clones) > 1:
+            home = {**home, "weight": moved}
+        refs = [home if ref is clones[0] else ref for ref in self._refs(rule)]
+        return {**rule, self.form.refs: [ref for ref in refs if all(ref is not each for each in clones[1:])]}
+
+    def _parts(self) -> list[float]:
+        """For each rule that sends traffic to production, what the clone can be given of it."""
+        homes = [
+            self._weight(refs[0], rule) * self._scale(rule)
+            for rule in self._restored(None)
+            if (refs := self._production(rule))
+        ]
+        return [_part(total, self.target.share) / total for total in homes]
+
+    def _scale(self, rule: Json) -> int:
+        """By how much the rule's weights are multiplied: by more where the share is too small for that, if there is room."""
+        home = self._weight(self._production(rule)[0], rule)
+        room = max(1, MOST // max(self._weight(ref, rule) for ref in self._refs(rule)))
+        enough = (each for each in _FINER if each <= room and _part(home * each, self.target.share) > 0)
+        return next(enough, min(_SCALE, room))
+
+    def _shared(self, rule: Json) -> Json:
         """The rule with the clone beside production, which gives it its share."""
         home = next(iter(self._production(rule)), None)
         if home is None:
             return rule
+        scale = self._scale(rule)
         total = self._weight(home, rule) * scale
         part = _part(total, self.target.share)
         refs: list[Json] = []
@@ -209,4 +244,18 @@ class Weights:
 
 
 def _part(total: int, share: float) -> int:
-    return min(total, max(1, round(total * share)))
+    """Never above the share."""
+    return min(total, math.floor(total * share + _ROUNDING))
+
+
+def _noted(scales: dict[int, int]) -> str:
+    """By how much each rule is multiplied: 1000 for all, or 1000 in the first and 11 in the third is 0:1000,2:11."""
+    alike = set(scales.values())
+    return str(alike.pop()) if len(alike) == 1 else ",".join(f"{i}:{each}" for i, each in scales.items())
+
+
+def _scale_of(noted: str, index: int) -> int:
+    """What is noted for a rule; 1 if nothing that can be read."""
+    each = dict(pair.split(":", 1) for pair in noted.split(",") if ":" in pair)
+    text = each.get(str(index), "") if each else noted
+    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else 1
