@@ -210,7 +210,9 @@ ABOUT: dict[str, tuple[str, ...]] = {"mark": (DIGEST, "bad")}
 async def test_each_operation_is_asked_for_through_the_door(name: str, client: Client, shelf: Shelf) -> None:
     result = await run(name, "payments", *ABOUT.get(name, ()), *WHY, "--door", client.url)
     assert result.exit_code == 0, result.output
-    assert result.stdout.endswith(f"{name} asked for; what is made of it: --wait, or lockgate watch\n")
+    assert result.stdout.endswith(
+        f"{name} of payments asked for; what is made of it: --wait, or lockgate watch\n"
+    )
     (record,) = shelf.lies
     assert isinstance(record.body, OPERATIONS[name])
     assert record.body.who == "a-operator"
@@ -222,6 +224,15 @@ async def test_several_applications_are_several_operations_and_all_is_one(
     assert (await run("pause", "payments", "shop", *WHY, "--door", client.url)).exit_code == 0
     assert (await run("resume", "--all", *WHY, "--door", client.url)).exit_code == 0
     assert [record.key for record in shelf.lies] == ["payments", "shop", "*"]
+
+
+async def test_an_application_that_is_refused_keeps_no_other_from_being_paused(
+    client: Client, shelf: Shelf
+) -> None:
+    result = await run("pause", "payments", "No Name", "shop", *WHY, "--door", client.url)
+    assert result.exit_code == 1
+    assert [record.key for record in shelf.lies] == ["payments", "shop"]
+    assert result.stderr.endswith("pause of No Name is not done: the line before says why\n")
 
 
 async def test_a_pause_has_an_end_with_a_zone(client: Client, shelf: Shelf) -> None:

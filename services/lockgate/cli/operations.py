@@ -83,8 +83,8 @@ def pause(  # noqa: PLR0917  # typer gives them by their names
         raise typer.BadParameter("give either --until or --for")
     if lasting is not None:
         until = (datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=lasting)).isoformat()
-    for name in _named(applications, everything):
-        _ask("pause", name, why, {"until": until}, _Way(kafka, prefix, door, door_token_file, wait))
+    way = _Way(kafka, prefix, door, door_token_file, wait)
+    _ask_each("pause", _named(applications, everything), why, {"until": until}, way)
 
 
 @app.command()
@@ -99,8 +99,8 @@ def resume(  # noqa: PLR0917
     door_token_file: TokenFileOption = None,
 ) -> None:
     """Ends a pause."""
-    for name in _named(applications, everything):
-        _ask("resume", name, why, {}, _Way(kafka, prefix, door, door_token_file, wait))
+    way = _Way(kafka, prefix, door, door_token_file, wait)
+    _ask_each("resume", _named(applications, everything), why, {}, way)
 
 
 @app.command()
@@ -178,10 +178,16 @@ def _of_stage(name: str, help_: str) -> None:
     app.command(name, help=help_)(command)
 
 
-_of_stage("approve", "Lets a stage begin that waits for an approval.")
-_of_stage("reject", "Refuses a stage that waits for an approval: the release fails, and is taken back.")
-_of_stage("promote", "Ends the time that the release waits for: bake, watch, or between two steps.")
-_of_stage("retry", "Gives a region that failed and is held another attempt.")
+_of_stage("approve", "Lets a stage begin that waits for an approval, or a pilot pass that is held.")
+_of_stage(
+    "reject",
+    "Refuses what waits for an approval: the release fails, and a version taken back so is marked bad.",
+)
+_of_stage(
+    "promote",
+    "Ends the time that the release waits for: bake, watch, between two steps, or until a window opens.",
+)
+_of_stage("retry", "Compares a pilot anew that is held.")
 _of_stage("skip", "Leaves a region out that failed and is held.")
 
 
@@ -209,12 +215,27 @@ def _named(applications: list[str] | None, everything: bool) -> list[str | None]
     return [None] if everything else list(applications or ())
 
 
+def _ask_each(name: str, applications: list[str | None], why: str, fields: dict[str, Any], way: _Way) -> None:
+    """Each is asked for, whatever became of the others; the exit code is the worst of theirs."""
+    worst = 0
+    for application in applications:
+        try:
+            _ask(name, application, why, fields, way)
+        except typer.Exit as ended:
+            typer.echo(f"{name} of {application or 'all'} is not done: the line before says why", err=True)
+            worst = max(worst, ended.exit_code)
+    if worst:
+        raise typer.Exit(worst)
+
+
 def _ask(name: str, application: str | None, why: str, fields: dict[str, Any], way: _Way) -> None:
     given = {"operation": name, "application": application, "why": why, **fields}
     body = {field: value for field, value in given.items() if value is not None}
     if not way.wait:
         way.send(body)
-        typer.echo(f"{name} asked for; what is made of it: --wait, or lockgate watch")
+        typer.echo(
+            f"{name} of {application or 'all'} asked for; what is made of it: --wait, or lockgate watch"
+        )
         return
     with unreachable_is_2():
         answer = asyncio.run(_answered(way, body))
