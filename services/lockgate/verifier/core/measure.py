@@ -26,7 +26,7 @@ each scrape: so long no work is run because no verifier is, or it has nothing to
 
 _LEAST_ALPHA = 1e-6
 _NO_ERROR = 0.001
-"""A pilot without any error passes on errors once it is shown to fail less often than this: nothing fails by less either."""
+"""Where neither arm has an error, a pilot passes on errors once it is shown to fail less often than this: nothing fails by less either."""
 _WEIGHTS = {"errors": 0.5, "latency": 0.44, "gauges": 0.0, "share": 0.06}
 _WITHOUT_LATENCY = {"errors": 0.9, "latency": 0.0, "gauges": 0.0, "share": 0.1}
 

@@ -56,7 +56,7 @@ class Judging:
         self.folded = Folded.of(gauges, len(LEVELS) + len(LEAKS))
         self.mixture = Mixture.of(setup.policy, of.first)
         self.gates = Gates(of)
-        self.spotless = Spotless.of(setup.policy.err_none)
+        self.spotless = Spotless.of(setup.policy.err_none, setup.policy.kappa_default)
         self.mirrored = np.zeros(start)
         self.levels, self.trends = np.zeros((gauges, len(LEVELS))), np.zeros(gauges)
 
@@ -76,9 +76,10 @@ class Judging:
         logs = np.concatenate((mirrored[1:], levels[at].reshape(strata, levels[0].size)), axis=1)
         passing = self._means(logs)
         passing[:, cases:] = np.minimum(passing[:, cases:], trends[at])
-        passing[:, 0] = np.maximum(passing[:, 0], self.spotless.fold(block))
+        spotless = self.spotless.fold(block)
+        passing[:, 0] = np.maximum(passing[:, 0], spotless)
         usable = case.usable[:, :cases].copy()
-        usable[:, 0] |= (block.n[:, 0] > 0) & (self.spotless.rate > 0)
+        usable[:, 0] |= (block.n[:, 0] > 0) & np.isfinite(spotless)
         told = (usable, self.gates.counts[(block.t + 1.0).astype(np.intp)] > 0)
         return self._judged(block, mixed, passing, np.concatenate(told, axis=1))
 

@@ -43,14 +43,15 @@ def needed(alternatives: Alternatives, block: Block, ln_pass: Array) -> tuple[in
 def _binary(alternatives: Alternatives, block: Block) -> list[tuple[int, float]]:
     """The expected gain a stratum, for errors and each bound, of the alternative that expects the most."""
     n, m = block.n[:, :1], block.n[:, 1:]
-    spotless = Spotless.of(alternatives.setup.policy.err_none).gain
+    policy = alternatives.setup.policy
     s = block.events[..., 0] + block.events[..., 1]
     case, chances = alternatives.compare(block, n * s / np.maximum(n + m, 1.0))
     gain = gains(case, chances, alternatives.owner)[:, alternatives.binary :]
     mean = total(gain) / len(block.t)
     expected = [float(mean[part].max()) for part in alternatives.mirrored]
-    if not total(block.events[:, 0, 0]):
-        expected[0] = max(expected[0], float(total(n[:, 0])) * spotless / len(block.t))
+    if not total(block.events[:, 0].sum(axis=1)):
+        told = Spotless.of(policy.err_none, policy.kappa_default).gains(n[:, 0])
+        expected[0] = max(expected[0], float(total(told)) / len(block.t))
     return list(enumerate(expected))
 
 

@@ -58,7 +58,7 @@ def _of_a_pilot(
 
 def _margins(setup: Setup, block: Block) -> str:
     policy, requests = setup.policy, int(total(block.n[:, 0]))
-    if policy.err_none and not total(block.events[:, 0, 0]):
+    if policy.err_none and not total(block.events[:, 0].sum(axis=1)):
         said = [f"no error in {requests} requests, so below {policy.err_none:.3g} of them"]
     else:
         said = [f"errors below {policy.err_margin:g} times production's"]
