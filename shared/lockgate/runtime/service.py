@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,11 @@ class Service:
 
 
 def core_version(modules: tuple[str, ...], apart: tuple[str, ...] = ()) -> str:
-    """The hash of the source of a core and of the messages: the same source decides the same.
+    """The hash of the source of a core and of the messages, and of which time zones they have: the same decides the same.
 
     The generator of the schemas is left out: it describes the messages and decides nothing.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(version("tzdata").encode() + b"\0")
     for name in ("lockgate.messages", *modules):
         module = import_module(name)
         files = [Path(str(module.__file__))]

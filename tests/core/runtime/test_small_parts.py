@@ -189,6 +189,13 @@ def test_the_version_of_a_core_is_that_of_its_source() -> None:
     assert core_version(("lockgate.intake",)) != core_version(("lockgate.intake",), ("door",))
 
 
+def test_a_core_with_other_time_zones_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a window opens depends on them."""
+    before = core_version(("tests.support.toy",))
+    monkeypatch.setattr("lockgate.runtime.service.version", lambda _package: "2031.1")
+    assert core_version(("tests.support.toy",)) != before
+
+
 def test_the_clock_follows_the_databases_and_does_not_go_back_by_a_little() -> None:
     clock = Clock()
     clock.learn(datetime(2030, 1, 1, tzinfo=UTC))
