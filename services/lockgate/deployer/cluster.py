@@ -131,12 +131,12 @@ class Cluster:
     async def changes(self, resource: Resource, obj: Json, seconds: float) -> AsyncGenerator[Json | None]:
         """Each later state of an object, None once it is deleted; for so many seconds, in one request.
 
-        GONE if the object's version is forgotten, UNAVAILABLE if the watch was cut off.
+        One without a version begins with what there is. GONE if its version is forgotten, UNAVAILABLE if it was cut off.
         """
         query = {
             "watch": "true",
             "fieldSelector": f"metadata.name={name_of(obj)}",
-            "resourceVersion": version_of(obj),
+            **({"resourceVersion": version_of(obj)} if "resourceVersion" in obj["metadata"] else {}),
             "timeoutSeconds": str(math.ceil(seconds) + 1),
         }
         what, target = f"a watch of the {resource.kind} {name_of(obj)}", self._path(resource)

@@ -24,10 +24,10 @@ from lockgate.deployer.cluster import (
     Resource,
     Trouble,
 )
-from lockgate.deployer.fencing import OWN, is_adoption
+from lockgate.deployer.fencing import is_adoption
 from lockgate.deployer.following import estimated, newest_pods, states, written
 from lockgate.deployer.look import look
-from lockgate.deployer.objects import Json, annotations_of
+from lockgate.deployer.objects import Json
 from lockgate.deployer.reports import Deployed, Failed, Progressed, Started
 from lockgate.deployer.reports import Report as Answer
 from lockgate.deployer.rollout import waiting_reasons, words_of_pods
@@ -45,7 +45,7 @@ from lockgate.deployer.strategies.given import (
     Wait,
     Write,
 )
-from lockgate.deployer.strategies.production import Production, production
+from lockgate.deployer.strategies.production import Production, found_before, production
 
 Strategy = Callable[[Target, Region], Next]
 Undo = Callable[[Target, Region], Next | None]
@@ -57,7 +57,7 @@ Look = Callable[[Cluster, Target], Awaitable[Region]]
 _MOST_WRITES = 60
 _MOST_REFUSALS = 6
 _MOST_UNDOING = 5
-_SHORTEST = 0.1  # seconds of a watch
+_PASSING = (Trouble.CONFLICT, Trouble.INVALID, Trouble.UNAVAILABLE)  # others write to routes and clones, too
 _RESOURCES: dict[Kind, Resource] = {
     Kind.DEPLOYMENT: DEPLOYMENTS,
     Kind.SERVICE: SERVICES,
@@ -95,6 +95,7 @@ class Engine:
     _watched: Json | None = field(default=None, repr=False)
     _known: Region | None = field(default=None, repr=False)
     _patience: float = 0.0
+    _unmoved: tuple[tuple[int, str], datetime] | None = None
 
     async def run(self) -> Final:
         """The answer. It comes by `until`, but for the time that one request and the undoing take."""
@@ -128,8 +129,9 @@ class Engine:
                     case _:
                         return
             except ClusterError as error:
-                if error.trouble is not Trouble.CONFLICT:  # a clone that fails changes all the time
+                if error.trouble not in _PASSING:
                     return
+                await asyncio.sleep(self.pace.poll)
 
     async def _turn(self) -> Final | None:
         known, self._known = self._known, None
@@ -162,10 +164,13 @@ class Engine:
                 await self._progress(replace(wait, reason=f"{wait.reason} {error}"[:2000]))
             self._patience = min(max(self.pace.poll, 2 * self._patience), self.pace.reread)
             await self._pause(self._patience)
+            if self._is_still(wait):
+                with contextlib.suppress(ClusterError):
+                    await self._explain(wait, wait.watched)
 
     async def _followed(self, wait: Wait, watched: Json, live: Region) -> bool:
         """Whether it was watched for its whole time and nothing moved."""
-        still, seconds = True, max(_SHORTEST, min(self.pace.reread, self._left()))
+        still, seconds = True, min(self.pace.reread, self._left())
         async with aclosing(states(self.cluster, live, watched, seconds)) as seen:
             async for region in seen:
                 self._patience = 0.0
@@ -177,6 +182,13 @@ class Engine:
                         return False
         self._patience = 0.0
         return still
+
+    def _is_still(self, wait: Wait) -> bool:
+        """Whether looks alone found that nothing moved for the time that it would have been watched."""
+        state, now = (wait.updated, wait.reason), self.clock()
+        if self._unmoved is None or self._unmoved[0] != state:
+            self._unmoved = (state, now)
+        return (now - self._unmoved[1]).total_seconds() >= self.pace.reread
 
     async def _explain(self, wait: Wait, watched: Json) -> None:
         """Nothing moves: the reason in the words of the newest pods."""
@@ -223,7 +235,7 @@ class Engine:
             rolls = self.estimates and seen.digest != self.target.digest
             takes = await estimated(self.cluster, live, seen.deployment, self._left()) if rolls else None
             said = {"seconds": takes.seconds, "estimate": takes.text} if takes is not None else {}
-            await self._tell(Started(found=_found(self.target, seen), **said))
+            await self._tell(Started(found=found_before(self.target, seen), **said))
             self._started = True
 
     async def _progress(self, wait: Wait) -> None:
@@ -285,11 +297,3 @@ def _is_fenced(write: Patch) -> bool:
     fence, and the newer one may have met neither.
     """
     return write.kind is Kind.DEPLOYMENT or not is_adoption(write.operations)
-
-
-def _found(target: Target, seen: Production) -> str | None:
-    """As it was noted by this release's first write, should this not be it."""
-    marks = annotations_of(seen.deployment)
-    if marks.get(OWN.release) == target.release:
-        return marks.get(OWN.found)
-    return seen.found

@@ -35,13 +35,15 @@ def _start(pod: Json) -> float | None:
     for each in status.get("conditions") or ():
         if (each["type"], each["status"]) == ("Ready", "True") and each.get("lastTransitionTime"):
             made, ready = pod["metadata"]["creationTimestamp"], each["lastTransitionTime"]
-            return (datetime.fromisoformat(ready) - datetime.fromisoformat(made)).total_seconds()
+            took = (datetime.fromisoformat(ready) - datetime.fromisoformat(made)).total_seconds()
+            return took if took >= 0 else None  # the node's clock is behind the API server's
     return None
 
 
 def estimate(deployment: Json, start: float, budget: float) -> Estimate:
     """What the roll-out will take with the Deployment's own strategy, and what to change if that is more than there is."""
     pods, one = replicas_of(deployment), start + float(deployment["spec"].get("minReadySeconds", 0))
+    budget = max(0.0, budget)
     at_once = pods if recreates(deployment) else min(pods, may_add(deployment) + may_miss(deployment))
     waves = math.ceil(pods / at_once)
     seconds = waves * one

@@ -4,17 +4,19 @@ In between nobody reads the rest of the region: one look tells all of it, then a
 again. Why pods do not come up is asked of a page of the newest ones, and only when nothing moves.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster, ClusterError
+from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster, ClusterError, Trouble
 from lockgate.deployer.estimate import Estimate, estimate, start_of
 from lockgate.deployer.look import selector_of
 from lockgate.deployer.objects import Json, labels_of, name_of, newest, pods_of, uid_of
 from lockgate.deployer.strategies.given import Kind, Patch, Region
 
 _HASH = "pod-template-hash"
+_SHORTEST = 0.1  # seconds of a watch
 _ENOUGH = 50
 """So many pods tell how long one takes to start."""
 
@@ -24,11 +26,27 @@ async def states(
 ) -> AsyncGenerator[Region | None]:
     """The region after each change of one of its Deployments, None once that is gone; for so many seconds.
 
-    ClusterError as of `Cluster.changes`.
+    Where its version is forgotten, and so as long as nobody changes it, this begins with what there is now. ClusterError as of
+    `Cluster.changes`.
     """
-    async with aclosing(cluster.changes(DEPLOYMENTS, watched, seconds)) as changes:
-        async for obj in changes:
-            yield with_deployment(live, obj) if obj is not None and uid_of(obj) == uid_of(watched) else None
+    end = asyncio.get_running_loop().time() + seconds
+    for since in (watched, _without_version(watched)):
+        left = end - asyncio.get_running_loop().time()
+        try:
+            async with aclosing(cluster.changes(DEPLOYMENTS, since, max(_SHORTEST, left))) as changes:
+                async for obj in changes:
+                    same = obj is not None and uid_of(obj) == uid_of(watched)
+                    yield with_deployment(live, obj) if obj is not None and same else None
+        except ClusterError as error:
+            if error.trouble is not Trouble.GONE or since is not watched:
+                raise
+        else:
+            return
+
+
+def _without_version(obj: Json) -> Json:
+    metadata = {field: value for field, value in obj["metadata"].items() if field != "resourceVersion"}
+    return {**obj, "metadata": metadata}
 
 
 def with_deployment(live: Region, obj: Json) -> Region:
@@ -72,13 +90,17 @@ async def newest_pods(cluster: Cluster, deployment: Json) -> list[Json]:
 async def estimated(cluster: Cluster, live: Region, deployment: Json, budget: float) -> Estimate | None:
     """How long the Deployment's roll-out will take, from the pods of a clone beside it, or else from its own.
 
-    None if no pod can tell, or nothing can be read: a roll-out does not wait for this.
+    None if no pod can tell, or nothing can be read or understood: a roll-out neither waits for this nor fails by it.
     """
+    try:
+        return await _estimated(cluster, live, deployment, budget)
+    except (ClusterError, ArithmeticError, LookupError, TypeError, ValueError):
+        return None
+
+
+async def _estimated(cluster: Cluster, live: Region, deployment: Json, budget: float) -> Estimate | None:
     for each in (*live.clones, deployment):
-        try:
-            pods = await cluster.some(PODS, selector_of(each), _ENOUGH)
-        except ClusterError:
-            return None
+        pods = await cluster.some(PODS, selector_of(each), _ENOUGH)
         if (start := start_of(pods_of(each, pods))) is not None:
             return estimate(deployment, start, budget)
     return None

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from lockgate.deployer.cluster import PODS, REPLICASETS, Cluster, ClusterError, Resource, Trouble
+from lockgate.deployer.following import states
+from lockgate.deployer.strategies.given import Region
 from lockgate.messages.verdicts import Action
 from lockgate.runtime.metrics import REGISTRY
 from lockgate.sandbox import Behaviour, Sandbox
 from tests.support.deployer import NEW, grant
-from tests.support.deployer_at_work import DEPLOYMENTS, AtWork, at_work
+from tests.support.deployer_at_work import DEPLOYMENTS, ROUTES, AtWork, at_work
 from tests.support.sandboxes import until
 
 Changes = AsyncGenerator[dict[str, Any] | None]
@@ -49,8 +52,9 @@ async def test_a_roll_out_is_three_looks_a_page_of_pods_four_writes_and_a_watch_
 @pytest.mark.parametrize("trouble", [Trouble.GONE, Trouble.UNAVAILABLE, Trouble.FORBIDDEN])
 @pytest.mark.parametrize("after", [0, 1, 3])
 async def test_a_watch_that_ends_by_an_error_is_no_end_of_the_roll_out(
-    trouble: Trouble, after: int, west: AtWork, monkeypatch: pytest.MonkeyPatch
+    trouble: Trouble, after: int, sandbox: Sandbox, west: AtWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sandbox.set_image(NEW, Behaviour(start_seconds=0.3))  # so that it still goes on once it is looked at
     changes, watches = Cluster.changes, list[int]()
 
     async def failing(self: Cluster, resource: Resource, obj: dict[str, Any], seconds: float) -> Changes:
@@ -136,11 +140,75 @@ async def test_what_does_not_move_says_why_in_its_pods_words_while_there_is_time
     assert listed[:3] == [PODS, REPLICASETS, PODS]
 
 
+async def test_what_may_not_be_watched_says_why_in_its_pods_words_as_well(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(self: Cluster, resource: Resource, obj: dict[str, Any], seconds: float) -> Changes:
+        for nothing in list[None]():
+            yield nothing
+        raise ClusterError(Trouble.FORBIDDEN, "deployments may not be watched")
+
+    monkeypatch.setattr(Cluster, "changes", refused)
+    sandbox.set_image(NEW, Behaviour(missing=True))
+    async with at_work(sandbox, reread=0.3) as west:
+        step = asyncio.create_task(west.step(grant("7.0.1"), seconds=60.0))
+        await until(lambda: said(west, "ImagePullBackOff"))
+        sandbox.set_image(NEW, None)
+        assert await step == {"outcome": "deployed"}
+
+
+async def test_a_watch_from_a_version_that_is_forgotten_begins_with_what_is_there(
+    sandbox: Sandbox, west: AtWork
+) -> None:
+    unchanged = await west.object(DEPLOYMENTS)
+    await west.step(grant("7.0.1", Action.PILOT))
+    sandbox.regions["eu-west"].store.forget()
+    live = Region(unchanged)
+    async with aclosing(states(west.cluster, live, unchanged, 5.0)) as seen:
+        assert await anext(seen) == Region(await west.object(DEPLOYMENTS))
+
+
+@pytest.mark.parametrize("trouble", [Trouble.CONFLICT, Trouble.INVALID, Trouble.UNAVAILABLE])
+async def test_a_failed_canary_takes_its_share_back_though_the_first_write_meets_somebody_elses(
+    trouble: Trouble, sandbox: Sandbox, west: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await west.step(grant("7.0.1", Action.CANARY, share=0.25)))["outcome"] == "piloted"
+    sandbox.set_image(NEW, Behaviour(never_ready=True))
+    patch, refusals = Cluster.patch, [trouble]
+
+    async def contended(self: Cluster, resource: Resource, name: str, operations: list[Any]) -> Any:
+        if resource is ROUTES and any(each["op"] == "replace" for each in operations) and refusals:
+            raise ClusterError(refusals.pop(), "somebody else wrote it")
+        return await patch(self, resource, name, operations)
+
+    monkeypatch.setattr(Cluster, "patch", contended)
+    answer = await west.step(grant("7.0.2", Action.CANARY, share=1.0), seconds=2.0)
+    assert answer["outcome"] == "failed"
+    assert not refusals
+    assert await west.weights() == [("payments", 1)]
+
+
 async def test_it_is_said_beforehand_how_long_a_roll_out_will_take(sandbox: Sandbox, west: AtWork) -> None:
     assert await west.step(grant("7.0.1"), seconds=300.0) == {"outcome": "deployed"}
     started = west.reports[0]
     assert started["estimate"].startswith("4 pods in 2 waves of 2, of which each takes about ")
     assert started["seconds"] < 10.0
+
+
+async def test_a_roll_out_does_not_fail_by_stamps_that_nobody_can_read(
+    west: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = Cluster.some
+
+    async def garbled(
+        self: Cluster, resource: Resource, selector: str, most: int = 250
+    ) -> list[dict[str, Any]]:
+        found = await some(self, resource, selector, most)
+        return [{**each, "metadata": {**each["metadata"], "creationTimestamp": "?"}} for each in found]
+
+    monkeypatch.setattr(Cluster, "some", garbled)
+    assert await west.step(grant("7.0.1")) == {"outcome": "deployed"}
+    assert (west.reports[0]["seconds"], west.reports[0]["estimate"]) == (None, None)
 
 
 async def test_a_roll_out_does_not_wait_for_an_estimate(

@@ -87,3 +87,17 @@ def test_what_pods_may_be_missing_is_left_as_it_is() -> None:
 def test_no_surge_helps_where_one_pod_takes_longer_than_there_is_time() -> None:
     said = estimate(rolls(10, 1, 0), 30.0, 20.0)
     assert said.text.endswith(" That is too long for one pod: give the stage a budget of more than 30 s.")
+
+
+def test_a_pod_that_was_ready_before_it_was_made_tells_nothing_for_its_nodes_clock_is_behind() -> None:
+    assert start_of([pod("10:00:01", "10:00:00")]) is None
+    assert start_of([pod("10:00:01", "10:00:00"), pod("10:00:00", "10:00:30")]) == 30.0
+
+
+@pytest.mark.parametrize("start", [0.0, 30.0])
+@pytest.mark.parametrize("budget", [-3.0, 0.0])
+def test_a_deadline_that_is_over_is_no_time_and_asks_for_no_surge(start: float, budget: float) -> None:
+    said = estimate(rolls(10, 1, 0), start, budget)
+    assert said.seconds == 10 * start
+    assert "of the 0 s that there are." in said.text
+    assert "maxSurge" not in said.text

@@ -196,3 +196,11 @@ def not_restarted(seen: Production) -> list[Operation]:
 
 def _patch(seen: Production, operations: list[Operation]) -> Patch:
     return Patch(Kind.DEPLOYMENT, name_of(seen.deployment), operations)
+
+
+def found_before(target: Target, seen: Production) -> str | None:
+    """What ran before this release: as its first write noted it, should this not be it."""
+    marks = annotations_of(seen.deployment)
+    if marks.get(OWN.release) == target.release:
+        return marks.get(OWN.found)
+    return seen.found
