@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockgate.deployer.reports import Deployed, Fenced, Piloted, Prepared
@@ -113,6 +113,7 @@ def test_a_step_that_is_taken_over_is_outdated_before_the_deployment_says_so(wor
     assert CLONE in held.objects
 
 
+@example(STORIES[1], 1, WORKLOAD, [False] * 9)  # a late pilot's clone beside a canary that has its share
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(STORIES),

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from lockgate.deployer.fencing import OWN, Operation, clone_fence, fenced
 from lockgate.deployer.objects import (
+    CLONE_LABEL,
     Json,
     baseline_prefix,
     container_at,
     digest_of,
     image_at,
     is_going,
+    labels_of,
     may_miss,
     name_of,
     replicas_of,
@@ -136,11 +138,14 @@ def _withdrawn(target: Target, live: Region, traffic: Traffic) -> Next | None:
     Not one that has traffic: the newer step has seen that, and says what becomes of it.
     """
     clones, services = (
-        tuple(each for each in objects if clone_fence(each) == target.fence)
+        tuple(
+            each
+            for each in objects
+            if clone_fence(each) == target.fence
+            and not traffic.reaches(target, live, labels_of(each)[CLONE_LABEL])
+        )
         for objects in (live.clones, live.clone_services)
     )
-    if any(traffic.reaches(target, live, name) for name in (target.clone, *map(name_of, clones))):
-        return None
     return farewell(target, Region(None, clones=clones, clone_services=services), traffic)
 
 
