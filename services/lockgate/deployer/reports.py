@@ -8,6 +8,9 @@ from lockgate.messages.deployments import Live, ProbeResult
 from lockgate.messages.flags import FlagKey
 from lockgate.messages.values import Digest, Fence, Sentence, Share
 
+_LEFT = Field(default=(), exclude_if=lambda left: not left)
+"""Flags that were to be put back, and may not be as they were; most answers have none, and say none."""
+
 
 class Report(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,7 +80,7 @@ class Fenced(Report):
 class RolledBack(Report):
     outcome: Literal["rolled-back"] = "rolled-back"
     digest: Digest
-    flags_left: tuple[FlagKey, ...] = ()
+    flags_left: tuple[FlagKey, ...] = _LEFT
 
 
 class Switched(Report):
@@ -92,7 +95,7 @@ class Switched(Report):
 class Untouched(Report):
     outcome: Literal["untouched"] = "untouched"
     reason: Sentence
-    flags_left: tuple[FlagKey, ...] = ()
+    flags_left: tuple[FlagKey, ...] = _LEFT
 
 
 StepReport = Annotated[

@@ -73,8 +73,8 @@ async def test_a_bad_version_fails_its_first_step_without_traffic_and_production
     bad = digest(Acts.NEVER_READY)
     answer = await region.west.step(next(region.grants(STORIES[story], bad)), PATIENCE)
     assert answer["outcome"] == "failed", answer
-    clone = {"canary": "payments-canary-7", "blue-green": "payments-green-7"}[story]
-    assert f"{clone} in eu-west did not become ready (ProgressDeadlineExceeded)" in answer["reason"]
+    clones = {"pilot": "payments-pilot-7", "canary": "payments-canary-7", "blue-green": "payments-green-7"}
+    assert f"{clones[story]} in eu-west did not become ready (ProgressDeadlineExceeded)" in answer["reason"]
     assert "ContainersNotReady" in answer["reason"]
     assert await region.back(bad) == {"outcome": "rolled-back", "digest": RUNS}
     await region.is_at_rest(RUNS)

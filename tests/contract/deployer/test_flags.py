@@ -132,7 +132,7 @@ async def test_without_the_configmap_it_fails_with_what_to_do(west: AtWork) -> N
 async def test_without_the_configmap_going_back_has_nothing_to_put_back(west: AtWork) -> None:
     assert (await west.flags(flags_order(FLAGS[0])))["outcome"] == "failed"
     answer = await west.order(order("7.3.1", restore=FLAGS))
-    assert (answer["outcome"], answer["flags_left"]) == ("untouched", [])
+    assert (answer["outcome"], answer.get("flags_left")) == ("untouched", None)
 
 
 async def test_flags_that_cannot_be_put_back_are_named_and_the_region_is_back_all_the_same(

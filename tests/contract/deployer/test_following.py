@@ -54,7 +54,7 @@ async def test_a_roll_out_is_three_looks_a_page_of_pods_four_writes_and_a_watch_
 async def test_a_watch_that_ends_by_an_error_is_no_end_of_the_roll_out(
     trouble: Trouble, after: int, sandbox: Sandbox, west: AtWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox.set_image(NEW, Behaviour(start_seconds=0.3))  # so that it still goes on once it is looked at
+    sandbox.set_image(NEW, Behaviour(start_seconds=1.5))  # so that it still goes on once it is looked at
     changes, watches = Cluster.changes, list[int]()
 
     async def failing(self: Cluster, resource: Resource, obj: dict[str, Any], seconds: float) -> Changes:
