@@ -56,6 +56,8 @@ EVERYWHERE: dict[str, Any] = {
 }
 CONFIGMAPS = ("c-init", "c-key", "c-volume", "c-projected")
 SECRETS = ("s-sidecar", "s-from", "s-volume", "s-projected", "s-pull")
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+HOOKS = ("postStart", "preStop")
 ALL = Overrides(
     configmaps={name: f"{name}-test" for name in CONFIGMAPS},
     secrets={name: f"{name}-test" for name in SECRETS},
@@ -190,6 +192,32 @@ def test_production_is_not_pushed_out_by_its_priority_nor_its_node_taken() -> No
 )
 def test_what_could_reach_production_is_refused(spec: dict[str, Any], said: str) -> None:
     assert said in refusal(spec)
+
+
+@pytest.mark.parametrize("kind", ["containers", "initContainers"])
+@pytest.mark.parametrize(
+    ("what", "written"),
+    [
+        *((each, {each: {"httpGet": {"host": "10.9.8.7", "port": 80}}}) for each in PROBES),
+        *((each, {each: {"tcpSocket": {"host": "registry", "port": 80}}}) for each in PROBES),
+        *((each, {"lifecycle": {each: {"httpGet": {"host": "10.9.8.7", "port": 80}}}}) for each in HOOKS),
+        *((each, {"lifecycle": {each: {"tcpSocket": {"host": "registry", "port": 80}}}}) for each in HOOKS),
+    ],
+)
+def test_what_the_node_would_ask_elsewhere_in_the_pods_name_is_refused(
+    kind: str, what: str, written: dict[str, Any]
+) -> None:
+    said = refusal(pod(**{kind: [{"name": "app", "image": "a:1", **written}]}))
+    assert f"The {what} of the container app names a host" in said
+
+
+def test_probes_and_hooks_of_the_pod_itself_are_kept() -> None:
+    kept = container(
+        livenessProbe={"httpGet": {"path": "/live", "port": 80}},
+        readinessProbe={"grpc": {"port": 81}},
+        lifecycle={"preStop": {"exec": {"command": ["sleep", "1"]}}},
+    )
+    assert fit(kept, Overrides())["containers"] == kept["containers"]
 
 
 def test_rights_of_the_baseline_are_no_reason_to_refuse() -> None:

@@ -15,6 +15,9 @@ from lockgate.messages.environments import Overrides
 
 _OF_THE_NODE: Final = ("hostNetwork", "hostPID", "hostIPC")
 _LEFT_OUT: Final = ("serviceAccountName", "serviceAccount", "priorityClassName", "priority", "nodeName")
+_PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
+_HOOKS: Final = ("postStart", "preStop")
+_ASKS: Final = ("httpGet", "tcpSocket")
 _BASELINE: Final = {
     "AUDIT_WRITE",
     "CHOWN",
@@ -71,6 +74,20 @@ def _hazards(pod: Json) -> Iterator[str]:
                 f"The container {container['name']} has the capability {min(added)}, more than the baseline of the Pod "
                 "Security Standards allows: write environment: always-on."
             )
+        for what in _elsewhere(container):
+            yield (
+                f"The {what} of the container {container['name']} names a host, which the node would ask and no NetworkPolicy "
+                "holds back: take `host` from it, so that it asks the pod, or write environment: always-on."
+            )
+
+
+def _elsewhere(container: Json) -> Iterator[str]:
+    """The probes and hooks that are not sent to the pod itself."""
+    asked = {key: container.get(key) for key in _PROBES}
+    asked |= {key: (container.get("lifecycle") or {}).get(key) for key in _HOOKS}
+    for what, sent in asked.items():
+        if any(((sent or {}).get(way) or {}).get("host") for way in _ASKS):
+            yield what
 
 
 def _containers(pod: Json) -> Iterator[Json]:
