@@ -92,8 +92,25 @@ def test_the_clone_is_small_and_runs_the_candidate_by_its_digest() -> None:
         "log:1",
         f"registry.example/payments@{NEW}",
     ]
-    assert clone["template"]["metadata"]["labels"]["app"] == "payments"
-    assert clone["template"]["metadata"]["labels"]["lockgate.dev/clone"] == NAME
+
+
+def test_nothing_of_the_live_pods_metadata_comes_with_them() -> None:
+    workload = deployment()
+    workload["spec"]["template"]["metadata"] |= {
+        "annotations": {"k8s.v1.cni.cncf.io/networks": "shop/storage-net"},
+        "finalizers": ["example.com/kept"],
+    }
+    whole = built()
+    region = Region(workload, service(), policies=whole.policies, clone_services=whole.clone_services)
+    clone = MAKING(TRIED, region)
+    assert isinstance(clone, Create)
+    assert clone.body["spec"]["template"]["metadata"] == {
+        "labels": {
+            "lockgate.dev/application": "payments",
+            "lockgate.dev/clone": NAME,
+            "app.kubernetes.io/managed-by": "lockgate",
+        }
+    }
 
 
 def test_pods_are_waited_for_and_those_that_do_not_come_are_said() -> None:

@@ -3,7 +3,6 @@
 First the NetworkPolicy, so that no pod ever runs without it; then the Service, and the clone of the live workload.
 """
 
-import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -66,11 +65,11 @@ class Making:
         except UnfitError as error:
             where = f"{target.workload.deployment} in the namespace {self.source}"
             return Failed(reason=f"No environment can be made from {where}. {error}"[:2000])
-        if (why := self._lacking(target, live, clone)) is not None:
+        if (why := self._lacking(target, live, seen)) is not None:
             return Failed(reason=why)
         return leaving(live, lambda obj: clone_fence(obj) != target.fence) or self._made(target, live, clone)
 
-    def _lacking(self, target: Target, live: Region, clone: Json) -> str | None:
+    def _lacking(self, target: Target, live: Region, seen: Production) -> str | None:
         for name in (target.clone, target.clone_service):
             if len(name) > _LONGEST_NAME:
                 return (
@@ -81,7 +80,7 @@ class Making:
         if live.service is None:
             return f"There is no Service {where}: create it, or correct the plan's workload."
         selector = (live.service.get("spec") or {}).get("selector")
-        labels = (clone["spec"]["template"]["metadata"]).get("labels")
+        labels = (seen.deployment["spec"]["template"].get("metadata") or {}).get("labels") or {}
         if not selector or not selects({"matchLabels": selector}, labels):
             return f"The Service {where} does not select the Deployment's pods, so its ports are not theirs: correct it."
         if any(each.namespace == self.source for each in self.asked.egress):
@@ -113,16 +112,12 @@ class Making:
 
     def _deployment(self, target: Target, seen: Production) -> Json:
         source = seen.deployment["spec"]
-        template = copy.deepcopy(source["template"])
-        template["spec"] = fit(template["spec"], self.asked.overrides)
-        container = template["spec"]["containers"][seen.index]
+        pod = fit(source["template"]["spec"], self.asked.overrides)
+        container = pod["containers"][seen.index]
         container["image"] = with_digest(container["image"], str(target.digest))
         metadata = metadata_of(target, target.clone)
-        labels = (template.get("metadata") or {}).get("labels") or {}
-        template["metadata"] = {
-            **(template.get("metadata") or {}),
-            "labels": {**labels, **metadata["labels"]},
-        }
+        # Nothing of the live pods' metadata: networks, injectors, DNS and selectors read it, so it is a second spec.
+        template = {"metadata": {"labels": dict(metadata["labels"])}, "spec": pod}
         spec = {key: source[key] for key in _COPIED if key in source} | {
             "replicas": self.asked.replicas,
             "selector": {"matchLabels": {CLONE_LABEL: target.clone}},
