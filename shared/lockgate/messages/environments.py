@@ -1,10 +1,10 @@
 """On-demand environments, as a plan says them: what stands in for what the live workload refers to, and whom it may reach."""
 
-from ipaddress import ip_network
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lockgate.messages.blocks import block_of, forbidden
 from lockgate.messages.plan_parts import PlanPart
 from lockgate.messages.values import Name, ObjectName
 
@@ -38,17 +38,7 @@ class Egress(PlanPart):
     @field_validator("cidr")
     @classmethod
     def _a_block(cls, cidr: str | None) -> str | None:
-        if cidr is None:
-            return None
-        try:
-            block = ip_network(cidr)
-        except ValueError as error:
-            raise ValueError(f"{error}: write a block of addresses such as 10.20.0.0/16") from None
-        if block.prefixlen == 0:
-            raise ValueError(
-                f"{cidr} is everything, production included: write only the blocks that are needed"
-            )
-        return str(block)
+        return None if cidr is None else str(block_of(cidr))
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -56,6 +46,12 @@ class Egress(PlanPart):
             raise ValueError(
                 "an egress names exactly one of cidr and namespace, such as {namespace: payments-test-db, ports: [5432]}"
             )
+        if self.namespace == "kube-system":
+            raise ValueError(
+                "kube-system is the cluster's own: its DNS may be asked without an egress, and nothing else there"
+            )
+        if self.cidr is not None and (why := forbidden(block_of(self.cidr), self.ports)) is not None:
+            raise ValueError(why)
         return self
 
 
