@@ -100,6 +100,12 @@ def server_problem(url: str) -> str | None:
     return None if whole else f"is {url!r}, which names no server: write https://HOST:PORT"
 
 
+def server_of(url: str) -> tuple[str, str | None, int]:
+    """What two addresses of the same API server have in common, however they are written."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
 class Pace(BaseModel):
     """How often the cluster is looked at, and how long things are waited for. Seconds."""
 
@@ -149,6 +155,22 @@ class DeployerSettings(BaseSettings):
             raise ValueError(
                 f"the region {doubled[0]} is listed twice: a region is one cluster and namespace"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _environments_apart(self) -> Self:
+        """A Service, a policy or a removal of the one would find the pods of the other."""
+        having: dict[tuple[Any, ...], list[str]] = {}
+        for each in self.regions:
+            for namespace in filter(None, (each.namespace, each.source)):
+                having.setdefault((*server_of(each.url), namespace), []).append(each.region)
+        for tried in (each for each in self.regions if each.source is not None):
+            names = having[(*server_of(tried.url), tried.namespace)]
+            if (other := next((name for name in names if name != tried.region), None)) is not None:
+                raise ValueError(
+                    f"environments of the region {tried.region} are made in the namespace {tried.namespace}, which the "
+                    f"region {other} has too: name a namespace that is made for them alone"
+                )
         return self
 
     @property
