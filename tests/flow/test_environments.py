@@ -42,7 +42,7 @@ async def bad(story: Story) -> None:
 
 async def one_that_never_gets_ready(story: Story) -> None:
     story.image("v2", never_ready=True)
-    await story.begins(trial(budget="8s"), wave("all", PILOTED), watch())
+    await story.begins(trial(budget="20s"), wave("all", PILOTED), watch())
     await story.is_taken_back(await story.announces("v2"))
 
 

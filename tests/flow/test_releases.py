@@ -76,7 +76,7 @@ async def bad_in_watch(story: Story) -> None:
 
 async def bad_first(story: Story) -> None:
     story.image("v2", missing=True)
-    await story.begins(wave("first", PILOTED, budget="15s"), wave("rest", *REST), watch())
+    await story.begins(wave("first", PILOTED, budget="30s"), wave("rest", *REST), watch())
     await story.is_taken_back(await story.announces("v2"))
 
 

@@ -74,13 +74,21 @@ async def ledger_report(whole: Whole) -> Report:
 
 
 async def records_and_offsets(whole: Whole) -> tuple[int, int]:
-    """How many records the ledger has, and how many were written to the topics that it reads."""
+    """How many records the ledger has, and how many were written to the topics that it reads, at one moment."""
+    async with asyncio.timeout(30.0):
+        while True:
+            before = await _ends(whole)
+            count, written = await _recorded(whole), await _ends(whole)
+            if before == written == await _positions(whole):
+                return count, sum(written.values())
+
+
+async def _recorded(whole: Whole) -> int:
     connection = await asyncpg.connect(whole.local.servers.postgres)
     try:
-        count = await connection.fetchval("select count(*) from ledger.records")
+        return int(await connection.fetchval("select count(*) from ledger.records"))
     finally:
         await connection.close()
-    return int(count), sum((await _ends(whole)).values())
 
 
 async def _positions(whole: Whole) -> dict[tuple[str, int], int]:

@@ -191,7 +191,9 @@ class Engine:
         return (now - self._unmoved[1]).total_seconds() >= self.pace.reread
 
     async def _explain(self, wait: Wait, watched: Json) -> None:
-        """Nothing moves: the reason in the words of the newest pods."""
+        """Nothing moves: the reason in the words of the newest pods. Where time is up they are read for the answer."""
+        if self._left() <= 0:
+            return
         if said := words_of_pods(watched, await newest_pods(self.cluster, watched)):
             await self._progress(replace(wait, reason=f"{wait.reason} {said}"[:2000]))
 
