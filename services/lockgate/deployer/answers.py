@@ -1,6 +1,7 @@
 """What an API server's answers mean: objects, lines of a watch, and refusals as a closed set (`Trouble`). Pure."""
 
 from enum import StrEnum
+from typing import Final
 
 import orjson
 
@@ -31,6 +32,19 @@ class NoAnswerError(ClusterError):
     """There was no whole answer in the time that it had. Through a Service, that may be the Service's own slowness."""
 
 
+class BrokenError(ClusterError):
+    """A pod took the request that the API server passed on, and broke the connection: it may have done what was asked."""
+
+
+class AbsentError(ClusterError):
+    """No pod took the request that the API server would have passed on: none is ready, or none listens."""
+
+
+_PASSING: Final = "error trying to reach service: "
+_BROKEN: Final = ("EOF", "connection reset by peer", "broken pipe", "malformed HTTP")
+_REFUSED: Final = ("dial tcp ", "connect: connection refused")
+_NONE_READY: Final = "no endpoints available for service"
+
 TROUBLES = {
     401: Trouble.FORBIDDEN,
     403: Trouble.FORBIDDEN,
@@ -41,7 +55,13 @@ TROUBLES = {
 }
 
 
-def refused(settings: RegionSettings, status: int, raw: bytes, what: str) -> ClusterError:
+def refused(
+    settings: RegionSettings,
+    status: int,
+    raw: bytes,
+    what: str,
+    kind: type[ClusterError] = ClusterError,
+) -> ClusterError:
     """The error that a Status object speaks of."""
     trouble = TROUBLES.get(status, Trouble.UNAVAILABLE if status >= 500 else Trouble.INVALID)
     try:
@@ -49,7 +69,23 @@ def refused(settings: RegionSettings, status: int, raw: bytes, what: str) -> Clu
     except (orjson.JSONDecodeError, AttributeError):
         text = raw[:200].decode(errors="replace")
     told = f"The cluster of {settings.region} answered {what} with {status}: {text[:500]}"
-    return ClusterError(trouble, f"{told}{_remedy(settings, status)}")
+    return kind(trouble, f"{told}{_remedy(settings, status)}")
+
+
+def not_passed_on(settings: RegionSettings, status: int, raw: bytes, what: str) -> ClusterError:
+    """As `refused`, of a request for a Service, told apart by whether it is the pods that failed it.
+
+    What may as well be the way from the API server to the nodes (a time-out, no route, a tunnel) is not said to be the pods.
+    """
+    if status < 500:
+        return refused(settings, status, raw, what)
+    said = str(orjson.loads(raw).get("message", ""))
+    why = said.removeprefix(_PASSING) if said.startswith(_PASSING) else ""
+    if any(words in why for words in _BROKEN):
+        return refused(settings, status, raw, what, BrokenError)
+    if said.startswith(_NONE_READY) or (why.startswith(_REFUSED[0]) and why.endswith(_REFUSED[1])):
+        return refused(settings, status, raw, what, AbsentError)
+    return refused(settings, status, raw, what)
 
 
 def _remedy(settings: RegionSettings, status: int) -> str:

@@ -24,6 +24,7 @@ from lockgate.deployer.answers import (
     changed,
     is_status,
     json_object,
+    not_passed_on,
     refused,
 )
 from lockgate.deployer.metrics import METRICS
@@ -191,7 +192,7 @@ class Cluster:
             if answer.status in TROUBLES or answer.status >= 500:
                 raw = await answer.content.read(_MOST_OF_A_STATUS)
                 if is_status(raw):
-                    raise refused(self.settings, answer.status, raw, what)
+                    raise not_passed_on(self.settings, answer.status, raw, what)
             return answer.status
 
     def _path(self, resource: Resource, *names: str) -> str:

@@ -9,7 +9,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
+from lockgate.deployer.answers import AbsentError, BrokenError
 from lockgate.deployer.cluster import Cluster, ClusterError, NoAnswerError, Trouble
 from lockgate.deployer.look import look
 from lockgate.deployer.objects import Json, name_of
@@ -19,6 +21,9 @@ from lockgate.deployer.strategies.clones import met
 from lockgate.deployer.strategies.given import Region, Target
 from lockgate.messages.deployments import ProbeResult
 from lockgate.messages.plan_parts import Request
+
+TRIES: Final = 30
+"""So often in a row no pod takes a request, until that counts: endpoints lag, and pods are moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +157,17 @@ async def _sender(cluster: Cluster, to: Receiver, tally: _Tally, times: Times) -
 
 
 async def _send(cluster: Cluster, to: Receiver, tally: _Tally, times: Times) -> None:
-    """Once, until the Service was heard: what the API server says itself says nothing about the version in question."""
+    """Once, until the Service was heard: what the API server says itself says nothing about the version in question.
+
+    That no pod takes it, try after try, says something about it, and so does a connection that a pod breaks.
+    """
+    absent = 0
     while True:
         try:
-            result = await _asked(cluster, to, tally.request, times)
+            result = await _asked(cluster, to, tally.request, times, counts=absent + 1 >= TRIES)
         except ClusterError as error:  # the API server's own words, it is away, or too little time is left
             tally.trouble = str(error)
+            absent = absent + 1 if isinstance(error, AbsentError) else 0
             tally.hindered |= not isinstance(error, NoAnswerError)
             if times.left <= times.pause:
                 return
@@ -173,7 +183,10 @@ def _port(service: Json) -> str | None:
     return next((str(port.get("name") or port["port"]) for port in ports), None)
 
 
-async def _asked(cluster: Cluster, to: Receiver, request: Request, times: Times) -> ProbeResult:
+async def _asked(
+    cluster: Cluster, to: Receiver, request: Request, times: Times, *, counts: bool
+) -> ProbeResult:
+    """The answer, or that there was none. ClusterError where that says nothing; `counts`: that no pod took it says it."""
     about = {"method": request.method, "path": request.path, "expected": request.expect.status}
     begun, left = time.monotonic(), times.left
     try:
@@ -184,8 +197,10 @@ async def _asked(cluster: Cluster, to: Receiver, request: Request, times: Times)
             timeout=min(request.within, left),
         )
     except ClusterError as error:
+        late = isinstance(error, NoAnswerError) and request.within <= left
+        unheard = isinstance(error, BrokenError) or (isinstance(error, AbsentError) and counts)
         climbs = error.trouble is Trouble.INVALID
-        if not climbs and not (isinstance(error, NoAnswerError) and request.within <= left):
+        if not (climbs or late or unheard):
             raise
         seconds = time.monotonic() - begun
         return ProbeResult(**about, status=None, seconds=seconds, passed=False, reason=str(error))
