@@ -183,7 +183,7 @@ async def said(ground: Ground) -> list[str]:
         words: list[str] = []
         try:
             bad = await west.step(trying(digest(Acts.NEVER_READY), "6.0.1"), seconds=4.0)
-            good = await west.step(trying(GOOD, requests=METHODS), seconds=15.0)
+            good = await west.step(trying(GOOD, requests=METHODS), seconds=60.0)
             words = [
                 bad["reason"],
                 good.get("reason", ""),
