@@ -1,10 +1,20 @@
 """Pre-production on demand, and requests that are judged together: by exact bounds, and never against a version that nobody heard."""
 
+from collections.abc import Callable
+
 import pytest
 
-from lockgate.messages.deployments import ProbeResult
+from lockgate.messages.deployments import ProbeResult, RefusalCode
 from lockgate.messages.payload import Payload
-from lockgate.messages.verdicts import Action, Granted, Outcome, StagePassed, StageWaiting, VerdictReached
+from lockgate.messages.verdicts import (
+    Action,
+    FailCause,
+    Granted,
+    Outcome,
+    StagePassed,
+    StageWaiting,
+    VerdictReached,
+)
 from tests.support.verifier import GOOD_PROBES, PILOT, PREPROD, WATCH, WAVE, Journey, names, only, plan
 
 REGION = "eu-preprod"
@@ -65,6 +75,37 @@ def test_an_environment_is_one_grant_with_what_it_is_made_of_and_all_requests() 
     passed = release.probed(REGION, GOOD_PROBES[0], pays())
     assert only(passed, VerdictReached).outcome is Outcome.PASS
     assert only(passed, StagePassed).kind == "preprod"
+
+
+def stopped_on_demand(how: Callable[[Journey], list[Payload]]) -> VerdictReached:
+    release = Journey(plan({**PREPROD, **ON_DEMAND, "requests": MANY}, PILOT, WAVE, WATCH))
+    release.start()
+    return only(how(release), VerdictReached)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(lambda release: release.failed(REGION, "write overrides: ..."), id="refused"),
+        pytest.param(
+            lambda release: release.refused(REGION, RefusalCode.NOT_SERVED), id="no deployer serves it"
+        ),
+    ],
+)
+def test_what_stops_an_environment_from_being_made_does_not_blame_the_version(
+    how: Callable[[Journey], list[Payload]],
+) -> None:
+    verdict = stopped_on_demand(how)
+    assert (verdict.outcome, verdict.cause) == (Outcome.FAIL, FailCause.UNDECIDED)
+
+
+def test_requests_that_fail_in_an_environment_do() -> None:
+    verdict = stopped_on_demand(lambda release: release.probed(REGION, GOOD_PROBES[0], pays(failed=200)))
+    assert (verdict.outcome, verdict.cause) == (Outcome.FAIL, FailCause.REQUESTS)
+
+
+def test_a_region_of_its_own_that_cannot_be_deployed_to_does() -> None:
+    assert only(journey().failed(REGION), VerdictReached).cause is FailCause.DEPLOYMENT
 
 
 def test_what_is_deployed_always_is_granted_without_an_environment() -> None:

@@ -193,9 +193,10 @@ def attempt_failed(
     told = scene.then(emit(failure))
     if final:
         last = told.then(put(region.model_copy(update={"state": RegionState.FAILED}), name))
-        return last.failed(
-            _last_attempt(name, stage, attempts, reason), cause=FailCause.DEPLOYMENT, guilty=(name,)
-        )
+        # Of an environment nobody can say whether it is the version or what it is made from that stood in the way.
+        tried = region.action is Action.ENVIRONMENT
+        cause = FailCause.UNDECIDED if tried else FailCause.DEPLOYMENT
+        return last.failed(_last_attempt(name, stage, attempts, reason), cause=cause, guilty=(name,))
     if scene.release.fenced:
         return told.then(left_alone(name, region))
     return _granted_again(told, name, region)
