@@ -204,10 +204,10 @@ _COORDINATOR = {
     "flags off everywhere before it goes on": _without(
         flags,
         "switched",
-        ("left = remove(Switch, region), release.waiting - 1", "left = remove(Switch, region), 0"),
+        ("if release.waiting:", "if False:"),
     ),
     "flags as before once it is taken back": _without(
-        halting, "_order", ("if release.switched and", "if False and")
+        halting, "_order", ("restores = release.switched and", "restores = False and")
     ),
     "the deadline of an order": _without(
         answers, "deadline", ("if order is None or order.answer is not None:", "if True:")
