@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from lockgate.messages.environments import Egress, Environment, Overrides
 from lockgate.messages.flags import Flag, FlagKey
 from lockgate.messages.message import Message, cause_ids, event_id
 from lockgate.messages.payload import Payload
@@ -79,6 +80,15 @@ _VALUES: tuple[tuple[Any, st.SearchStrategy[Any]], ...] = (
         ),
     ),
     (Request, REQUESTS),
+    (
+        Environment,
+        st.builds(
+            Environment,
+            replicas=st.integers(1, 20),
+            overrides=st.builds(Overrides, configmaps=st.dictionaries(NAMES, NAMES, max_size=2)),
+            egress=st.sampled_from([[], [Egress(cidr="10.20.0.0/16", ports=[5432])]]),
+        ),
+    ),
     (FlagKey, KEYS),
     (Flag, st.builds(Flag, flag=KEYS, configmap=st.none() | NAMES, off=KEYS, wait=st.floats(0, 3600))),
     (Any, JSON),
@@ -139,14 +149,20 @@ def _field(model: type[BaseModel], name: str, info: FieldInfo) -> st.SearchStrat
         for key in ("ge", "gt", "lt", "max_length", "pattern")
         if hasattr(m, key)
     }
-    if declared is int:
-        return st.integers(limits.get("ge", -(2**53)), 2**53)
-    if declared is float:
-        low, high = limits.get("ge", limits.get("gt", -1e12)), limits.get("lt", 1e12)
-        return st.floats(low, high, exclude_min="gt" in limits, exclude_max="lt" in limits)
+    if set(get_args(declared)) in ({int, NoneType}, {float, NoneType}) and limits:
+        return st.none() | _number(next(t for t in get_args(declared) if t is not NoneType), limits)
+    if declared in {int, float}:
+        return _number(declared, limits)
     if declared is str and limits.get("pattern"):
         return st.from_regex(limits["pattern"].rstrip("$").lstrip("^"), fullmatch=True)
     return _type(declared)
+
+
+def _number(kind: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if kind is int:
+        return st.integers(limits.get("ge", -(2**53)), 2**53)
+    low, high = limits.get("ge", limits.get("gt", -1e12)), limits.get("lt", 1e12)
+    return st.floats(low, high, exclude_min="gt" in limits, exclude_max="lt" in limits)
 
 
 def _type(annotation: Any) -> st.SearchStrategy[Any]:
@@ -161,6 +177,8 @@ def _type(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 def _generic(origin: Any, inner: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    if origin is Annotated and inner[0] is str:
+        return _text(inner[1:])
     if origin is Literal:
         return st.sampled_from(inner)
     if origin in {Union, UnionType}:
@@ -170,3 +188,14 @@ def _generic(origin: Any, inner: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if origin is dict:
         return st.dictionaries(_type(inner[0]), _type(inner[1]), max_size=3)
     raise TypeError(f"no strategy for {origin}[{inner}]: add it to tests/support/payloads.py")
+
+
+def _text(constraints: tuple[Any, ...]) -> st.SearchStrategy[str]:
+    """Text of a pattern, no longer than it may be."""
+    pattern = next((m.pattern for m in constraints if getattr(m, "pattern", None)), "")
+    most = next((m.max_length for m in constraints if getattr(m, "max_length", None)), 1000)
+    letters = st.characters(codec="utf-8")
+    found = st.from_regex(
+        pattern.removeprefix("^").removesuffix("$"), fullmatch=pattern.startswith("^"), alphabet=letters
+    )
+    return found.filter(lambda text: len(text) <= most)
