@@ -146,7 +146,7 @@ def _field(model: type[BaseModel], name: str, info: FieldInfo) -> st.SearchStrat
     limits = {
         key: getattr(m, key)
         for m in info.metadata
-        for key in ("ge", "gt", "lt", "max_length", "pattern")
+        for key in ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
         if hasattr(m, key)
     }
     if set(get_args(declared)) in ({int, NoneType}, {float, NoneType}) and limits:
@@ -155,13 +155,15 @@ def _field(model: type[BaseModel], name: str, info: FieldInfo) -> st.SearchStrat
         return _number(declared, limits)
     if declared is str and limits.get("pattern"):
         return st.from_regex(limits["pattern"].rstrip("$").lstrip("^"), fullmatch=True)
+    if declared is str:
+        return TEXT.filter(lambda text: len(text) >= limits.get("min_length", 0))
     return _type(declared)
 
 
 def _number(kind: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
     if kind is int:
-        return st.integers(limits.get("ge", -(2**53)), 2**53)
-    low, high = limits.get("ge", limits.get("gt", -1e12)), limits.get("lt", 1e12)
+        return st.integers(limits.get("ge", -(2**53)), limits.get("le", 2**53))
+    low, high = limits.get("ge", limits.get("gt", -1e12)), limits.get("le", limits.get("lt", 1e12))
     return st.floats(low, high, exclude_min="gt" in limits, exclude_max="lt" in limits)
 
 

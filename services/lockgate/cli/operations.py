@@ -88,7 +88,7 @@ def pause(  # noqa: PLR0917  # typer gives them by their names
 
 
 @app.command()
-def resume(  # noqa: PLR0917
+def resume(  # noqa: PLR0917  # as above
     why: WhyOption,
     applications: SomeArgument = None,
     everything: AllOption = False,
@@ -104,7 +104,7 @@ def resume(  # noqa: PLR0917
 
 
 @app.command()
-def abort(  # noqa: PLR0917
+def abort(  # noqa: PLR0917  # as above
     application: ApplicationArgument,
     why: WhyOption,
     release: ReleaseOption = None,
@@ -120,7 +120,7 @@ def abort(  # noqa: PLR0917
 
 
 @app.command()
-def rollback(  # noqa: PLR0917
+def rollback(  # noqa: PLR0917  # as above
     application: ApplicationArgument,
     why: WhyOption,
     to: Annotated[
@@ -142,7 +142,7 @@ def rollback(  # noqa: PLR0917
 
 
 @app.command()
-def mark(  # noqa: PLR0917
+def mark(  # noqa: PLR0917  # as above
     application: ApplicationArgument,
     digest: Annotated[str, typer.Argument(callback=_digest, help="sha256: and 64 hexadecimal digits.")],
     grade: Annotated[Grade, typer.Argument(help="What it is.")],
@@ -161,7 +161,7 @@ def mark(  # noqa: PLR0917
 def _of_stage(name: str, help_: str) -> None:
     """The commands about a stage of the release under way: they differ in their names alone."""
 
-    def command(  # noqa: PLR0917
+    def command(  # noqa: PLR0917  # as above
         application: ApplicationArgument,
         why: WhyOption,
         release: ReleaseOption = None,

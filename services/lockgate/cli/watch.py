@@ -30,12 +30,16 @@ TICK_SECONDS = 1.0
 MOST_SUPERSEDED = 5
 
 
+ApplicationArgument = Annotated[str | None, typer.Argument(help="Only this application.")]
+SinceOption = Annotated[
+    float,
+    typer.Option(parser=seconds, metavar="DURATION", help="How far to look back, such as 2h or 7d."),
+]
+
+
 def watch(
-    application: Annotated[str | None, typer.Argument(help="Only this application.")] = None,
-    since: Annotated[
-        float,
-        typer.Option(parser=seconds, metavar="DURATION", help="How far to look back, such as 2h or 7d."),
-    ] = "7d",  # type: ignore[assignment]  # typer gives the text to the parser
+    application: ApplicationArgument = None,
+    since: SinceOption = "7d",  # type: ignore[assignment]  # typer gives the text to the parser
     kafka: KafkaOption = DEFAULT_KAFKA,
     prefix: PrefixOption = DEFAULT_PREFIX,
 ) -> None:
@@ -50,11 +54,8 @@ def watch(
 
 
 def status(
-    application: Annotated[str | None, typer.Argument(help="Only this application.")] = None,
-    since: Annotated[
-        float,
-        typer.Option(parser=seconds, metavar="DURATION", help="How far to look back, such as 2h or 7d."),
-    ] = "7d",  # type: ignore[assignment]  # typer gives the text to the parser
+    application: ApplicationArgument = None,
+    since: SinceOption = "7d",  # type: ignore[assignment]  # typer gives the text to the parser
     kafka: KafkaOption = DEFAULT_KAFKA,
     prefix: PrefixOption = DEFAULT_PREFIX,
 ) -> None:

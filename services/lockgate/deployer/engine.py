@@ -24,8 +24,7 @@ from lockgate.deployer.cluster import (
     Resource,
     Trouble,
 )
-from lockgate.deployer.fencing import is_adoption
-from lockgate.deployer.following import estimated, newest_pods, states, written
+from lockgate.deployer.following import estimated, is_fenced, newest_pods, states, written
 from lockgate.deployer.look import look
 from lockgate.deployer.objects import Json
 from lockgate.deployer.reports import Deployed, Failed, Progressed, Started
@@ -207,7 +206,7 @@ class Engine:
         self._writes += 1
         answer = await self._write(write)
         self._refusals = 0
-        if answer is not None and isinstance(write, Patch) and _is_fenced(write):
+        if answer is not None and isinstance(write, Patch) and is_fenced(write):
             self._known = written(live, write, answer)
         return None
 
@@ -290,12 +289,3 @@ class Engine:
 
     def _left(self) -> float:
         return (self.until - self.clock()).total_seconds()
-
-
-def _is_fenced(write: Patch) -> bool:
-    """Whether it, or else the next write, is void where something newer has been; if not, that is looked for in between.
-
-    A clone is made, and a route or a Service met for the first time, without a condition that is about the Deployment's
-    fence, and the newer one may have met neither.
-    """
-    return write.kind is Kind.DEPLOYMENT or not is_adoption(write.operations)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster, ClusterError, Trouble
 from lockgate.deployer.estimate import Estimate, estimate, start_of
+from lockgate.deployer.fencing import is_adoption
 from lockgate.deployer.look import selector_of
 from lockgate.deployer.objects import Json, labels_of, name_of, newest, pods_of, uid_of
 from lockgate.deployer.strategies.given import Kind, Patch, Region
@@ -72,6 +73,15 @@ def written(live: Region, write: Patch, obj: Json) -> Region:
             return replace(live, service=obj)
         case Kind.SERVICE:
             return replace(live, clone_services=_with(live.clone_services, obj))
+
+
+def is_fenced(write: Patch) -> bool:
+    """Whether it, or else the next write, is void where something newer has been; if not, that is looked for in between.
+
+    A clone is made, and a route or a Service met for the first time, without a condition that is about the Deployment's
+    fence, and the newer one may have met neither.
+    """
+    return write.kind is Kind.DEPLOYMENT or not is_adoption(write.operations)
 
 
 def _with(objects: tuple[Json, ...], obj: Json) -> tuple[Json, ...]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from lockgate.messages.plan import Metrics
+from lockgate.messages.plan_metrics import Metrics
 from lockgate.verifier.core.measure import Measure, Pods
 from lockgate.verifier.prometheus import selector
 from lockgate.verifier.statistics.evidence import BASELINE, PILOT

@@ -5,7 +5,7 @@ a release, which are the verifier's.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -132,11 +132,26 @@ class Answer(Payload):
 
     application: Name | None = Field(description="None: all applications")
     operation: str = Field(description="what was asked for, such as pause")
-    event: str = Field(description="the id of the event that asked for it")
+    event: str = Field(min_length=1, description="the id of the event that asked for it")
     who: str
     why: str
     code: OperationRefusal | None = Field(default=None, description="None: it is done")
     reason: Sentence = Field(description="what was done, or why it was not")
+
+    @classmethod
+    def to(
+        cls, asked: OfApplication | OfAny, event: str, code: OperationRefusal | None, reason: Sentence
+    ) -> Self:
+        """The answer to the operation that this event asked for."""
+        return cls(
+            application=asked.application,
+            operation=called(type(asked)),
+            event=event,
+            who=asked.who,
+            why=asked.why,
+            code=code,
+            reason=reason,
+        )
 
     def subject_id(self) -> str:
         return self.event

@@ -3,27 +3,18 @@
 Only what this version carries out can be written; anything else is refused as an unknown field.
 """
 
-from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from lockgate.messages.environments import Egress, Environment, Overrides
 from lockgate.messages.flags import MOST_FLAGS, Flag
+from lockgate.messages.plan_before import Before
+from lockgate.messages.plan_metrics import Metrics
 from lockgate.messages.plan_parts import PlanPart, Request
 from lockgate.messages.stage_rules import Outline, breaches
 from lockgate.messages.strategies import Canary, Strategy
-from lockgate.messages.values import (
-    BucketName,
-    Duration,
-    LabelName,
-    LabelValue,
-    MetricName,
-    Name,
-    Share,
-    Workload,
-)
-from lockgate.messages.windows import Window
+from lockgate.messages.values import Duration, Name, Share, Workload
 
 MOST_SENT = 5000
 """Requests of one stage, in each of its regions."""
@@ -54,57 +45,6 @@ class AfterPilot(PlanPart):
 
 class AfterWave(PlanPart):
     bake: Duration = Field(default=0.0, description="how long the wave is left alone before the next stage")
-
-
-def _window(text: str) -> str:
-    Window.parse(text)
-    return text
-
-
-def _day(text: str) -> str:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no day: write such as 2026-12-24") from None
-    return text
-
-
-WindowText = Annotated[str, Field(max_length=200), AfterValidator(_window)]
-"""Days, times and a zone, such as `weekdays 08:00-17:00 Europe/Berlin`."""
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_day)]
-
-
-class Before(PlanPart):
-    """What must hold before a stage begins; it waits until all of it does."""
-
-    approval: Literal["required"] | None = Field(
-        default=None, description="required: it begins once an operator approves it"
-    )
-    window: list[WindowText] = Field(
-        default=[],
-        max_length=20,
-        exclude_if=lambda windows: not windows,
-        description="it begins while one of them is open; what was begun is finished afterwards too",
-    )
-    closed_on: list[Day] = Field(
-        default=[],
-        max_length=400,
-        exclude_if=lambda days: not days,
-        description="days on which no window opens, by the calendar of its zone",
-    )
-
-    @field_validator("window", mode="before")
-    @classmethod
-    def _one_or_some(cls, given: Any) -> Any:
-        return [given] if isinstance(given, str) else given
-
-    @property
-    def windows(self) -> tuple[Window, ...]:
-        return tuple(map(Window.parse, self.window))
-
-    @property
-    def closed(self) -> frozenset[date]:
-        return frozenset(map(date.fromisoformat, self.closed_on))
 
 
 class StagePart(PlanPart):
@@ -199,64 +139,6 @@ class WatchStage(StagePart):
 
 
 Stage = Annotated[PreprodStage | PilotStage | WaveStage | WatchStage, Field(discriminator="kind")]
-
-
-class Labels(PlanPart):
-    """What the labels are called in this Prometheus, where it is not as usual."""
-
-    region: LabelName = Field(default="region", description="`none` if there is no such label")
-    namespace: LabelName = "namespace"
-    pod: LabelName = "pod"
-
-
-class Custom(PlanPart):
-    """Series that no preset names. Both must have a label with the name of the pod that served the request."""
-
-    requests: MetricName = Field(description="a counter of requests, such as http_requests_total")
-    code: LabelName = Field(default="code", description="the label that tells errors")
-    failed: list[LabelValue] = Field(
-        default=["5"], min_length=1, max_length=20, description="what the label begins with for an error"
-    )
-    latency: BucketName | None = Field(
-        default=None, description="the buckets of a histogram; without, latency is not judged"
-    )
-    unit: Literal["s", "ms"] = Field(default="s", description="of the histogram")
-    where: dict[LabelName, LabelValue] = Field(
-        default={}, max_length=10, description="further labels of both, and their values"
-    )
-
-
-class Metrics(PlanPart):
-    preset: Literal["opentelemetry-http", "istio", "linkerd", "envoy-gateway", "nginx", "custom"] = (
-        "opentelemetry-http"
-    )
-    interval: Duration = Field(default=15.0, ge=0.5, le=300, description="between two scrapes")
-    outage: Duration = Field(
-        default=600.0,
-        gt=0,
-        description="how long the metrics may be away; longer, and the release is held until they are back",
-    )
-    late: Duration = Field(
-        default=0.0,
-        le=600,
-        exclude_if=lambda late: late == 0,
-        description="how much later than it was taken a sample may be found; 0 means a quarter of `interval`, at most 5 s",
-    )
-    labels: Labels = Labels()
-    custom: Custom | None = None
-
-    @model_validator(mode="after")
-    def _custom_or_preset(self) -> Self:
-        if self.preset == "custom" and self.custom is None:
-            raise ValueError(
-                "the preset custom names no series: write custom: {requests: http_requests_total, "
-                "latency: http_request_duration_seconds_bucket}"
-            )
-        if self.preset != "custom" and self.custom is not None:
-            raise ValueError(
-                f"the preset {self.preset} names its own series: remove custom, or write preset: custom"
-            )
-        return self
 
 
 class Remediation(PlanPart):

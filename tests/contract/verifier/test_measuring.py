@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from lockgate.messages.plan import Metrics
+from lockgate.messages.plan_metrics import Metrics
 from lockgate.sandbox import Behaviour, Sandbox
 from lockgate.sandbox import Settings as SandboxSettings
 from lockgate.sandbox.faults import Fault

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from lockgate.messages.plan import Metrics
+from lockgate.messages.plan_metrics import Metrics
 from lockgate.verifier.core.measure import Measure, Pods
 from lockgate.verifier.settings import Settings
 from lockgate.verifier.statistics.record import load_block, load_setup

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lockgate.messages.plan import Metrics
+from lockgate.messages.plan_metrics import Metrics
 from lockgate.verifier.core.measure import Measure, Pods
 from lockgate.verifier.gathering import BOTH, HISTORY, START, Gathering
 from lockgate.verifier.presets import preset_of

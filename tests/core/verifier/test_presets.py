@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.messages.plan import Metrics
+from lockgate.messages.plan_metrics import Metrics
 from lockgate.sandbox.promql import parse_selector
 from lockgate.verifier.core.measure import Measure, Pods
 from lockgate.verifier.presets import PRESETS, Preset, arm_of, preset_of, query, unit_of

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from lockgate.deployer.bodies import OrderBody
-from lockgate.deployer.core.floors import Served, begun, below, not_served, raised, slot, state_of
+from lockgate.deployer.core.commanded import about, refusal, refused
+from lockgate.deployer.core.floors import Served, begun, raised, slot, state_of
 from lockgate.deployer.core.rows import RegionState, higher
 from lockgate.deployer.core.steps import answer_by, given_at
 from lockgate.deployer.reports import (
@@ -18,17 +19,11 @@ from lockgate.deployer.reports import (
     order_report,
 )
 from lockgate.messages.decision import NOTHING, Rows, StartWork, Step, WorkReported, emit, put
-from lockgate.messages.deployments import (
-    OrderRefused,
-    RefusalCode,
-    RegionRolledBack,
-    RegionUntouched,
-    RollbackFailed,
-)
+from lockgate.messages.deployments import RefusalCode, RegionRolledBack, RegionUntouched, RollbackFailed
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
-from lockgate.messages.values import Fence, Sentence
+from lockgate.messages.values import Fence
 
 
 def halted(served: Served) -> Callable[[Rows, Message[ReleaseHalted], datetime], Step]:
@@ -47,13 +42,10 @@ def halted(served: Served) -> Callable[[Rows, Message[ReleaseHalted], datetime],
 def ordered(served: Served) -> Callable[[Rows, Message[RollbackOrdered], datetime], Step]:
     def decide(rows: Rows, given: Message[RollbackOrdered], now: datetime) -> Step:
         order = given.body
-        if (why := not_served(rows, served, order)) is not None:
-            return emit(_refused(order, served, RefusalCode.NOT_SERVED, why))
-        state = state_of(rows, order.region)
-        if (why := below(state, order.fence)) is not None:
-            return emit(_refused(order, served, RefusalCode.FENCED, why))
+        if (no := refusal(rows, order, served)) is not None:
+            return emit(no)
         until = answer_by(given_at(given, now), order.deadline)
-        touched = order.regardless or state.touched == order.fence.number
+        touched = order.regardless or state_of(rows, order.region).touched == order.fence.number
         body = OrderBody(order=order, until=until, touched=touched).json_body()
         return begun(rows, order.region, order.fence, StartWork(slot(order.region), "rollback", body))
 
@@ -73,34 +65,20 @@ def order_reported(served: Served) -> Callable[[Rows, WorkReported, datetime], S
 
 
 def _answered(served: Served, order: RollbackOrdered, state: RegionState, report: dict[str, Any]) -> Step:
-    about = _about(order, served)
+    told = about(order, served)
     match order_report(report):
         case Started() | Progressed():
             return NOTHING  # an order is answered once, at its end
         case RolledBack(digest=digest, flags_left=left):
-            return _over(state, order, RegionRolledBack(**about, digest=digest, flags_left=left))
+            return _over(state, order, RegionRolledBack(**told, digest=digest, flags_left=left))
         case Untouched(reason=reason, flags_left=left):
-            return _over(state, order, RegionUntouched(**about, reason=reason, flags_left=left))
+            return _over(state, order, RegionUntouched(**told, reason=reason, flags_left=left))
         case Failed(reason=reason):
-            return _over(state, order, RollbackFailed(**about, reason=reason))
+            return _over(state, order, RollbackFailed(**told, reason=reason))
         case Fenced(live=live, reason=reason):
             seen = state.model_copy(update={"floor": higher(live, state.floor)})
-            return _over(seen, order, _refused(order, served, RefusalCode.FENCED, reason))
+            return _over(seen, order, refused(order, served, RefusalCode.FENCED, reason))
 
 
 def _over(state: RegionState, order: RollbackOrdered, answer: Payload) -> Step:
     return put(state.model_copy(update={"running": None}), order.region) + emit(answer)
-
-
-def _about(order: RollbackOrdered, served: Served) -> dict[str, Any]:
-    return {
-        "application": order.application,
-        "release": order.release,
-        "region": order.region,
-        "deployer": served.name,
-        "fence": order.fence,
-    }
-
-
-def _refused(order: RollbackOrdered, served: Served, code: RefusalCode, reason: Sentence) -> OrderRefused:
-    return OrderRefused(**_about(order, served), code=code, reason=reason)

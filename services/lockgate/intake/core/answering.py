@@ -6,7 +6,7 @@ from lockgate.intake.rows import Claimed
 from lockgate.intake.words import sentence
 from lockgate.messages.decision import On, Rows, Step, emit
 from lockgate.messages.message import Message
-from lockgate.messages.operations import OfAny, OfApplication, OperationRefusal, called
+from lockgate.messages.operations import OfAny, OfApplication, OperationRefusal
 from lockgate.messages.releases import OperationAnswered
 
 Given = Message[OfApplication] | Message[OfAny]
@@ -33,18 +33,7 @@ def refused(given: Given, code: OperationRefusal, reason: str) -> Step:
 
 
 def _answered(given: Given, code: OperationRefusal | None, reason: str) -> Step:
-    body = given.body
-    return emit(
-        OperationAnswered(
-            application=body.application,
-            operation=called(type(body)),
-            event=given.id,
-            who=body.who,
-            why=body.why,
-            code=code,
-            reason=sentence(reason),
-        )
-    )
+    return emit(OperationAnswered.to(given.body, given.id, code, sentence(reason)))
 
 
 ROUTED = On(routed, lambda given: ((Claimed, given.body.application),))

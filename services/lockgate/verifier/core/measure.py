@@ -11,7 +11,8 @@ from datetime import datetime
 from math import ceil
 from typing import Any, Literal
 
-from lockgate.messages.plan import Metrics, PilotStage
+from lockgate.messages.plan import PilotStage
+from lockgate.messages.plan_metrics import Metrics
 from lockgate.messages.values import Name, Value
 
 MOST_SCRAPES = 60

@@ -17,7 +17,6 @@ from lockgate.messages.operations import (
     Reject,
     Retry,
     Skip,
-    called,
 )
 from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
 from lockgate.messages.releases import AllPaused, AllResumed, ApplicationPaused, ApplicationResumed
@@ -201,18 +200,7 @@ def _doing(scene: Scene) -> str:
 
 
 def _answered(given: Message[OfStage], code: OperationRefusal | None, reason: str) -> Step:
-    body = given.body
-    return emit(
-        StageOperationAnswered(
-            application=body.application,
-            operation=called(type(body)),
-            event=given.id,
-            who=body.who,
-            why=body.why,
-            code=code,
-            reason=sentence(reason),
-        )
-    )
+    return emit(StageOperationAnswered.to(given.body, given.id, code, sentence(reason)))
 
 
 # --- pauses -----------------------------------------------------------------------------------------------------
