@@ -184,7 +184,7 @@ _DEPLOYER = {
     "an answer to every order": _without(
         orders,
         "ordered",
-        ("return emit(_refused(order, served, RefusalCode.FENCED, why))", "return NOTHING"),
+        ("return emit(no)", "return NOTHING"),
     ),
     "an answer to every grant": _without(
         steps,

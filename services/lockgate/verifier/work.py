@@ -32,6 +32,8 @@ WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
 
 AT_ONCE = 12
 """So many scrapes of the past are asked for together, which bounds the answer; fewer if it was too large."""
+AGAIN = 300.0
+"""Seconds after which a problem is told again, so that the core knows that it is still measured."""
 LATEST = 5.0
 """Seconds that a sample may take to be found, if the plan does not say how many; a quarter of the scrape interval if that
 is less.
@@ -69,6 +71,8 @@ class Measuring:
     """Why nothing can be measured just now, as it was reported last."""
     dark: float = 0.0
     """Since when, in seconds since the start."""
+    reported: float = 0.0
+    """When it was reported last, likewise."""
 
     def __post_init__(self) -> None:
         self.preset = preset_of(self.order.metrics)
@@ -81,8 +85,8 @@ class Measuring:
         return metrics.late or min(metrics.interval / 4, LATEST)
 
     async def run(self, report: Report) -> dict[str, Any]:
-        """Reports each scrape, and once what is wrong when nothing can be measured; returns the report with which a verdict
-        is reached, however long that takes.
+        """Reports each scrape, and what is wrong when nothing can be measured: at once, and every `AGAIN` seconds; returns the
+        report with which a verdict is reached, however long that takes.
         """
         while True:
             await asyncio.sleep(self._over(self.at) - self._now())
@@ -111,11 +115,14 @@ class Measuring:
         return await asyncio.to_thread(self._judged, end)
 
     def _away(self, reason: str) -> Unavailable | None:
-        """The report of a problem; None if it was reported already."""
-        self.dark = self._now() if self.problem is None else self.dark
-        before, too_long = self.problem, self._now() - self.dark > self.order.metrics.outage
-        self.problem = Unavailable(reason=reason, too_long=too_long)
-        return None if self.problem == before else self.problem
+        """The report of a problem; None if it was reported lately."""
+        now, before = self._now(), self.problem
+        self.dark = now if before is None else self.dark
+        self.problem = Unavailable(reason=reason, too_long=now - self.dark > self.order.metrics.outage)
+        if self.problem == before and now - self.reported < AGAIN:
+            return None
+        self.reported = now
+        return self.problem
 
     async def _read(self, first: int, last: int, *, newest: bool) -> str | None:
         """Reads these scrapes; what is wrong if they cannot be read."""

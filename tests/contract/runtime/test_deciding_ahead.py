@@ -22,6 +22,9 @@ from tests.support.servers import PostgresUnderTest
 from tests.support.toy import toy
 from tests.support.toy_world import PATIENCE, World, said
 
+STALL = 60.0
+"""Seconds that the machine may stand still without a rebalance, which would wait for the gate, and all else for it."""
+
 
 async def _decided_ahead(world: World, gate: Gate, taken: list[str]) -> None:
     """The second event is being written, which the gate holds, and the third has been decided."""
@@ -35,7 +38,7 @@ async def _decided_ahead(world: World, gate: Gate, taken: list[str]) -> None:
 async def test_the_next_events_are_decided_while_some_are_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await world.serving()
+    await world.serving(session_seconds=STALL)
     await world.send(said(1))
     await world.hears("verifier 1")
     taken = returned(monkeypatch, Handling, "take")
@@ -58,7 +61,7 @@ async def test_the_next_events_are_decided_while_some_are_written(
 async def test_what_was_decided_ahead_of_a_failure_is_decided_again(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    await world.serving()
+    await world.serving(session_seconds=STALL)
     await world.send(said(1))
     await world.hears("verifier 1")
     apply = Store.apply
@@ -84,7 +87,7 @@ async def test_what_was_decided_ahead_of_a_failure_is_decided_again(
 async def test_an_event_that_cannot_be_written_is_found_among_those_decided_ahead(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await world.serving()
+    await world.serving(session_seconds=STALL)
     await world.send(said(1))
     await world.hears("verifier 1")
     apply = Store.apply
@@ -112,7 +115,7 @@ async def test_an_event_that_cannot_be_written_is_found_among_those_decided_ahea
 
 async def test_no_work_begins_once_the_service_stops(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     hands = Hands()
-    replica = await world.serving(toy(open_work=hands.opened))
+    replica = await world.serving(toy(open_work=hands.opened), session_seconds=STALL)
     await world.send(said(1, "work v first"))
     await eventually(lambda: hands.began == ["first"])
     gate = Gate(monkeypatch, Store, "apply")
@@ -130,7 +133,7 @@ async def test_no_work_begins_once_the_service_stops(world: World, monkeypatch: 
 async def test_tries_grow_rarer_while_nothing_can_be_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await world.serving()
+    await world.serving(session_seconds=STALL)
     await world.send(said(1))
     await world.hears("verifier 1")
     delays: list[float] = []
@@ -152,7 +155,7 @@ async def test_tries_grow_rarer_while_nothing_can_be_written(
 async def test_a_broker_that_answers_late_does_not_keep_the_culprit_from_being_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await world.serving()
+    await world.serving(session_seconds=STALL)
     await world.send(said(1))
     await world.hears("verifier 1")
     apply, seek, getmany = Store.apply, AIOKafkaConsumer.seek, AIOKafkaConsumer.getmany

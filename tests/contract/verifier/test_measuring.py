@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+import lockgate.verifier.work as work_module
 from lockgate.messages.plan_metrics import Metrics
 from lockgate.sandbox import Behaviour, Sandbox
 from lockgate.sandbox import Settings as SandboxSettings
@@ -274,6 +275,27 @@ async def test_metrics_that_are_away_for_longer_than_the_plan_allows_are_told_an
     assert judged(reports)["verdict"] == then
 
 
+class EnoughError(Exception):
+    """Nothing more is to be measured."""
+
+
+async def test_while_nothing_can_be_measured_it_is_said_again_and_again(
+    sandbox: Sandbox, since: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_module, "AGAIN", 0.1)
+    await sandbox.set_prometheus_fault(Fault(mode="error", status=503))
+    heard: list[dict[str, Any]] = []
+
+    async def report(said: dict[str, Any]) -> None:
+        heard.append(said)
+        if len(heard) == len(("at once", "again", "and again")):
+            raise EnoughError
+
+    async with open_prometheus(settings(sandbox)) as prometheus, asyncio.timeout(30):
+        with pytest.raises(EnoughError):
+            await Measuring(order(since), prometheus).run(report)
+
+
 @pytest.mark.parametrize("mode", ["nan", "empty"])
 async def test_metrics_that_go_away_while_the_pilot_runs_for_longer_than_the_plan_allows_are_waited_for(
     sandbox: Sandbox, mode: Any, since: datetime
@@ -309,7 +331,8 @@ async def test_samples_that_come_late_are_waited_for_as_long_as_the_plan_says(
         reports.append(said)
 
     given = order(since, step=0.5, metrics={"late": 0.8})
-    async with open_prometheus(settings(sandbox)) as plain, asyncio.timeout(60):
+    patient = settings(sandbox).model_copy(update={"prometheus_timeout": 30.0})
+    async with open_prometheus(patient) as plain, asyncio.timeout(60):
         behind = Behind(plain.session, plain.url, plain.timeout, plain.most_bytes)
         reports.append(await Measuring(given, behind).run(report))
     assert {said["outcome"] for said in reports} == {"counted"}

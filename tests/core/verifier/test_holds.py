@@ -149,8 +149,8 @@ def test_a_measuring_that_takes_longer_because_the_metrics_were_away_is_left_alo
     say(release, DARK)
     measuring = release.desk.work[APPLICATION, "measure pilot eu-west"]
     assert release.fire("verify") == []
-    say(release, BLIND)
     for _ in range(5):
+        say(release, BLIND)
         assert release.fire("verify") == []
     assert release.desk.work[APPLICATION, "measure pilot eu-west"] is measuring
 
@@ -179,16 +179,29 @@ def test_one_that_says_nothing_any_more_after_the_metrics_were_away_is_held_and_
     assert names(tell(release, 43, run="run-2"))[:2] == ["VerdictReached", "StagePassed"]
 
 
-def test_a_region_that_was_begun_anew_is_left_alone_once_it_says_that_the_metrics_are_away() -> None:
+@pytest.mark.parametrize("last", [DARK, BLIND], ids=["for a while", "for too long"])
+def test_a_region_that_was_begun_anew_is_left_alone_while_it_says_that_the_metrics_are_away(
+    last: dict[str, Any],
+) -> None:
     release = piloted()
     tell(release, 3)
     release.fire("verify")
     release.fire("verify")
     begun = release.desk.work[APPLICATION, "measure pilot eu-west"]
-    assert say(release, BLIND) == []
     for _ in range(5):
+        assert say(release, last) == []
         assert release.fire("verify") == []
     assert release.desk.work[APPLICATION, "measure pilot eu-west"] is begun
+
+
+def test_one_that_hangs_after_it_said_that_the_metrics_are_away_for_too_long_is_begun_anew() -> None:
+    release = piloted()
+    tell(release, 3)
+    say(release, BLIND)
+    hung = release.desk.work[APPLICATION, "measure pilot eu-west"]
+    assert release.fire("verify") == []  # at 12:52:15
+    assert release.desk.work[APPLICATION, "measure pilot eu-west"] is not hung
+    assert names(tell(release, 43, run="run-2"))[:2] == ["VerdictReached", "StagePassed"]
 
 
 def test_a_pilot_without_requests_is_no_measuring_that_says_nothing() -> None:

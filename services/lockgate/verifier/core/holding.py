@@ -59,7 +59,7 @@ def _still_held(scene: Scene, stage: PilotStage) -> Scene:
 def dark(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
     """Nothing can be compared in the region just now; that is never a pass and never a fail."""
     if row.held:
-        return scene
+        return scene.then(put(_heard(scene, row), region))
     if not row.dark:
         row = row.model_copy(update={"dark": True, "since": scene.now})
         scene = scene.then(put(row, region), dark=scene.release.dark + 1)
@@ -68,12 +68,17 @@ def dark(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
 
 def idle(scene: Scene, row: VerificationRow) -> VerificationRow:
     """The row where scrapes come in of which nothing can be compared: its measuring goes on."""
-    return row.model_copy(update={"since": scene.now if row.dark or row.held else None, "away": False})
+    return _heard(scene, row) if row.dark or row.held else row.model_copy(update={"since": None})
 
 
-def blind(scene: Scene, region: str, row: VerificationRow, reason: str, *, away: bool = False) -> Scene:
-    """Nothing could be compared for longer than the plan allows. `away`: its measuring says so itself, and goes on."""
-    row = row.model_copy(update={"away": away or row.away, "since": None if away else scene.now})
+def _heard(scene: Scene, row: VerificationRow) -> VerificationRow:
+    """Its measuring is there: it told something."""
+    return row.model_copy(update={"since": scene.now})
+
+
+def blind(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
+    """Nothing could be compared for longer than the plan allows."""
+    row = _heard(scene, row)
     if row.held:
         return scene.then(put(row, region))
     scene = told(scene, (Outcome.UNMEASURABLE, f"In {region}: {reason}", {}))
@@ -83,7 +88,7 @@ def blind(scene: Scene, region: str, row: VerificationRow, reason: str, *, away:
 def held(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
     """Only a verdict or an operator ends that."""
     scene, now = lit(scene, region, row)
-    kept = {"held": True, "since": row.since, "away": row.away}
+    kept = {"held": True, "since": row.since}
     scene = scene.then(put(now.model_copy(update=kept), region), held=scene.release.held + 1)
     text = f"The release is held, with its pilot as it is. {reason}"
     return scene.waits(WaitingFor.HELD, text, subject=region)
@@ -100,7 +105,7 @@ def seen_again(scene: Scene, stage: PilotStage, region: str, row: VerificationRo
 
 def lit(scene: Scene, region: str, row: VerificationRow) -> tuple[Scene, VerificationRow]:
     """Neither dark nor held."""
-    gone = {"dark": False, "held": False, "since": None, "away": False}
+    gone = {"dark": False, "held": False, "since": None}
     now, release = row.model_copy(update=gone), scene.release
     return scene.then(put(now, region), dark=release.dark - row.dark, held=release.held - row.held), now
 

@@ -141,11 +141,14 @@ class VerificationRow(Row):
     dark: bool = False
     held: bool = False
     since: datetime | None = None
-    """Since when nothing new could be compared, while it is dark or held; or it was begun anew for that later."""
-    away: bool = False
-    """It is held because its measuring told that the metrics are away, so there is a measuring, and it goes on."""
+    """While it is dark: since when. While it is held: when its measuring last told something, or was begun anew."""
     over: bool = False
     """Nothing is measured any more. It is held as well where no verdict was reached that the plan goes on by."""
+
+    @classmethod
+    def upcast(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """That the metrics are away was said once, and kept; now it is said again and again."""
+        return {name: value for name, value in body.items() if name != "away"}
 
 
 class PartRow(Row):

@@ -111,11 +111,8 @@ def reported(
         case Unavailable(reason=reason) if final:  # of a version that gave up after an outage
             text = f"There was nothing to measure: {reason}."
             return _measured_again(scene, stage, {order.region: row}, text)
-        case Unavailable(reason=reason, too_long=True) if row.away:
-            return scene
         case Unavailable(reason=reason, too_long=True):
-            text = f"There was nothing to measure: {reason}."
-            return blind(scene, order.region, row, text, away=True)
+            return blind(scene, order.region, row, f"There was nothing to measure: {reason}.")
         case Unavailable(reason=reason):
             return dark(scene, order.region, row, f"The metrics cannot be read: {reason}")
         case _:
@@ -246,9 +243,7 @@ def lost(scene: Scene, stage: PilotStage, *, progress: int) -> Scene:
 
 
 def _is_silent(scene: Scene, row: VerificationRow, *, moved: bool) -> bool:
-    """Whether there may be no measuring any more. One that told of an outage that is too long is there, and goes on."""
-    if row.away:
-        return False
+    """Whether there may be no measuring any more: one that has nothing to measure says so again and again."""
     if row.since is None:  # also of rows from before this was kept
         return not moved
     return (scene.now - row.since).total_seconds() > scene.plan.plan.metrics.outage + LOST
@@ -258,6 +253,6 @@ def _measured_again(scene: Scene, stage: PilotStage, found: dict[str, Verificati
     """Held until there is something, and measured by another run."""
     regions = scene.regions(tuple(found))
     for name, row in found.items():
-        scene = blind(scene, name, row.model_copy(update={"away": False}), reason)
+        scene = blind(scene, name, row, reason)
         scene = scene.then(_measured(scene, stage, name, regions[name]))
     return scene
