@@ -26,7 +26,7 @@ stages:
   - {name: watch, kind: watch, for: 2h}
 """
 COMMANDS = ("demo", "up", "watch", "publish", "replay", "run", "plan", "plan check", "plan publish", "ledger",
-            "ledger verify", "deadletters", "deadletters list", "deadletters show", "parked", "parked list",
+            "ledger verify", "ledger notify", "deadletters", "deadletters list", "deadletters show", "parked", "parked list",
             "parked show", "parked redrive", "verify", "door", "door token")  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""`lockgate ledger verify`: recomputes the ledger's chain and compares it with the topics and the signed heads."""
+"""`lockgate ledger verify`: recomputes the ledger's chain and compares it with the topics and the signed heads.
+
+`lockgate ledger notify` is in `notify`.
+"""
 
 import asyncio
 from pathlib import Path
@@ -10,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lockgate.cli.kafka import KAFKA_ERRORS, named
+from lockgate.cli.notify import notify
 from lockgate.cli.options import DEFAULT_PREFIX, EXPORTED, NO_DATABASE, PrefixOption, database, servers
 from lockgate.cli.problems import EXIT_UNREACHABLE
 from lockgate.cli.view.plain import plain
@@ -18,12 +22,10 @@ from lockgate.ledger.verify import verify
 
 KEY = "'--key' (env var: 'LOCKGATE_LEDGER_PUBLIC_KEY')"
 
-app = typer.Typer(no_args_is_help=True, help="Check the tamper-evident record of every event.")
-
-
-@app.callback()
-def _ledger() -> None:
-    """Keeps `verify` a subcommand of its own."""
+app = typer.Typer(
+    no_args_is_help=True, help="Check the tamper-evident record of every event, and whom it tells."
+)
+app.command("notify")(notify)
 
 
 @app.command("verify")

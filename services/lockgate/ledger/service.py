@@ -9,6 +9,7 @@ import uvloop
 from prometheus_client import Gauge
 
 from lockgate.ledger.appending import ForkError, Ledger, Progress
+from lockgate.ledger.notifying.notifier import notifying
 from lockgate.ledger.reader import TopicWentBackError
 from lockgate.ledger.settings import Settings
 from lockgate.ledger.signing import KeyFileError, Signer
@@ -53,7 +54,8 @@ async def _serve(settings: Settings, runtime: RuntimeSettings, signer: Signer) -
     try:
         await patiently("the topics", lambda: ensure_topics(runtime, TOPICS.values()), stop)
         log.info("serving", port=port, key=signer.key_id)
-        await ledger.run(stop)
+        async with notifying(settings):
+            await ledger.run(stop)
     finally:
         await health.close()
     return 0

@@ -1,17 +1,26 @@
 """The ledger's settings, from the environment (prefix LOCKGATE_)."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lockgate.ledger.notifying.receivers import Receiver
 from lockgate.messages.values import Duration
+
+
+def _once(receivers: tuple[Receiver, ...]) -> tuple[Receiver, ...]:
+    names = [receiver.name for receiver in receivers]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"the receiver {doubled[0]} is listed twice: give each a name of its own")
+    return receivers
 
 
 class Settings(BaseSettings):
     """Where it reads, where it writes, how often it signs. Durations in seconds, or as 90s, 10m."""
 
-    model_config = SettingsConfigDict(env_prefix="LOCKGATE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LOCKGATE_", frozen=True, hide_input_in_errors=True)
 
     kafka: str = Field(default="127.0.0.1:9092", description="bootstrap servers")
     topic_prefix: str = "lockgate."
@@ -32,4 +41,13 @@ class Settings(BaseSettings):
         ge=0,
         description="number of the signed head after which the chain may go on otherwise than it says; only after"
         " the ledger refused to start because its database was restored to an earlier time",
+    )
+    notify: Annotated[tuple[Receiver, ...], AfterValidator(_once)] = Field(
+        default=(), description="JSON: who is told of what; docs/notifications.md"
+    )
+    notify_within: Duration = Field(
+        default=6 * 3600.0, gt=0, description="nobody is told later than this after it happened"
+    )
+    notify_timeout: Duration = Field(
+        default=10.0, gt=0, description="longest time for one answer of a receiver"
     )

@@ -1,0 +1,179 @@
+"""Tells people, until it is cancelled: makes notices of what the ledger records, and posts them, again until they are taken.
+
+Each receiver has a loop of its own, so none waits for another. Whatever fails here keeps the ledger from nothing.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+import aiohttp
+import asyncpg
+import structlog
+
+from lockgate.ledger.notifying.metrics import METRICS
+from lockgate.ledger.notifying.posting import Attempt, post, posting
+from lockgate.ledger.notifying.receivers import Receiver
+from lockgate.ledger.notifying.store import MovedError, Open, Store
+from lockgate.ledger.notifying.telling import addressed, events, named, notices
+from lockgate.ledger.settings import Settings
+from lockgate.runtime.backoff import Backoff
+from lockgate.runtime.bounded import end
+from lockgate.runtime.faults import Point, reach
+
+LOOK_SECONDS = 0.5
+STANDBY_SECONDS = 1.0
+HOUSEKEEPING_SECONDS = 10.0
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 300.0
+REFUSALS = 3
+"""So often a receiver is asked to take a message that it says it cannot take."""
+SAID = 20
+"""Ids in one line of the log."""
+
+AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
+log = structlog.get_logger("lockgate.ledger")
+
+
+@contextlib.asynccontextmanager
+async def notifying(settings: Settings) -> AsyncIterator[None]:
+    """While it is open, people are told; nothing happens where the settings name nobody."""
+    if not settings.notify:
+        yield
+        return
+    task = asyncio.create_task(Notifier(settings).run())
+    try:
+        yield
+    finally:
+        await end([task])
+
+
+class Notifier:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._within = timedelta(seconds=settings.notify_within)
+        self._news = {receiver.name: asyncio.Event() for receiver in settings.notify}
+
+    async def run(self) -> None:
+        """One term after the other; the next one begins with what PostgreSQL says."""
+        backoff = Backoff(STANDBY_SECONDS, 30.0)
+        while True:
+            try:
+                await self._term(backoff)
+            except (*AWAY, MovedError) as error:
+                log.warning("telling starts over", trouble=repr(error), seconds=backoff.peek)
+            except Exception:  # a defect here must not end the ledger
+                METRICS.defects.inc()
+                log.exception("telling raised; it starts over", seconds=backoff.peek)
+            await backoff.wait()
+
+    async def _term(self, backoff: Backoff) -> None:
+        store = await Store.open(self._settings.ledger_postgres)
+        if store is None:
+            backoff.reset()
+            return
+        try:
+            async with posting(self._settings.notify_timeout) as session:
+                log.info("telling", receivers=[receiver.name for receiver in self._settings.notify])
+                backoff.reset()
+                delivering = [self._deliver(store, session, receiver) for receiver in self._settings.notify]
+                await _until_one_ends([self._listen(store), self._keep(store), *delivering])
+        finally:
+            store.close()
+
+    async def _listen(self, store: Store) -> None:
+        while True:
+            heard = await store.hear()
+            if heard.upto == heard.before:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            found = events(heard.rows)
+            learned = named(found)
+            missing = {event.message.body.chain for event in found} - {None, *learned}
+            known = await store.versions(sorted(release for release in missing if release is not None))
+            made = notices(found, known | learned)
+            told = addressed(made, self._settings.notify, heard.now, self._within)
+            await store.tell(heard, learned, told)
+            for receiver, _, _ in told:
+                self._news[receiver].set()
+
+    async def _deliver(self, store: Store, session: aiohttp.ClientSession, receiver: Receiver) -> None:
+        """One after the other, in the order of the ledger: who does not answer gets nothing later before it."""
+        news = self._news[receiver.name]
+        while True:
+            news.clear()
+            following = await store.first(receiver.name, self._within)
+            if following is not None and following.wait <= 0:
+                await self._attempt(store, session, receiver, following)
+                continue
+            wait = HOUSEKEEPING_SECONDS if following is None else min(following.wait, HOUSEKEEPING_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await news.wait()
+
+    async def _attempt(
+        self, store: Store, session: aiohttp.ClientSession, receiver: Receiver, given: Open
+    ) -> None:
+        """At least once: who dies between the answer and the note of it asks again, with the same id."""
+        name, notice = receiver.name, given.notice
+        reach(Point.WORK_CLAIMED)
+        attempt = await post(session, receiver, notice)
+        reach(Point.WORK_DONE)
+        about = {"receiver": name, "id": notice.id, "kind": notice.kind.value, "key": notice.application}
+        if attempt.delivered:
+            await store.done(name, notice.id)
+            METRICS.notices.labels(name, "delivered").inc()
+            log.info("told", **about)
+        elif attempt.refused and given.refused + 1 >= REFUSALS:
+            await store.done(name, notice.id)
+            METRICS.notices.labels(name, "given-up").inc()
+            log.error(
+                "a notice is given up, as its receiver cannot take it", trouble=attempt.trouble, **about
+            )
+        else:
+            delay = retry_delay(given.attempts, attempt)
+            await store.again(name, notice.id, delay, refused=attempt.refused)
+            METRICS.notices.labels(name, "failed").inc()
+            log.warning("not told; it is tried again", trouble=attempt.trouble, seconds=delay, **about)
+        reach(Point.REPORTED)
+
+    async def _keep(self, store: Store) -> None:
+        """Gives up what is too old, and says how much waits."""
+        while True:
+            for receiver, lost in groupby(await store.forget(self._within), lambda each: each.receiver):
+                ids = [each.id for each in lost]
+                METRICS.notices.labels(receiver, "given-up").inc(len(ids))
+                log.error(
+                    "notices are given up: their receiver took them in no attempt, and they are too old now",
+                    receiver=receiver,
+                    notices=len(ids),
+                    ids=ids[:SAID],
+                )
+            waiting = {each.receiver: each for each in await store.waiting()}
+            for name in self._news:
+                one = waiting.get(name)
+                METRICS.waiting.labels(name).set(one.notices if one else 0)
+                METRICS.oldest.labels(name).set(one.oldest if one else 0)
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+def retry_delay(attempts: int, attempt: Attempt) -> float:
+    """Seconds until the next attempt, after `attempts` before this one; not sooner than the receiver asks for."""
+    doubled: float = FIRST_RETRY_SECONDS * 2.0 ** min(attempts, 20)
+    return max(min(doubled, LONGEST_RETRY_SECONDS), attempt.after)
+
+
+async def _until_one_ends(loops: list[Coroutine[Any, Any, None]]) -> None:
+    """None of them ends by itself: what one raises ends all."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(tasks)
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()):
+            raise error
