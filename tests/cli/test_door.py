@@ -203,7 +203,7 @@ async def test_without_a_token_nobody_is_asked(client: Client, shelf: Shelf) -> 
 # --- operations -------------------------------------------------------------------------------------------------
 
 WHY = ("--why", "the sale is on")
-ABOUT: dict[str, tuple[str, ...]] = {"mark": (DIGEST, "bad")}
+ABOUT: dict[str, tuple[str, ...]] = {"mark": (DIGEST, "bad"), "fix": ("--artifact", DIGEST)}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

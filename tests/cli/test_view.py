@@ -275,7 +275,7 @@ def test_a_key_and_a_tag_from_elsewhere_are_text_in_the_lines_of_watch() -> None
     says = told(odd, view)
     assert says is not None
     assert "\x1b" not in says
-    assert r"ordered back to v2\x1b[31m" in says
+    assert r"ordered to stay with v2\x1b[31m" in says
 
 
 @pytest.mark.parametrize(

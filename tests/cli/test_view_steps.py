@@ -4,7 +4,7 @@ import pytest
 
 from lockgate.cli.view.fold import View
 from lockgate.cli.view.lines import line
-from lockgate.cli.view.model import Mark, RegionView
+from lockgate.cli.view.model import Mark, RegionView, State
 from lockgate.messages.deployments import PilotDeployed, ProbeResult, RegionProbed
 from lockgate.messages.payload import Payload
 from lockgate.messages.verdicts import Action
@@ -63,3 +63,24 @@ def test_each_step_is_a_line_that_says_who_has_how_much() -> None:
     assert line(share(Action.CANARY, 0.5)) == "deployments us-east: the canary has 50% of the traffic"
     assert line(share(Action.SWITCH, 1.0)) == "deployments us-east: the green side has 100% of the traffic"
     assert line(share(Action.PILOT, 0.1)) == "deployments us-east: the pilot has 10% of the traffic"
+
+
+def test_a_release_that_gives_way_to_a_fix_says_so_and_which_regions_stay_with_it() -> None:
+    why = "ann sent the fix v3: customers are charged twice"
+    view = View()
+    told = [
+        *h.until_wave(),
+        h.preempted(why),
+        h.halted(why),
+        h.ordered("eu-west", h.NEW),
+        h.ordered("us-east", None),
+        h.back("eu-west", h.NEW),
+    ]
+    for message in h.messages(told):
+        view.see(message)
+    release = view.releases["r2"]
+    assert (release.state, release.says) == (State.YIELDING, why)
+    assert release.back["eu-west"] == RegionView(Mark.DONE, "stays with it")
+    assert release.back["us-east"].says == "ordered: clones go"
+    assert line(h.preempted(why)) == f"releases    {h.NEW[7:19]} gives way to a fix: {why}"
+    assert line(h.ordered("eu-west", h.NEW)) == f"rollbacks   eu-west ordered to stay with {h.NEW[7:19]}"

@@ -10,6 +10,7 @@ from lockgate.messages.operations import (
     OF_VERIFIER,
     Abort,
     Approve,
+    Fix,
     Mark,
     Operation,
     Pause,
@@ -141,6 +142,12 @@ def ended_by_an_operator() -> Both:
     return both
 
 
+def before_a_fix() -> Both:
+    both = failed()
+    give(both.intake, asked(Fix, artifact=digest(8)))
+    return both
+
+
 def failed() -> Both:
     way = _entered(WAVE)
     way.give(
@@ -186,6 +193,7 @@ STATES: dict[str, Callable[[], Both]] = {
     "its flags are off, and it is left alone": left_alone_without_flags,
     "it is watched": in_its_watch,
     "an operator ended it": ended_by_an_operator,
+    "a fix goes before it": before_a_fix,
     "it failed, and is taken back": failed,
     "it is over, and is named": over,
 }
@@ -199,6 +207,7 @@ OPERATIONS: dict[str, tuple[type[Operation], dict[str, Any]]] = {
     "rollback": (Rollback, {}),
     "mark bad": (Mark, {"digest": digest(9), "grade": "bad"}),
     "mark good": (Mark, {"digest": digest(9), "grade": "good"}),
+    "fix": (Fix, {"artifact": digest(7)}),
     "approve": (Approve, {}),
     "reject": (Reject, {}),
     "promote": (Promote, {}),
@@ -213,25 +222,26 @@ _MARKS = "done marked-already"
 _NO_STEP = "not-held not-held"
 _BACK = "being-taken-back " * 5
 EXPECTED = {
-    "none is under way": f"{_FREE} nothing-under-way nothing-under-way {_MARKS} {'nothing-under-way ' * 5}",
-    "waits in the queue, and is named": f"{_FREE} done not-in-production {_MARKS} {'other-release ' * 5}",
-    "in pre-production": f"{_FREE} done not-in-production {_MARKS} {'not-waiting ' * 3} {_NO_STEP}",
+    "none is under way": f"{_FREE} nothing-under-way nothing-under-way {_MARKS} done {'nothing-under-way ' * 5}",
+    "waits in the queue, and is named": f"{_FREE} done not-in-production {_MARKS} done {'other-release ' * 5}",
+    "in pre-production": f"{_FREE} done not-in-production {_MARKS} done {'not-waiting ' * 3} {_NO_STEP}",
     "through pre-production, in a pause": (
-        f"done done done not-in-production {_MARKS} {'not-waiting ' * 3} {_NO_STEP}"
+        f"done done done not-in-production {_MARKS} paused {'not-waiting ' * 3} {_NO_STEP}"
     ),
-    "before a stage that needs an approval": f"{_FREE} done done {_MARKS} done done not-waiting {_NO_STEP}",
-    "before a stage, outside of its window": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",
-    "before a stage, in a pause": f"done done done done {_MARKS} {'not-waiting ' * 3} {_NO_STEP}",
-    "regions are at work": f"{_FREE} done done {_MARKS} {'not-waiting ' * 3} {_NO_STEP}",
-    "between two steps in a region": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",
-    "its pilot is compared": f"{_FREE} done done {_MARKS} not-waiting not-waiting needs-evidence {_NO_STEP}",
-    "its pilot is held": f"{_FREE} done done {_MARKS} done done needs-evidence done not-held",
-    "its wave is left alone": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",
-    "its flags are off, and it is left alone": f"{_FREE} done done {_MARKS} {'not-waiting ' * 3} {_NO_STEP}",
-    "it is watched": f"{_FREE} done done {_MARKS} not-waiting not-waiting done {_NO_STEP}",
-    "an operator ended it": f"{_FREE} being-taken-back being-taken-back {_MARKS} {_BACK}",
-    "it failed, and is taken back": f"{_FREE} done done {_MARKS} {_BACK}",
-    "it is over, and is named": f"{_FREE} other-release other-release {_MARKS} {'nothing-under-way ' * 5}",
+    "before a stage that needs an approval": f"{_FREE} done done {_MARKS} done done done not-waiting {_NO_STEP}",
+    "before a stage, outside of its window": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
+    "before a stage, in a pause": f"done done done done {_MARKS} paused {'not-waiting ' * 3} {_NO_STEP}",
+    "regions are at work": f"{_FREE} done done {_MARKS} done {'not-waiting ' * 3} {_NO_STEP}",
+    "between two steps in a region": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
+    "its pilot is compared": f"{_FREE} done done {_MARKS} done not-waiting not-waiting needs-evidence {_NO_STEP}",
+    "its pilot is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
+    "its wave is left alone": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
+    "its flags are off, and it is left alone": f"{_FREE} done done {_MARKS} done {'not-waiting ' * 3} {_NO_STEP}",
+    "it is watched": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
+    "an operator ended it": f"{_FREE} being-taken-back being-taken-back {_MARKS} done {_BACK}",
+    "a fix goes before it": f"{_FREE} being-taken-back being-taken-back {_MARKS} done {_BACK}",
+    "it failed, and is taken back": f"{_FREE} done done {_MARKS} done {_BACK}",
+    "it is over, and is named": f"{_FREE} other-release other-release {_MARKS} done {'nothing-under-way ' * 5}",
 }
 
 

@@ -16,6 +16,7 @@ from lockgate.messages.values import Fence
 from tests.simulation.broken import Spot, that
 from tests.simulation.cluster import Write
 from tests.simulation.commands import Commands
+from tests.simulation.fixes import Fixes
 from tests.simulation.hearing import Hearing
 from tests.simulation.operators import Operators
 from tests.simulation.process import Process
@@ -34,6 +35,7 @@ class Checks:
     versions: Versions = field(init=False)
     commands: Commands = field(init=False)
     operators: Operators = field(init=False)
+    fixes: Fixes = field(init=False)
     hearing: Hearing = field(default_factory=Hearing)
     said: float = 0.0
     """When the event that is looked at was decided, by its writer's clock."""
@@ -48,7 +50,8 @@ class Checks:
     def __post_init__(self) -> None:
         self.releases, self.versions = Releases(self.world), Versions(self.world)
         self.commands, self.operators = Commands(self.world), Operators(self.world)
-        for each in (self.operators, self.versions, self.commands, self.releases):
+        self.fixes = Fixes(self.world)
+        for each in (self.fixes, self.operators, self.versions, self.commands, self.releases):
             for type_, check in each.checks().items():
                 self._by_type[type_].append(check)
 

@@ -71,8 +71,8 @@ class Given:
 class Commands:
     world: "World"
     given: dict[Command, Given] = field(default_factory=dict)
-    newest: dict[tuple[str, str, str], Given] = field(default_factory=dict)
-    """Application, release and region -> the command with the highest fence."""
+    newest: dict[tuple[type[Granted | Ordered], str, str, str], Given] = field(default_factory=dict)
+    """Kind of command, application, release and region -> that with the highest fence."""
     over: set[tuple[str, str, str]] = field(default_factory=set)
     """Application, release and region in which a deadline ran out."""
     granted: dict[tuple[str, str], Given] = field(default_factory=dict)
@@ -209,23 +209,23 @@ class Commands:
             self.over.add((made.key, due.body["release"], region))
         for message in made.decision.messages:
             if isinstance(body := message.body, RegionFailed) and body.unreachable:
-                self._is_dead(due, (body.application, body.release, body.region))
+                self._is_dead(due, (Granted, body.application, body.release, body.region))
         for change in made.decision.step.rows:
             if isinstance(order := change.row, Order) and order.answer is RegionAnswer.UNREACHABLE:
                 ordered = order.ordered
-                self._is_dead(due, (ordered.application, ordered.release, ordered.region))
+                self._is_dead(due, (type(ordered), ordered.application, ordered.release, ordered.region))
 
     def _gives(self, command: Granted | Ordered) -> None:
         about = (command.application, command.release, command.region)
         given = Given(command, self.world.now)
         self.given[*about, command.fence] = given
-        newest = self.newest.get(about)
+        newest = self.newest.get((type(command), *about))
         if newest is None or command.fence.order > newest.command.fence.order:
-            self.newest[about] = given
+            self.newest[type(command), *about] = given
 
-    def _is_dead(self, due: TimerDue, about: tuple[str, str, str]) -> None:
+    def _is_dead(self, due: TimerDue, about: tuple[type[Granted | Ordered], str, str, str]) -> None:
         """No region is called unreachable before its deadline, or because of an outage of whoever commands."""
-        newest, region = self.newest[about], about[2]
+        newest, region = self.newest[about], about[3]
         newest.dead = True
         command, since = newest.command, newest.at
         waited = self.world.now - since

@@ -11,6 +11,7 @@ from lockgate.messages.message import derived_id
 from lockgate.messages.values import EVERY
 from lockgate.rollback.core.rows import Order
 from lockgate.verifier.core.rows import PartRow
+from tests.simulation.artifacts import Kind
 from tests.simulation.broken import Spot, fail
 from tests.simulation.commands import Given
 from tests.simulation.process import Process
@@ -66,6 +67,14 @@ def every_artifact_has_one_end(world: "World") -> Breaches:
             yield f"the artifact {said.id} (release {release}) has the ends {found}"
 
 
+def every_release_has_one_end(world: "World") -> Breaches:
+    """Every release has exactly one end, whoever wanted it."""
+    releases = world.checks.releases
+    for release in releases.known:
+        if len(found := releases.ends[release]) != 1:
+            yield f"{release} has the ends {found}"
+
+
 def nobody_owns_production(world: "World") -> Breaches:
     """Production is owned by nobody once every release is over."""
     for application, release in world.checks.releases.owner.items():
@@ -102,6 +111,7 @@ AT_REST: tuple[Invariant, ...] = (
     all_is_handled,
     nothing_is_left_to_do,
     every_artifact_has_one_end,
+    every_release_has_one_end,
     nobody_owns_production,
     every_command_is_answered,
     every_operation_is_answered,
@@ -147,7 +157,8 @@ def debts_are_paid_where_they_can_be(world: "World") -> Breaches:
         runs = cluster.look(application)
         told = runs.adopted and cluster.identity == ordered.cluster  # by its registration
         obeyed = runs.fence.order <= ordered.fence.order
-        if order.owed and told and obeyed and ordered.digest is not None:
+        able = ordered.digest is not None and world.scenario.kind_of(ordered.digest) is not Kind.NEVER_READY
+        if order.owed and told and obeyed and able:
             yield f"{region} owes {order.ordered.fence} of {application}: {order.reason}"
 
 
@@ -222,7 +233,7 @@ def something_is_waited_for(world: "World") -> Breaches:
         for timer in process.node.timers.values()
     }
     for release, started in releases.started.items():
-        held = bool(paused & {started.application, EVERY})
+        held = bool(paused & {started.application, EVERY}) or release in world.checks.versions.held
         if releases.is_open(release) and release not in timed and not held:
             yield f"nothing has a deadline for {release}"
 

@@ -5,13 +5,6 @@ without it; so neither the safeguard nor the check that misses it is lost unnoti
 otherwise than here, taking it away fails and says so: write it here as it is now.
 """
 
-import inspect
-import textwrap
-from types import CodeType
-from typing import Any
-
-import pytest
-
 from lockgate.deployer.core import floors, orders, steps
 from lockgate.intake.core import artifacts, lane, progress, regions, versions
 from lockgate.rollback.core import answers, debts, flags, halting, histories, ladder, releases, settling
@@ -20,38 +13,12 @@ from lockgate.verifier.core import anomalies, grants, preprod, stages, verifying
 from lockgate.verifier.core.scene import Scene
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
+from tests.simulation.fix_mutants import FIXES
 from tests.simulation.node import Node
+from tests.simulation.taking_away import Mutant, code_of, take_away
+from tests.simulation.taking_away import without as _without
 from tests.simulation.timing import Timing
 from tests.simulation.working import Working
-from tests.support.mutation import changed, compiled
-
-Change = tuple[str, str]
-Mutant = tuple[Any, str, tuple[Change, ...]]
-"""A module or class, the function in it, and each text with what stands in its place."""
-
-
-def _without(owner: Any, function: str, *changes: Change) -> Mutant:
-    return owner, function, changes
-
-
-def take_away(patch: pytest.MonkeyPatch, mutant: Mutant) -> None:
-    """Changes the function where it is, so that tables and whoever has imported it have the change too."""
-    owner, name, changes = mutant
-    function = _plain(inspect.getattr_static(owner, name))
-    source = changed(textwrap.dedent(inspect.getsource(function)), *changes)
-    patch.setattr(function, "__code__", _plain(compiled(source, name, function.__globals__)).__code__)
-
-
-def code_of(owner: Any, name: str) -> CodeType:
-    code: CodeType = _plain(inspect.getattr_static(owner, name)).__code__
-    return code
-
-
-def _plain(function: Any) -> Any:
-    if isinstance(function, property):
-        return function.fget
-    return getattr(function, "__func__", function)
-
 
 _RUNTIME = {
     "the high-water mark": _without(
@@ -101,7 +68,7 @@ _INTAKE = {
         artifacts, "arrived", ("if bad := rows.get(BadVersion, digest):", "if bad := None:")
     ),
     "no foreign package from the queue": _without(
-        lane, "_stale", ("if package_of(artifact.purl) != plan.plan.artifact:", "if False:")
+        lane, "stale", ("if package_of(artifact.purl) != plan.plan.artifact:", "if False:")
     ),
     "bad versions remembered": _without(
         versions,
@@ -270,4 +237,6 @@ _COORDINATOR = {
     ),
 }
 
-MUTANTS: dict[str, Mutant] = {**_RUNTIME, **_INTAKE, **_VERIFIER, **_DEPLOYER, **_COORDINATOR}
+MUTANTS: dict[str, Mutant] = {**_RUNTIME, **_INTAKE, **_VERIFIER, **_DEPLOYER, **_COORDINATOR, **FIXES}
+
+__all__ = ["MUTANTS", "code_of", "take_away"]

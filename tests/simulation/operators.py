@@ -10,9 +10,28 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from lockgate.messages.operations import Abort, Approve, Operation, Pause, Reject, Resume, Retry, Rollback
+from lockgate.messages.operations import (
+    Abort,
+    Approve,
+    Fix,
+    Operation,
+    Pause,
+    Reject,
+    Resume,
+    Retry,
+    Rollback,
+)
 from lockgate.messages.payload import Payload
-from lockgate.messages.releases import AbortRequested, OperationAnswered, ReleaseEntered, RollbackRequested
+from lockgate.messages.releases import (
+    AbortRequested,
+    ApplicationPaused,
+    ApplicationResumed,
+    OperationAnswered,
+    ReleaseEntered,
+    ReleasePreempted,
+    ReleaseStarted,
+    RollbackRequested,
+)
 from lockgate.messages.verdicts import StageOperationAnswered
 from tests.simulation.broken import that
 
@@ -26,16 +45,21 @@ _KINDS = (Abort, Abort, Rollback, Rollback, Pause, Resume, Approve, Reject, Retr
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`lasting`: of a pause. Each ends by itself, else a seed would not come to rest."""
+    """`lasting`: of a pause. Each ends by itself, else a seed would not come to rest. `artifact`: of a fix."""
 
     at: float
     kind: type[Operation]
     application: str | None
-    lasting: float
+    lasting: float = 0.0
+    artifact: str = ""
 
     def body(self, now: Any) -> Operation:
-        until = {"until": now + timedelta(seconds=self.lasting)} if self.kind is Pause else {}
-        return self.kind(application=self.application, who="ann", why="so", **until)
+        return self.kind(application=self.application, who="ann", why="so", **self._more(now))
+
+    def _more(self, now: Any) -> dict[str, Any]:
+        if self.kind is Pause:
+            return {"until": now + timedelta(seconds=self.lasting)}
+        return {"artifact": self.artifact} if self.kind is Fix else {}
 
 
 def drawn(seed: int, applications: tuple[str, ...], end: float) -> tuple[Asked, ...]:
@@ -59,19 +83,31 @@ class Operators:
     """Releases that intake has said are to end, without a verdict."""
     rolled_back: dict[str, str] = field(default_factory=dict)
     """The same of rollbacks, with their versions, which are bad."""
+    preempted: set[str] = field(default_factory=set)
+    """Releases to which a fix is preferred."""
+    paused: set[str] = field(default_factory=set)
     answers: Counter[str] = field(default_factory=Counter)
 
     def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
         return {
             AbortRequested: lambda body: self.aborted.add(body.release),
             RollbackRequested: self._rolled_back,
+            ReleasePreempted: self._preempted,
             ReleaseEntered: self._entered,
+            ReleaseStarted: self._started,
+            ApplicationPaused: lambda body: self.paused.add(body.application),
+            ApplicationResumed: lambda body: self.paused.discard(body.application),
             OperationAnswered: self._answered,
             StageOperationAnswered: self._answered,
         }
 
     def ended(self, release: str) -> bool:
-        return release in self.aborted or release in self.rolled_back
+        return release in self.aborted or release in self.rolled_back or release in self.preempted
+
+    def _preempted(self, body: ReleasePreempted) -> None:
+        """What is on its way out by an operator's word is not pre-empted as well."""
+        that(not self.ended(body.release), f"{body.release} was ended by an operator, and is pre-empted")
+        self.preempted.add(body.release)
 
     def _rolled_back(self, body: RollbackRequested) -> None:
         self.rolled_back[body.release] = body.artifact.digest
@@ -79,6 +115,12 @@ class Operators:
     def _entered(self, body: ReleaseEntered) -> None:
         """What an operator ends enters production no more."""
         that(not self.ended(body.release), f"{body.release} was ended by an operator, and enters production")
+
+    def _started(self, body: ReleaseStarted) -> None:
+        """In a pause of its application nothing starts."""
+        that(
+            body.application not in self.paused, f"{body.release} starts, though {body.application} is paused"
+        )
 
     def _answered(self, body: OperationAnswered | StageOperationAnswered) -> None:
         """An operation is answered once."""

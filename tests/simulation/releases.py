@@ -34,6 +34,8 @@ class Releases:
     world: "World"
     queued: dict[tuple[str, str], str] = field(default_factory=dict)
     """Application and digest -> the release that waits or is under way."""
+    known: dict[str, None] = field(default_factory=dict)
+    """Every release that was queued."""
     started: dict[str, ReleaseStarted] = field(default_factory=dict)
     entered: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -85,6 +87,7 @@ class Releases:
         other = self.queued.get(name)
         that(other is None, f"{body.release} is queued, but {other} is the same version")
         self.queued[name] = body.release
+        self.known[body.release] = None
 
     def _started(self, body: ReleaseStarted) -> None:
         """A release starts on a plan of its package, and never with a version that is known bad."""

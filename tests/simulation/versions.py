@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lockgate.messages.artifacts import ArtifactPublished
-from lockgate.messages.deployments import DeploymentStarted, FlagsSwitched
+from lockgate.messages.deployments import DeploymentStarted, FlagsSwitched, RegionDeployed
 from lockgate.messages.payload import Payload
 from lockgate.messages.rollbacks import (
     DebtCleared,
     FlagsOrdered,
     Grade,
     RegionAnswer,
+    ReleaseHeld,
     ReleaseResumed,
     ReleaseSettled,
     RollbackOrdered,
     VersionMarked,
 )
-from lockgate.messages.verdicts import Outcome, VerdictReached
+from lockgate.messages.verdicts import Outcome, VerdictReached, WatchEnded, WatchOutcome
 from tests.simulation.broken import Spot, that
 
 if TYPE_CHECKING:
@@ -38,13 +39,24 @@ class Versions:
     """Release -> regions that said that its flags are off."""
     turns: dict[str, int] = field(default_factory=dict)
     """Release -> the turn under which it was let go on."""
+    held: set[str] = field(default_factory=set)
+    """Releases about which people are asked."""
+    forward: dict[Spot, list[str]] = field(default_factory=dict)
+    """The version in a region that goes forward only, and those that were deployed upon it."""
+    kept: set[tuple[str, str]] = field(default_factory=set)
+    """Release and region that was ordered to stay with its version."""
+    upon: set[str] = field(default_factory=set)
+    """Applications whose releases come upon one that goes forward only and gave way to a fix."""
     begun: set[tuple[str, str]] = field(default_factory=set)
     """Release and region in which a step was begun."""
 
     def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
         return {
             DeploymentStarted: lambda body: self.begun.add((body.release, body.region)),
+            RegionDeployed: self._deployed,
+            WatchEnded: self._watched,
             VerdictReached: self._judged,
+            ReleaseHeld: lambda body: self.held.add(body.release),
             FlagsOrdered: self._flags_ordered,
             FlagsSwitched: lambda body: self.switched[body.release].add(body.region),
             ReleaseResumed: self._resumed,
@@ -92,10 +104,40 @@ class Versions:
         self.turns[body.release] = body.turn
         del self.failed[body.release]
 
+    def _deployed(self, body: RegionDeployed) -> None:
+        spot, digest = (body.application, body.region), body.artifact.digest
+        if body.region not in self.world.checks.releases.started[body.release].plan.production:
+            return
+        if body.artifact.forward_only:
+            self.forward[spot] = [digest]
+        elif spot in self.forward:
+            self.forward[spot].append(digest)
+
+    def _watched(self, body: WatchEnded) -> None:
+        if body.outcome is WatchOutcome.PASSED:
+            self.upon.discard(body.application)
+
     def _ordered(self, body: RollbackOrdered) -> None:
-        """No region is ordered to a version that is known bad."""
-        bad = self.bad[body.application]
+        """No region is ordered to a version that is known bad, and without an operator's word to none that ran before one
+        that goes forward only.
+        """
+        bad, spot = self.bad[body.application], (body.application, body.region)
         that(body.digest not in bad, f"{body.region} is ordered back to the bad {body.digest}")
+        operators = self.world.checks.operators
+        if body.release in operators.aborted or body.release in operators.rolled_back:
+            self.forward.pop(spot, None)
+        elif body.release not in operators.preempted:
+            started = self.world.checks.releases.started[body.release]
+            held = body.application in self.upon and body.region in started.plan.production
+            that(not held, f"{body.release} is taken back, but came upon one that goes forward only")
+        if body.digest == body.bad:
+            self.kept.add((body.release, body.region))
+            that(not body.restore, f"{body.region} keeps {body.bad}, and its flags are put back on")
+        reach = self.forward.get(spot)
+        that(
+            reach is None or body.digest is None or body.digest in reach,
+            f"{body.region} is ordered to {body.digest}, from before one that goes forward only",
+        )
 
     def _marked(self, body: VersionMarked) -> None:
         """A version is bad when a release of it failed or was rolled back, and good when the watch of one passed."""
@@ -117,14 +159,18 @@ class Versions:
         """What was taken back from production is bad, unless an operator ended it, with its flags as before; who may still
         run it is named.
         """
-        digest = body.artifact.digest
+        digest, operators = body.artifact.digest, self.world.checks.operators
         entered = body.release in self.world.checks.releases.entered
-        entered = entered and body.release not in self.world.checks.operators.aborted
+        entered = entered and body.release not in operators.aborted | operators.preempted
         that(not entered or digest in self.bad[body.application], f"{digest} is settled, but not marked bad")
         number = self.world.checks.releases.entered.get(body.release)
+        passed = body.release in self.world.checks.releases.watch_passed
+        if body.artifact.forward_only and body.release in operators.preempted and number and not passed:
+            self.upon.add(body.application)
         for region, answer in body.answers.items():
             back = answer in {RegionAnswer.ROLLED_BACK, RegionAnswer.UNTOUCHED}
             off = self.world.clusters[region].flag(body.application).by
+            back = back and (body.release, region) not in self.kept
             that(not back or off is None or off != number, f"{region} is back, but its flag is off still")
             self.owed.pop((body.application, region), None)
         for region in body.debts:

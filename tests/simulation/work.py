@@ -129,7 +129,10 @@ def _back(order: Order) -> Work:
 
 def _taken_back(order: Order, runs: Runs) -> Generator[Yielded, None, Answer | None]:
     digest = order.order.digest
-    if runs.share is not None:
+    # What is to stay is served by its clone until production runs it too.
+    stays = digest is not None and digest == order.order.bad
+    whole = runs.digest == digest and order.around.clock() >= runs.ready_at
+    if runs.share is not None and (whole or not stays):
         yield from order.write(runs, share=None)
     elif digest is not None and runs.digest != digest:
         yield from order.claim(runs, digest=digest)

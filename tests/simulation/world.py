@@ -16,7 +16,7 @@ Modelled, each as small as it may be:
   rebuilt, carry the fence of a former installation.
 - `measuring`, `oracle`: what a pilot shows, by the kind of its version; the statistics are asked in a few seeds only.
 - `outside`: CI announces good and bad versions, some twice or by a tag; monitoring complains with and without reason, also
-  while a release is taken back, twice at once, or without end. `operators`: aborts, rollbacks, pauses. `faults`: processes down, cut off, slow; metrics away.
+  while a release is taken back, twice at once, or without end. `operators`, `fixes`: aborts, rollbacks, pauses, and fixes that go first; `oncall`: what follows a hold. `faults`: processes down, cut off, slow; metrics away.
 
 Not modelled: Kafka, PostgreSQL and Kubernetes themselves, replicas of a service and how partitions move between them, the
 encoding of records (but with `wire`), dead letters, restored databases, the door, the ledger.
@@ -42,7 +42,7 @@ from lockgate.messages.values import Fence
 from lockgate.rollback.core import TABLE as ROLLBACK
 from lockgate.verifier.core import TABLE as VERIFIER
 from lockgate.verifier.core.measure import Measure
-from tests.simulation import operators
+from tests.simulation import fixes, oncall, operators
 from tests.simulation.artifacts import Kind
 from tests.simulation.broken import fail
 from tests.simulation.checks import Checks
@@ -50,6 +50,7 @@ from tests.simulation.cluster import Cluster, Runs
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import AT_REST, AT_THE_END, hold_all, something_is_waited_for
 from tests.simulation.node import Made, Node, Place, Who
+from tests.simulation.oncall import OnCall
 from tests.simulation.outside import Outside
 from tests.simulation.process import Process
 from tests.simulation.scenario import (
@@ -86,14 +87,18 @@ class World:
         pilots are measured.
         """
         self.random = Random(seed)
-        self.scenario: Scenario = drawn(self.random)
-        self.operations = operators.drawn(seed, self.scenario.applications, CHAOS)
+        self.scenario: Scenario = fixes.said(seed, oncall.held(seed, drawn(self.random)))
+        self.operations = [
+            *operators.drawn(seed, self.scenario.applications, CHAOS),
+            *fixes.drawn(seed, self.scenario),
+        ]
         self.now = 0.0
         self.logs: dict[Place, list[Message[Payload]]] = {}
         self.history = hashlib.sha256()
         self.checks = Checks(self)
         self.faults, self.topics, self.timing = Faults(self), Topics(self), Timing(self)
         self.working, self.outside = Working(self), Outside(self)
+        self.oncall = OnCall(self, seed)
         self.troubles: list[tuple[float, float, str]] = []
         self.wire = wire
         self._tell = tell
@@ -214,6 +219,13 @@ class World:
             self.troubles.append((fault.start, fault.end + late, fault.subject))
             self.at(fault.start, partial(self.faults.fault, fault, begins=True))
             self.at(fault.end, partial(self.faults.fault, fault, begins=False))
+
+    def ask(self, asked: operators.Asked) -> str:
+        """An operator asks for something that was not drawn before; returns its id."""
+        self.operations.append(asked)
+        id_ = f"operation-{len(self.operations) - 1}"
+        self._ask(asked, id_)
+        return id_
 
     def _ask(self, asked: operators.Asked, id_: str) -> None:
         self.outside.inlet("operations", asked.body(self.time()), id_)

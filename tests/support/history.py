@@ -25,6 +25,7 @@ from lockgate.messages.releases import (
     ReleaseCompleted,
     ReleaseEntered,
     ReleaseOutcome,
+    ReleasePreempted,
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
@@ -211,8 +212,12 @@ def held(reason: str) -> Payload:
     return ReleaseHeld(**_OURS, turn=1, reason=reason)
 
 
-def back(region: str) -> Payload:
-    return RegionRolledBack(**_STEP, region=region, digest=OLD)
+def preempted(reason: str) -> Payload:
+    return ReleasePreempted(**_OURS, artifact=ARTIFACT, by="r3", who="ann", reason=reason)
+
+
+def back(region: str, to: str = OLD) -> Payload:
+    return RegionRolledBack(**_STEP, region=region, digest=to)
 
 
 def untouched(region: str) -> Payload:

@@ -198,7 +198,7 @@ class Journey:
             "fence": Fence(number=self.number, turn=0, grant=1),
             "stage": "any",
             "action": action,
-            "artifact": artifact(self.letter),
+            "artifact": self.artifacts.get(self.letter) or artifact(self.letter),
         }
 
 

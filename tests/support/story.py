@@ -12,7 +12,7 @@ from lockgate.cli.local.http import ask
 from lockgate.cli.local.regions import Sandboxed
 from lockgate.messages.anomalies import IncidentDetected
 from lockgate.messages.artifacts import ArtifactPublished
-from lockgate.messages.operations import Pause
+from lockgate.messages.operations import Fix, Pause
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import (
@@ -76,9 +76,9 @@ class Story:
         await self.says_published(version)
         return await self.hears_queued(version)
 
-    async def says_published(self, version: str) -> str:
+    async def says_published(self, version: str, more: str = "") -> str:
         """CI announces the artifact, whatever is answered; returns the event's id."""
-        return await self.send("artifacts", ArtifactPublished.type, self.purl(version), {})
+        return await self.send("artifacts", ArtifactPublished.type, f"{self.purl(version)}{more}", {})
 
     async def pauses(self, seconds: float) -> None:
         """An operator lets nothing more of the application begin for so long."""
@@ -86,6 +86,12 @@ class Story:
         content = {"application": self.application, "who": "ann", "why": "a look first", "until": until}
         await self.send("operations", Pause.type, self.application, content)
         await self.hears(ApplicationPaused)
+
+    async def fixes(self, version: str) -> str:
+        """An operator sends the artifact as a fix; returns the id of its release."""
+        content = {"application": self.application, "who": "ann", "why": "so", "artifact": self.purl(version)}
+        await self.send("operations", Fix.type, self.application, content)
+        return await self.hears_queued(version)
 
     async def alarms(self, incident: str, region: str) -> None:
         content = {"service": {"id": self.application}, "environment": {"id": region}}

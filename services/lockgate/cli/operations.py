@@ -1,4 +1,4 @@
-"""What operators want done: `lockgate pause`, `abort`, `approve` and so on, through the door, which knows who asks.
+"""What operators want done: `lockgate pause`, `abort`, `fix`, `approve` and so on, through the door, which knows who asks.
 
 With `--wait` the answer of the service that decides it is waited for, on the topics.
 """
@@ -156,6 +156,25 @@ def mark(  # noqa: PLR0917  # as above
     """Keeps a version from being released, or lets it be released again."""
     way = _Way(kafka, prefix, door, door_token_file, wait)
     _ask("mark", application, why, {"digest": digest, "grade": grade.value}, way)
+
+
+@app.command()
+def fix(  # noqa: PLR0917  # as above
+    application: ApplicationArgument,
+    artifact: Annotated[
+        str,
+        typer.Option(help="Its package URL with digest, as CI announces it; or its digest alone."),
+    ],
+    why: WhyOption,
+    wait: WaitOption = False,
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    door: DoorOption = None,
+    door_token_file: TokenFileOption = None,
+) -> None:
+    """Lets this artifact go first: what is under way is pre-empted, and what waits gives way."""
+    way = _Way(kafka, prefix, door, door_token_file, wait)
+    _ask("fix", application, why, {"artifact": artifact}, way)
 
 
 def _of_stage(name: str, help_: str) -> None:

@@ -77,6 +77,7 @@ class Ending(StrEnum):
 
     ABORT = "abort"
     ROLLBACK = "rollback"
+    PREEMPTION = "pre-emption"
 
 
 class Release(Row):
@@ -92,6 +93,8 @@ class Release(Row):
     ending: Ending | None = None
     ended_by: str = ""
     """The sentence that says who ends it, and why."""
+    fix: bool = False
+    """An operator wants it first: nothing that is announced takes its place in the queue."""
 
 
 class Pending(Row):

@@ -32,6 +32,10 @@ class OperationRefusal(StrEnum):
     NOT_WAITING = "not-waiting"  # the release does not wait for what this would give it
     NEEDS_EVIDENCE = "needs-evidence"  # the release waits for measurements, which nobody can replace
     NOT_HELD = "not-held"  # no region failed and is held for an operator
+    NO_ARTIFACT = "no-artifact"  # a fix that is no image of the application, named by digest
+    KNOWN_BAD = "known-bad"  # the version of the fix is marked bad
+    ALREADY_FIRST = "already-first"  # nothing goes before it: it is under way, or the fix that is next
+    PAUSED = "paused"  # nothing is begun in a pause, and no fix either
 
 
 class Operation(Inlet):
@@ -97,6 +101,19 @@ class Mark(OfApplication, topic="operations", custom="operation.mark"):
     grade: Literal["bad", "good"]
 
 
+class Fix(OfApplication, topic="operations", custom="operation.fix"):
+    """This artifact goes first: what is under way is pre-empted, and all that waits is superseded.
+
+    It starts once the coordinator has settled what it pre-empts, and takes the gates that the plan has for fixes.
+    """
+
+    artifact: str = Field(
+        min_length=1,
+        max_length=1024,
+        description="its package URL with digest, as CI announces it; or the digest alone",
+    )
+
+
 # --- decided by the verifier --------------------------------------------------------------------------------
 
 
@@ -157,7 +174,7 @@ class Answer(Payload):
         return self.event
 
 
-OF_INTAKE: tuple[type[Operation], ...] = (Pause, Resume, Abort, Rollback, Mark)
+OF_INTAKE: tuple[type[Operation], ...] = (Pause, Resume, Abort, Rollback, Mark, Fix)
 OF_VERIFIER: tuple[type[Operation], ...] = (Approve, Reject, Promote, Retry, Skip)
 
 

@@ -26,6 +26,7 @@ class ReleaseOutcome(StrEnum):
     ROLLED_BACK_WITH_DEBTS = "rolled-back-with-debts"  # as above, but for the regions that are named
     WITHDRAWN = "withdrawn"  # it waited in the queue, and must not start any more
     ABORTED = "aborted"  # an operator ended it, and every region was taken back or untouched
+    PREEMPTED = "pre-empted"  # a fix went first, and no region was left half-way
 
 
 class PlanAccepted(Payload, topic="releases", custom="plan.accepted", version="0.2.0"):
@@ -109,11 +110,24 @@ class ReleaseCompleted(Payload, topic="releases", custom="release.completed"):
     artifact: Artifact
 
 
-class ReleaseClosed(Payload, topic="releases", custom="release.closed", version="0.3.0"):
+class ReleaseClosed(Payload, topic="releases", custom="release.closed", version="0.4.0"):
     application: Name
     release: str
     artifact: Artifact
     outcome: ReleaseOutcome
+    reason: Sentence
+
+
+class ReleasePreempted(Payload, topic="releases", custom="release.preempted"):
+    """A fix goes first: the coordinator halts the release, takes it back or leaves it as the plan says, and answers with
+    `settled`. Only then the fix starts.
+    """
+
+    application: Name
+    release: str
+    artifact: Artifact
+    by: str = Field(description="the release of the fix")
+    who: str
     reason: Sentence
 
 

@@ -180,6 +180,14 @@ class Artifact(Value):
         return parse_qs(query).get("rollback") == ["unsafe"]
 
     @property
+    def fixes(self) -> frozenset[str]:
+        """The versions, by digest or tag, that CI said this one fixes: `fixes=1.42.0,1.42.1` in the package URL."""
+        query = self.purl.partition("#")[0].partition("?")[2]
+        return frozenset(
+            name for text in parse_qs(query).get("fixes", ()) for name in text.split(",") if name
+        )
+
+    @property
     def label(self) -> str:
         return self.tag or self.digest[7:19]
 

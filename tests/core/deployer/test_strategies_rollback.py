@@ -164,6 +164,33 @@ def test_clones_go_even_where_production_cannot_come_back() -> None:
     assert held.weights == [("payments", 1)]
 
 
+STARTS: tuple[tuple[tuple[Strategy, str], ...], ...] = (
+    ((rolling, "7.0.1"),),
+    ((canary, "7.0.1"), (rolling, "7.0.2")),
+    ((green, "7.0.1"), (switch, "7.0.2")),
+)
+
+
+@pytest.mark.parametrize("workload", [WORKLOAD, ROUTELESS], ids=["route", "no route"])
+@pytest.mark.parametrize("begun", STARTS)
+def test_what_is_to_stay_is_served_by_its_own_version_all_the_time_and_no_clone_is_left(
+    begun: tuple[tuple[Strategy, str], ...], workload: Workload
+) -> None:
+    held = Held()
+    for strategy, at in begun:
+        named = {"workload": workload, "share": 0.5}
+        assert isinstance(held.carry_out(strategy, step(at, **named)), Deployed | Piloted | Prepared)
+    order = target(digest=NEW, bad=NEW, workload=workload)
+    while isinstance(found := rollback(order, held.live()), Patch | Create | Delete):
+        held.do(found)
+        serves = held.objects[Kind.SERVICE, "payments"]["spec"]["selector"] == {"app": "payments"}
+        by_production = serves and ("payments", 1) in held.weights
+        assert held.image.endswith(NEW) or not by_production
+    assert found == RolledBack(digest=NEW)
+    assert held.weights == [("payments", 1)]
+    assert held.names == ["Deployment payments", "HTTPRoute payments", "Service payments"]
+
+
 OLDER: tuple[Strategy, ...] = (pilot, canary, green, switch, rolling)
 BEFORE: tuple[tuple[tuple[Strategy, str], ...], ...] = (
     (),

@@ -11,7 +11,8 @@ from tests.support.deliveries import caller, delivered, refusal
 
 OPERATOR = caller(Role.OPERATOR)
 OF_PAYMENTS = caller(Role.OPERATOR, applications=frozenset({"payments"}))
-NEEDED: dict[str, dict[str, Any]] = {"mark": {"digest": "sha256:" + "0" * 64, "grade": "bad"}}
+DIGEST = "sha256:" + "0" * 64
+NEEDED: dict[str, dict[str, Any]] = {"mark": {"digest": DIGEST, "grade": "bad"}, "fix": {"artifact": DIGEST}}
 
 
 def body(operation: str = "pause", **fields: Any) -> dict[str, Any]:
@@ -72,7 +73,9 @@ def test_nobody_says_who_asks_but_the_door() -> None:
         (body(application="No Name"), "application"),
         (body("abort", application=None), "application"),
         (body("rollback", to="1.4.0"), "to"),
-        (body("mark", digest="sha256:" + "0" * 64, grade="so-so"), "grade"),
+        (body("mark", digest=DIGEST, grade="so-so"), "grade"),
+        (body("fix"), "artifact"),
+        (body("fix", artifact=""), "artifact"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_is_wrong(given: Any, told: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lockgate.intake.rows import KINDS, Lane, Pause, Pending, Phase, Release
 from lockgate.messages.decision import RowKey
-from lockgate.messages.operations import Abort, Answer, Mark, Operation, Resume, Rollback
+from lockgate.messages.operations import Abort, Answer, Fix, Mark, Operation, Resume, Rollback
 from lockgate.messages.operations import Pause as PauseAsked
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import (
@@ -19,6 +19,7 @@ from lockgate.messages.releases import (
     ReleaseCompleted,
     ReleaseEntered,
     ReleaseOutcome,
+    ReleasePreempted,
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
@@ -36,6 +37,7 @@ from tests.support.intake import (
     marked,
     passed,
     published,
+    purl,
     settled,
     watched,
 )
@@ -76,7 +78,8 @@ class Intake(RuleBasedStateMachine):
 
     def _see(self, events: list[Payload]) -> None:
         for event in events:
-            if isinstance(event, AbortRequested | RollbackRequested):
+            if isinstance(event, AbortRequested | RollbackRequested | ReleasePreempted):
+                assert event.release not in self.ending, "what is on its way out is ended once more"
                 self.ending.add(event.release)
             if isinstance(event, ReleaseEntered | ReleaseCompleted):
                 assert event.release not in self.ending, "what an operator ends goes on"
@@ -140,6 +143,10 @@ class Intake(RuleBasedStateMachine):
     def end(self, pick: int, named: bool, kind: type[Abort | Rollback]) -> None:
         self._ask(asked(kind, release=self._pick(pick) if named else None))
 
+    @rule(n=ARTIFACTS, announced=st.booleans())
+    def fix(self, n: int, announced: bool) -> None:
+        self._ask(asked(Fix, artifact=purl(n if announced else n + 5)))
+
     @rule(n=ARTIFACTS, grade=st.sampled_from(["good", "bad"]))
     def mark_by_an_operator(self, n: int, grade: str) -> None:
         self._ask(asked(Mark, digest=digest(n), grade=grade))
@@ -172,6 +179,15 @@ class Intake(RuleBasedStateMachine):
         for release, row in releases.items():
             assert pending[release] == row.artifact.digest
             assert row.phase is phases[self.where[release]]
+
+    @invariant()
+    def a_fix_that_waits_is_the_first_and_waits_for_what_is_on_its_way_out_or_for_a_pause(self) -> None:
+        lane = self.desk.rows.get(RowKey(APP, Lane.kind, ""), Lane())
+        assert isinstance(lane, Lane)
+        fixes = [id_ for id_ in lane.waiting if self.desk.row(Release, APP, id_).fix]
+        assert fixes == list(lane.waiting[: len(fixes)])
+        assert len(fixes) <= 1
+        assert not fixes or set(lane.under_way) <= self.ending
 
     @invariant()
     def no_row_is_of_an_unknown_kind(self) -> None:

@@ -11,9 +11,12 @@ GRADES = {"+": Grade.GOOD, "a": Grade.ADOPTED, "-": Grade.BAD, "?": None}
 
 
 def history(text: str) -> History:
-    """`A+ B-`: version A is good, version B is bad and runs now."""
-    versions = (Version(digest=digest(word[0].lower()), grade=GRADES[word[1]]) for word in text.split())
-    return History(versions=tuple(versions))
+    """`A+ B-!`: version A is good, version B is bad, goes forward only, and runs now."""
+    return History(versions=tuple(map(_version, text.split())))
+
+
+def _version(word: str) -> Version:
+    return Version(digest=digest(word[0].lower()), grade=GRADES[word[1]], forward=word.endswith("!"))
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,13 @@ def history(text: str) -> History:
         ("C? F?", "good", None),
         ("F+ A+ F?", "previous", "a"),
         ("", "previous", None),
+        ("Aa B+! F?", "previous", "b"),
+        ("A+ B?! F?", "good", None),
+        ("A+ B-! F?", "previous", None),
+        ("A+ B-! C? F?", "previous", "c"),
+        ("A+ B?! C-! F?", "previous", None),
+        ("A+ F?!", "previous", "a"),
+        ("B?! A+ F?", "previous", "a"),
     ],
 )
 def test_leaving_f_a_region_goes_back_to(ran: str, to: str, expected: str | None) -> None:
@@ -55,6 +65,11 @@ def test_a_full_history_forgets_bad_versions_first() -> None:
     full = history("0+ 1- 2+ 3+ 4+ 5+ 6+ 7+ 8+ 9+")
     assert len(full.versions) == VERSIONS_KEPT
     assert full.now_running(digest("a")) == history("0+ 2+ 3+ 4+ 5+ 6+ 7+ 8+ 9+ A?")
+
+
+def test_one_that_goes_forward_only_is_not_forgotten_before_its_time() -> None:
+    full = history("0+ 1-! 2+ 3+ 4+ 5+ 6+ 7+ 8+ 9+")
+    assert full.now_running(digest("a")) == history("1-! 2+ 3+ 4+ 5+ 6+ 7+ 8+ 9+ A?")
 
 
 def test_a_full_history_of_good_versions_forgets_the_oldest() -> None:

@@ -19,6 +19,7 @@ from lockgate.messages.releases import (
     ReleaseClosed,
     ReleaseCompleted,
     ReleaseEntered,
+    ReleasePreempted,
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
@@ -113,6 +114,8 @@ def _release(view: ReleaseView, body: Payload) -> None:
             view.state = State.PRODUCTION
         case AbortRequested(reason=reason) | RollbackRequested(reason=reason):
             view.state, view.says = State.RETURNING, reason
+        case ReleasePreempted(reason=reason):
+            view.state, view.says = State.YIELDING, reason
         case ReleaseSettled(reason=reason):
             view.says = reason
         case ReleaseCompleted():
@@ -128,19 +131,24 @@ def _release(view: ReleaseView, body: Payload) -> None:
 def _way_out(view: ReleaseView, body: Payload) -> None:
     match body:
         case ReleaseHalted(reason=reason):
-            view.state, view.says = State.RETURNING, reason
+            view.state, view.says = _on_its_way_out(view), reason
         case FlagsOrdered():
             view.state = State.FLAGS
         case ReleaseHeld(reason=reason):
             view.state, view.says = State.HELD, reason
         case RollbackOrdered():
-            view.state = State.RETURNING
+            view.state = _on_its_way_out(view)
         case ReleaseResumed(reason=reason):
             view.state, view.says = State.PRODUCTION, reason
             for stage in view.stages.values():
                 stage.mark = Mark.RUNNING if stage.mark is Mark.FAILED else stage.mark
         case _:
             pass
+
+
+def _on_its_way_out(view: ReleaseView) -> State:
+    """What gives way to a fix may stay where it runs."""
+    return State.YIELDING if view.state is State.YIELDING else State.RETURNING
 
 
 def _stage(view: ReleaseView, body: Payload) -> None:

@@ -34,6 +34,7 @@ from lockgate.messages.releases import (
     ReleaseClosed,
     ReleaseCompleted,
     ReleaseEntered,
+    ReleasePreempted,
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
@@ -81,7 +82,8 @@ def _probed(body: Any) -> str:
 
 
 def _ordered(body: Any) -> str:
-    target = f"ordered back to {body.digest[7:19]}" if body.digest else "ordered: clones go"
+    how = "to stay with" if body.digest == body.bad else "back to"
+    target = f"ordered {how} {body.digest[7:19]}" if body.digest else "ordered: clones go"
     return f"{body.region} {target}"
 
 
@@ -128,6 +130,7 @@ _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
     ReleaseStarted: lambda b: f"{_version(b)} started (fence number {b.number})",
     ReleaseEntered: lambda b: f"{_version(b)} owns production (fence number {b.number})",
     ReleaseSuperseded: lambda b: f"{_version(b)} superseded by a newer artifact",
+    ReleasePreempted: lambda b: f"{_version(b)} gives way to a fix: {b.reason}",
     ReleaseCompleted: lambda b: f"{_version(b)} completed",
     ReleaseClosed: lambda b: f"{_version(b)} closed: {b.reason}",
     Granted: _granted,

@@ -26,6 +26,7 @@ class State(StrEnum):
     PREPRODUCTION = "in pre-production"
     PRODUCTION = "in production"
     RETURNING = "being taken back"
+    YIELDING = "giving way to a fix"
     HELD = "held: an operator says what follows"
     FLAGS = "having its flags switched off"
     COMPLETED = "completed"

@@ -87,10 +87,13 @@ def _more(body: Payload) -> str:
 def way_back(view: ReleaseView, body: Payload, at: str) -> None:
     """What an event says of the order to a region to go back, and of its answer."""
     match body:
-        case RollbackOrdered(region=region, digest=digest):
-            target = f"ordered back to {digest[7:19]}" if digest else "ordered: clones go"
+        case RollbackOrdered(region=region, digest=digest, bad=leaving):
+            how = "to stay with" if digest == leaving else "back to"
+            target = f"ordered {how} {digest[7:19]}" if digest else "ordered: clones go"
             asked = Asked(at, body.deadline, str(body.fence))
             view.back[region] = RegionView(Mark.RUNNING, target, asked=asked)
+        case RegionRolledBack(region=region, digest=digest) if digest == view.artifact.digest:
+            view.back[region] = RegionView(Mark.DONE, "stays with it")
         case RegionRolledBack(region=region, digest=digest):
             view.back[region] = RegionView(Mark.BACK, f"runs {digest[7:19]} again")
             _undone(view, region, "taken back")

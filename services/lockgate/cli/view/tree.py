@@ -18,6 +18,7 @@ _COLOURS = {
     State.COMPLETED: "green",
     State.CLOSED: "red",
     State.RETURNING: "magenta",
+    State.YIELDING: "magenta",
     State.FLAGS: "magenta",
     State.HELD: "bold yellow",
     State.SUPERSEDED: "dim",

@@ -40,6 +40,8 @@ def _raised(target: Target, seen: Production) -> Next | None:
 
 def _at_once(target: Target, live: Region, traffic: Traffic) -> Next | None:
     """Traffic that can go back now. It takes the order's fence with it: a write less before nobody is sent to the clone."""
+    if _stays(target):
+        return None
     return (
         traffic.take(target, live) if _written(target, live) and not is_short(target, live, traffic) else None
     )
@@ -48,12 +50,21 @@ def _at_once(target: Target, live: Region, traffic: Traffic) -> Next | None:
 def _taken_back(target: Target, live: Region, seen: Production, traffic: Traffic) -> Next:
     if (first := _filled(target, live, seen, traffic)) is not None:
         return first
-    if not traffic.by_route and (clones := farewell(target, live, traffic)) is not None:
+    if (
+        not traffic.by_route
+        and not _stays(target)
+        and (clones := farewell(target, live, traffic)) is not None
+    ):
         return clones  # without a route the clone's pods are its share
     back = _production_back(target, seen)
-    if isinstance(back, Stuck | Failed):
+    if isinstance(back, Stuck | Failed) and not _stays(target):
         return _cleared(target, live, traffic) or back  # production needs people, and clones go all the same
     return back or _cleared(target, live, traffic) or _answer(target, seen)
+
+
+def _stays(target: Target) -> bool:
+    """Whether the release's own version is to stay: its clone serves until production runs it too."""
+    return target.digest is not None and target.digest == target.bad
 
 
 def _cleared(target: Target, live: Region, traffic: Traffic) -> Next | None:

@@ -1,6 +1,6 @@
 """Intake's decisions as a table. `*` knows regions and packages; an application knows its queue."""
 
-from lockgate.intake.core import endings, pauses, versions
+from lockgate.intake.core import endings, fixes, pauses, versions
 from lockgate.intake.core.answering import ROUTED
 from lockgate.intake.core.artifacts import ANNOUNCED, ARRIVED, OTHER
 from lockgate.intake.core.plans import ACCEPTED, PUBLISHED
@@ -10,7 +10,7 @@ from lockgate.intake.rows import KINDS
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import Table
 from lockgate.messages.deployments import RegionRegistered
-from lockgate.messages.operations import Abort, Mark, Pause, Resume, Rollback
+from lockgate.messages.operations import Abort, Fix, Mark, Pause, Resume, Rollback
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.rollbacks import ReleaseSettled, VersionMarked
 from lockgate.messages.verdicts import StagePassed, WatchEnded
@@ -27,6 +27,7 @@ TABLE = Table(
         Abort: ROUTED,
         Rollback: ROUTED,
         Mark: ROUTED,
+        Fix: ROUTED,
     },
     events={
         PlanPublished: ACCEPTED,
@@ -40,6 +41,7 @@ TABLE = Table(
         Abort: endings.ABORTED,
         Rollback: endings.ROLLED_BACK,
         Mark: endings.MARKED,
+        Fix: fixes.FIXED,
     },
     timers={"unpause": pauses.OVER, "look": pauses.LOOKED},
 )

@@ -2,16 +2,15 @@
 
 from datetime import datetime
 
-from lockgate.intake.core.lane import called, package_of, queue
+from lockgate.intake.core import fixes
+from lockgate.intake.core.lane import called, named, package_of, queue
 from lockgate.intake.rows import BadVersion, Claim, Lane, NewestPlan, Pending, Release
 from lockgate.intake.words import clip, sentence, shown
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import On, Rows, Step, emit
 from lockgate.messages.message import Message, derived_id
 from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused
-from lockgate.messages.values import Artifact, digest_problem
-
-_TAG = 128  # characters of a tag that are kept; it is for people only
+from lockgate.messages.values import digest_problem
 
 Announcement = Message[ArtifactPublished]
 
@@ -95,11 +94,11 @@ def arrived(rows: Rows, given: Announcement, now: datetime) -> Step:
         return _refuse(given, ArtifactRefusal.DUPLICATE, _duplicate(rows, digest, pending.release), rows.key)
     if bad := rows.get(BadVersion, digest):
         return _refuse(given, ArtifactRefusal.KNOWN_BAD, _known_bad(rows.key, digest, bad.reason), rows.key)
-    tag = given.body.tag
-    artifact = Artifact(purl=given.body.purl, digest=digest, tag=tag and clip(tag, _TAG))
+    artifact = named(given.body)
     # As an inlet knows an event: some CI gives one id to the announcements of all images of a build.
     release = derived_id("release", rows.key, given.source, given.id, given.body.subject_id())
-    return queue(rows, newest, release, Release(artifact=artifact), now)
+    first = fixes.announced(rows, given, newest, release, artifact)
+    return queue(rows, newest, release, Release(artifact=artifact), now) if first is None else first
 
 
 def _duplicate(rows: Rows, digest: str, release: str) -> str:

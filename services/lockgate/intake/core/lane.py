@@ -1,6 +1,6 @@
 """An application's releases in order: queue, start, enter, finish. One is under way at a time.
 
-Pure building blocks for `artifacts`, `progress`, `pauses` and `endings`; each gives the lane after it and what else follows.
+Pure building blocks for `artifacts`, `fixes`, `progress`, `pauses` and `endings`; each gives the lane after it and what else follows.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ from lockgate.intake.rows import (
     Release,
     shared_many,
 )
-from lockgate.intake.words import sentence
+from lockgate.intake.words import clip, sentence
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, Rows, Step, emit, put, remove
 from lockgate.messages.payload import Payload
@@ -30,7 +30,9 @@ from lockgate.messages.releases import (
     ReleaseStarted,
     ReleaseSuperseded,
 )
-from lockgate.messages.values import Place
+from lockgate.messages.values import Artifact, Place
+
+_TAG = 128  # characters of a tag that are kept; it is for people only
 
 
 def package_of(purl: str) -> str:
@@ -38,24 +40,34 @@ def package_of(purl: str) -> str:
     return ArtifactPublished(purl=purl).package.lower()
 
 
+def named(said: ArtifactPublished) -> Artifact:
+    """The artifact of a package URL that names its digest."""
+    return Artifact(purl=said.purl, digest=said.version, tag=said.tag and clip(said.tag, _TAG))
+
+
 def queue(rows: Rows, plan: NewestPlan, id_: str, release: Release, now: datetime) -> Step:
     """A new release takes its place in the queue, and starts if nothing is under way and nothing is paused."""
     lane = rows.get(Lane) or Lane()
-    superseded = lane.waiting if plan.plan.queue.supersede else ()
+    superseded = _replaceable(rows, lane) if plan.plan.queue.supersede else ()
     lane = lane.model_copy(update={"waiting": tuple(i for i in lane.waiting if i not in superseded)})
     free = not lane.under_way and not lane.waiting
     pause = None if lane.under_way else holding(rows)
     queued = (
         put(Pending(release=id_), release.artifact.digest)
         + emit(_queued(rows, lane, id_, release, pause))
-        + _supersede(rows, superseded, id_)
+        + supersede(rows, superseded, id_)
     )
     if free and pause is None:
-        lane, started = _start(rows, lane, plan, id_, release)
+        lane, started = start(rows, lane, plan, id_, release)
         return queued + started + put(lane)
     lane = lane.model_copy(update={"waiting": (*lane.waiting, id_)})
     waits = NOTHING if pause is None else kept_back(rows, now)
     return queued + put(release, id_) + put(lane) + waits
+
+
+def _replaceable(rows: Rows, lane: Lane) -> tuple[str, ...]:
+    """What a newer artifact takes the place of: all that waits, but a fix that goes first."""
+    return tuple(id_ for id_, row in rows.many(Release, lane.waiting).items() if not row.fix)
 
 
 def _queued(rows: Rows, lane: Lane, id_: str, release: Release, pause: Pause | None) -> ReleaseQueued:
@@ -88,7 +100,7 @@ def called(rows: Rows, id_: str) -> str:
     return f"the release {id_}" if release is None else release.artifact.label
 
 
-def _supersede(rows: Rows, ids: tuple[str, ...], by: str) -> Step:
+def supersede(rows: Rows, ids: tuple[str, ...], by: str) -> Step:
     step = NOTHING
     for id_, old in rows.many(Release, ids).items():
         told = ReleaseSuperseded(application=rows.key, release=id_, artifact=old.artifact, by=by)
@@ -96,7 +108,7 @@ def _supersede(rows: Rows, ids: tuple[str, ...], by: str) -> Step:
     return step
 
 
-def _start(rows: Rows, lane: Lane, plan: NewestPlan, id_: str, release: Release) -> tuple[Lane, Step]:
+def start(rows: Rows, lane: Lane, plan: NewestPlan, id_: str, release: Release) -> tuple[Lane, Step]:
     """The release is let go with the newest plan; without pre-production it enters production at once."""
     stages = [stage.name for stage in plan.plan.stages if isinstance(stage, PreprodStage)]
     lane = lane.model_copy(update={"number": lane.number + 1, "under_way": (*lane.under_way, id_)})
@@ -156,14 +168,14 @@ def start_next(rows: Rows, lane: Lane) -> tuple[Lane, Step]:
         plan, release = rows.get(NewestPlan), rows.get(Release, id_)
         if plan is None or release is None:
             raise LookupError(f"the release {id_} of {rows.key} waits, but it or its plan has no row")
-        if (why := _stale(rows, plan, release)) is None:
-            lane, started = _start(rows, lane, plan, id_, release)
+        if (why := stale(rows, plan, release)) is None:
+            lane, started = start(rows, lane, plan, id_, release)
             return lane, withdrawn + started
         withdrawn += withdraw(rows, id_, release, why)
     return lane, withdrawn
 
 
-def _stale(rows: Rows, plan: NewestPlan, release: Release) -> str | None:
+def stale(rows: Rows, plan: NewestPlan, release: Release) -> str | None:
     """Why a release that waited must not start any more: what would have been its refusal came true since."""
     artifact = release.artifact
     if package_of(artifact.purl) != plan.plan.artifact:

@@ -71,7 +71,13 @@ def settled(rows: Rows, given: Message[ReleaseSettled], now: datetime) -> Step:
 def _outcome(release: Release, *, debts: bool) -> ReleaseOutcome:
     if debts:
         return ReleaseOutcome.ROLLED_BACK_WITH_DEBTS
-    return ReleaseOutcome.ABORTED if release.ending is Ending.ABORT else ReleaseOutcome.ROLLED_BACK
+    match release.ending:
+        case Ending.ABORT:
+            return ReleaseOutcome.ABORTED
+        case Ending.PREEMPTION:
+            return ReleaseOutcome.PREEMPTED
+        case Ending.ROLLBACK | None:
+            return ReleaseOutcome.ROLLED_BACK
 
 
 def _of_release(given: Any) -> tuple[tuple[type[Lane | Release], str], ...]:

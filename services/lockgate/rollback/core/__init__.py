@@ -20,6 +20,7 @@ from lockgate.messages.releases import (
     ReleaseClosed,
     ReleaseCompleted,
     ReleaseEntered,
+    ReleasePreempted,
     ReleaseStarted,
     RollbackRequested,
 )
@@ -64,6 +65,7 @@ TABLE = Table(
         ReleaseClosed: On(releases.ended, _release),
         AbortRequested: On(operators.abort_requested, _ending),
         RollbackRequested: On(operators.rollback_requested, _ending),
+        ReleasePreempted: On(operators.preempted, _ending),
         MarkRequested: On(operators.mark_requested, lambda _given: ((Bad, ""),)),
         WatchEnded: On(releases.watch_ended, _release),
         VerdictReached: On(ladder.verdict_reached, _release),

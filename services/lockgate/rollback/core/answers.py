@@ -15,7 +15,7 @@ from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade, RegionAnswer
 from lockgate.messages.values import Fence
 from lockgate.rollback.core.halting import issued, restored_by, told
-from lockgate.rollback.core.histories import way_back
+from lockgate.rollback.core.histories import kept, way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release
 from lockgate.rollback.core.sentences import listed, shortened
 from lockgate.rollback.core.settling import cleared, settled
@@ -112,11 +112,19 @@ def again_ordered(order: Order) -> Order:
 
 
 def to_no_bad_version(rows: Rows, order: Order) -> Order:
-    """The order as it would be given today: the version that it names may have been taken back since."""
+    """The order as it would be given today: the version that it names may have been taken back since. Where one stays,
+    it may have been begun to be rolled out before its deployer heard of the halt.
+    """
     bad, ordered = rows.get(Bad) or Bad(), order.ordered
+    history = rows.get(History, ordered.region)
+    if order.stays:
+        digest = kept(history, ordered.release, ordered.bad) or ordered.digest
+        changed = ordered.model_copy(update={"digest": digest})
+        restores = order.restores and digest != ordered.bad
+        return order.model_copy(update={"ordered": changed, "restores": restores})
     if not bad.has(ordered.digest):
         return order
-    digest = way_back(rows.get(History, ordered.region), ordered.bad, bad.digests, "previous")
+    digest = way_back(history, ordered.bad, bad.digests, "previous")
     changed = ordered.model_copy(update={"digest": digest})
     return order.model_copy(update={"ordered": changed, "stranded": digest is None})
 

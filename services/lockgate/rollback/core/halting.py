@@ -9,9 +9,9 @@ from lockgate.messages.plan import Plan, PreprodStage, WaveStage
 from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
 from lockgate.messages.values import Fence
 from lockgate.rollback.core.flags import forgotten
-from lockgate.rollback.core.histories import way_back
+from lockgate.rollback.core.histories import kept, way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release, Restore, Way
-from lockgate.rollback.core.sentences import shortened
+from lockgate.rollback.core.sentences import listed, shortened
 from lockgate.rollback.core.settling import settled
 
 ORDER_REASON = 300
@@ -30,6 +30,19 @@ def taken_back(
     """The release is halted, and ordered back everywhere. `to`: where a region has run that before, it goes back to it."""
     stopped, step = halted(release, way.plan, why)
     return step + ordered_back(rows, stopped, way, now, blamed=blamed, to=to)
+
+
+def left(rows: Rows, release: Release, way: Way, why: str, now: datetime) -> Step:
+    """The release is halted, and stays as far as it has got: a region that it has begun to serve whole is served by it
+    whole, and elsewhere its clones go. Where it stays its flags stay off.
+    """
+    off = listed([flag.flag for flag in way.plan.remediation.flags]) if release.switched else ""
+    stopped, step = halted(
+        release, way.plan, f"{why} Where it stays, its flags stay off: {off}." if off else why
+    )
+    forward = stopped.forward or stopped.artifact.forward_only
+    stays = stopped.model_copy(update={"stays": True, "forward": forward})
+    return step + ordered_back(rows, stays, way, now, blamed=False)
 
 
 def ordered_back(
@@ -114,8 +127,11 @@ def _order(
 ) -> Order:
     """`owed`: an earlier release may run there still. That is taken back as well, though this one wrote nothing."""
     leaving = release.artifact.digest
-    digest = _wanted(history, to, bad) or way_back(history, leaving, bad.digests, way.plan.remediation.to)
     runs_bad = history is not None and bad.has(history.running)
+    if release.stays and not (owed or runs_bad):
+        digest = kept(history, release.release, leaving)
+    else:
+        digest = _wanted(history, to, bad) or way_back(history, leaving, bad.digests, way.plan.remediation.to)
     stranded = digest is None and runs_bad
     place = way.places[region]
     ordered = RollbackOrdered(
@@ -131,10 +147,16 @@ def _order(
         bad=leaving,
         regardless=owed or runs_bad,
         deadline=deadline,
-        reason=shortened(f"{_what(region, digest, stranded)} {release.reason}", most=ORDER_REASON),
+        reason=shortened(f"{_what(region, digest, release, stranded)} {release.reason}", most=ORDER_REASON),
     )
-    restores = release.switched and region in way.plan.production
-    return Order(ordered=ordered, stranded=stranded, blamed=release.blamed, restores=restores)
+    restores = release.switched and region in way.plan.production and digest != leaving
+    return Order(
+        ordered=ordered,
+        stranded=stranded,
+        blamed=release.blamed,
+        restores=restores,
+        stays=release.stays,
+    )
 
 
 def _wanted(history: History | None, to: str | None, bad: Bad) -> str | None:
@@ -143,13 +165,17 @@ def _wanted(history: History | None, to: str | None, bad: Bad) -> str | None:
     return to if ran and not bad.has(to) else None
 
 
-def _what(region: str, digest: str | None, stranded: bool) -> str:
+def _what(region: str, digest: str | None, release: Release, stranded: bool) -> str:
+    if digest == release.artifact.digest:
+        return f"{region} stays with {digest[7:19]}, and is served by it whole."
     if digest is not None:
         return f"{region} goes back to {digest[7:19]}."
     if stranded:
         return (
             f"{region} has no earlier version to go back to that is not bad: only clones and their share go."
         )
+    if release.stays:
+        return f"{region} keeps what it runs: only clones and their share go."
     return f"{region} was never deployed to: only clones and their share go."
 
 

@@ -1,26 +1,37 @@
-"""Which versions ran in a region, and which of them it may go back to."""
+"""Which versions ran in a region, and which of them it may go back to, or keep."""
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from lockgate.messages.decision import NOTHING, Rows, Step, put, remove
 from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
 from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade
+from lockgate.messages.verdicts import Action
 from lockgate.rollback.core.rows import History, Order, Phase, Release, Restore, Version, Way
 from lockgate.rollback.core.sentences import listed
 from lockgate.rollback.core.settling import cleared
+
+ROLLS: Final = frozenset({Action.DEPLOY, Action.SWITCH})
+"""Steps with which a version comes to serve all of a region."""
 
 
 def deployment_started(rows: Rows, given: Message[DeploymentStarted], now: datetime) -> Step:
     """At first contact, what was found is the first version of the history, which may stay empty."""
     del now
     body = given.body
-    if not _of_newest(rows, body) or rows.get(History, body.region) is not None:
+    if not _of_newest(rows, body):
         return NOTHING
-    adopted = (Version(digest=body.found, grade=Grade.ADOPTED),) if body.found else ()
-    return put(History(versions=adopted), body.region)
+    before = rows.get(History, body.region)
+    history = before or History(versions=_adopted(body.found))
+    if body.action in ROLLS and history.running != body.artifact.digest:
+        history = history.model_copy(update={"rolls": body.release})
+    return put(history, body.region) if history != before else NOTHING
+
+
+def _adopted(found: str | None) -> tuple[Version, ...]:
+    return (Version(digest=found, grade=Grade.ADOPTED),) if found else ()
 
 
 def region_deployed(rows: Rows, given: Message[RegionDeployed], now: datetime) -> Step:
@@ -29,7 +40,8 @@ def region_deployed(rows: Rows, given: Message[RegionDeployed], now: datetime) -
     if not _of_newest(rows, body):
         return NOTHING
     history = rows.get(History, body.region) or History()
-    return put(history.now_running(body.artifact.digest), body.region) + _overtaken(rows, body)
+    running = history.now_running(body.artifact.digest, forward=body.artifact.forward_only)
+    return put(running, body.region) + _overtaken(rows, body)
 
 
 def _overtaken(rows: Rows, body: RegionDeployed) -> Step:
@@ -53,16 +65,30 @@ def _of_newest(rows: Rows, body: DeploymentStarted | RegionDeployed) -> bool:
     return place is not None and place.deployer == body.deployer
 
 
+def kept(history: History | None, release: str, digest: str) -> str | None:
+    """The digest, where a release that stays as far as it has got has begun to serve the whole region; else None."""
+    served = history is not None and (history.running == digest or history.rolls == release)
+    return digest if served else None
+
+
+def _within_reach(versions: tuple[Version, ...], leaving: str) -> list[Version]:
+    """The newest first, up to one that goes forward only."""
+    newest_first = list(reversed(versions))
+    ends = (n for n, version in enumerate(newest_first) if version.forward and version.digest != leaving)
+    return newest_first[: next(ends, len(newest_first)) + 1]
+
+
 def way_back(
     history: History | None, leaving: str, bad: Collection[str], to: Literal["previous", "good"]
 ) -> str | None:
-    """The digest to go back to, never a bad one and never `leaving`; None if there is none.
+    """The digest to go back to, never a bad one and never `leaving`, nor one from before another that goes forward only;
+    None if there is none.
 
     `previous`: what ran before. `good`: the newest that is good, else the newest that was adopted.
     """
     open_ = [
         version
-        for version in reversed(history.versions if history else ())
+        for version in _within_reach(history.versions if history else (), leaving)
         if version.digest != leaving and version.digest not in bad and version.grade is not Grade.BAD
     ]
     match to:

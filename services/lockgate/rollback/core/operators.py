@@ -1,6 +1,6 @@
-"""What operators want, as intake has accepted it: a release taken back, a version marked.
+"""What operators want, as intake has accepted it: a release taken back or out of a fix's way, a version marked.
 
-Each abort and each rollback is answered by one `settled`. A release that is halted already, for whatever reason, has one
+Each abort, rollback and pre-emption is answered by one `settled`. A release that is halted already, for whatever reason, has one
 on its way; one that has settled had it, and intake reads it after the request that it accepted before.
 """
 
@@ -8,10 +8,13 @@ from datetime import datetime
 
 from lockgate.messages.decision import NOTHING, Rows, Step, emit, put
 from lockgate.messages.message import Message
-from lockgate.messages.releases import AbortRequested, MarkRequested, RollbackRequested
+from lockgate.messages.releases import AbortRequested, MarkRequested, ReleasePreempted, RollbackRequested
 from lockgate.messages.rollbacks import Grade, VersionMarked
-from lockgate.rollback.core.halting import taken_back
+from lockgate.rollback.core.halting import left, taken_back
+from lockgate.rollback.core.holding import holds
 from lockgate.rollback.core.rows import Bad, Phase, Release, Way
+from lockgate.rollback.core.sentences import shortened
+from lockgate.rollback.core.settling import settled
 
 
 def abort_requested(rows: Rows, given: Message[AbortRequested], now: datetime) -> Step:
@@ -25,6 +28,22 @@ def rollback_requested(rows: Rows, given: Message[RollbackRequested], now: datet
     if found is None:
         return NOTHING
     return taken_back(rows, *found, given.body.reason, now, blamed=True, to=given.body.to)
+
+
+def preempted(rows: Rows, given: Message[ReleasePreempted], now: datetime) -> Step:
+    """A fix goes first. In production it goes on from what it finds, where the plan or the artifact says that nothing is
+    taken back by itself; and what has passed its watch meanwhile is in nobody's way.
+    """
+    found = _under_way(rows, given.body.release)
+    if found is None:
+        return NOTHING
+    (release, way), why = found, given.body.reason
+    if release.phase is Phase.PASSED:
+        stays = {"stays": True, "blamed": False, "reason": shortened(why)}
+        return settled(release.model_copy(update=stays), way.plan.application, {})
+    if holds(release, way.plan):
+        return left(rows, release, way, why, now)
+    return taken_back(rows, release, way, why, now, blamed=False)
 
 
 def _under_way(rows: Rows, id_: str) -> tuple[Release, Way] | None:

@@ -27,6 +27,7 @@ def started(rows: Rows, given: Message[ReleaseStarted], now: datetime) -> Step:
         release=body.release,
         artifact=body.artifact,
         number=body.number,
+        forward=before is not None and before.forward,
     )
     forgotten = remove(Way, before.release) if before and before.phase is not Phase.ENDED else NOTHING
     return forgotten + put(release) + put(Way(plan=body.plan, places=body.places), body.release)
@@ -50,7 +51,7 @@ def watch_ended(rows: Rows, given: Message[WatchEnded], now: datetime) -> Step:
     if way is None or body.outcome is not WatchOutcome.PASSED:
         return NOTHING
     digest = release.artifact.digest
-    step = put(release.model_copy(update={"phase": Phase.PASSED}))
+    step = put(release.model_copy(update={"phase": Phase.PASSED, "forward": False}))
     for region, history in rows.many(History, way.plan.regions).items():
         good = history.graded(digest, Grade.GOOD)
         step += put(good, region) if good != history else NOTHING

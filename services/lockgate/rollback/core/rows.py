@@ -50,6 +50,12 @@ class Release(Row):
     """Whether one of them was on in any region until then: nothing is better otherwise."""
     blamed: bool = True
     """Whether its version is marked bad once it is settled."""
+    stays: bool = False
+    """Whether it is left as far as it has got, because a fix goes on from there."""
+    forward: bool = False
+    """Whether what it leaves in the regions, or came upon there, goes forward only: so does what follows, until a watch of
+    it has passed.
+    """
     reason: str = ""
 
 
@@ -71,6 +77,8 @@ class Order(Row):
     """Whether its version is bad: who aborts a release says nothing against it."""
     stranded: bool = False
     """The region runs a bad version, and none is known that it could go back to."""
+    stays: bool = False
+    """What the region serves whole stays: only what is half-way there ends."""
     answer: RegionAnswer | None = None
     owed: bool = False
     reason: str = ""
@@ -123,6 +131,8 @@ class Version(Value):
     digest: Digest
     grade: Grade | None = None
     """None: deployed, and not judged yet."""
+    forward: bool = False
+    """Whether it goes forward only: nothing that ran before it is gone back to by itself."""
 
 
 class History(Row):
@@ -130,19 +140,23 @@ class History(Row):
 
     kind: ClassVar[str] = "history"
     versions: tuple[Version, ...] = ()
+    rolls: str | None = None
+    """The release that has begun to serve all of the region with its version, until the next one ends there."""
 
     @property
     def running(self) -> str | None:
         return self.versions[-1].digest if self.versions else None
 
-    def now_running(self, digest: str) -> Self:
+    def now_running(self, digest: str, *, forward: bool = False) -> Self:
         """With that version as the newest; it keeps the grade that it had here."""
-        known = next((v for v in self.versions if v.digest == digest), Version(digest=digest))
+        new = Version(digest=digest, forward=forward)
+        known = next((v for v in self.versions if v.digest == digest), new)
         kept = [*(v for v in self.versions if v.digest != digest), known]
         while len(kept) > VERSIONS_KEPT:
             # A bad version is of no more use than to be avoided, and `Bad` remembers that: it goes first.
-            kept.remove(next((v for v in kept[:-1] if v.grade is Grade.BAD), kept[0]))
-        return self.model_copy(update={"versions": tuple(kept)})
+            spent = (v for v in kept[:-1] if v.grade is Grade.BAD and not v.forward)
+            kept.remove(next(spent, kept[0]))
+        return self.model_copy(update={"versions": tuple(kept), "rolls": None})
 
     def graded(self, digest: str, grade: Grade) -> Self:
         versions = tuple(

@@ -15,7 +15,7 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
     debts = tuple(region for region, order in orders.items() if order.owed)
     artifact = release.artifact
     step = put(release.model_copy(update={"phase": Phase.SETTLED, "waiting": 0}))
-    step += remove(Restore, release.release) if release.switched and not debts else NOTHING
+    step += remove(Restore, release.release) if release.switched and orders and not debts else NOTHING
     for region in orders:
         step += Step() if region in debts else remove(Order, region)
     marked = VersionMarked(
@@ -30,7 +30,9 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
             answers=answers,
             debts=debts,
             reason=shortened(
-                _sentence(artifact.label, answers, {region: orders[region].reason for region in debts})
+                _stays(artifact.label, orders)
+                if release.stays
+                else _sentence(artifact.label, answers, {region: orders[region].reason for region in debts})
                 + _flags({region: order.still_off for region, order in orders.items() if order.still_off})
             ),
         ),
@@ -44,6 +46,18 @@ def _sentence(label: str, answers: Mapping[str, RegionAnswer], debts: Mapping[st
     if debts:
         first, why = next(iter(debts.items()))
         text += f" It may still run in {listed(debts)}, where the order is given again when the region registers again. {first}: {why}"
+    return text
+
+
+def _stays(label: str, orders: Mapping[str, Order]) -> str:
+    """Of a release that was left as far as it has got."""
+    if not orders:
+        return f"{label} had passed its watch, and stays where it runs."
+    kept = [region for region, order in orders.items() if order.ordered.digest == order.ordered.bad]
+    where = f"stays in {listed(kept)}" if kept else "had served no region whole"
+    text = f"{label} {where}; what was half-way is ended."
+    for region, order in orders.items():
+        text += f" {region} may still be half-way: {order.reason}" if order.owed else ""
     return text
 
 

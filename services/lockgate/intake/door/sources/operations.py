@@ -23,7 +23,7 @@ class OperationObject(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     operation: Literal[
-        "pause", "resume", "abort", "rollback", "mark", "approve", "reject", "promote", "retry", "skip"
+        "pause", "resume", "abort", "rollback", "mark", "fix", "approve", "reject", "promote", "retry", "skip"
     ]
     why: str
 

@@ -1,0 +1,76 @@
+"""A fix goes first, on the whole system: what it pre-empts goes back, or stays where it goes forward only."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lockgate.messages.releases import (
+    ReleaseClosed,
+    ReleaseOutcome,
+    ReleasePreempted,
+    ReleaseStarted,
+    ReleaseSuperseded,
+)
+from lockgate.messages.rollbacks import Grade, ReleaseSettled, VersionMarked
+from lockgate.messages.verdicts import StageWaiting, WaitingFor, WatchStarted
+from tests.support.plans import PILOTED, PREPROD, REST, preprod, watch, wave
+from tests.support.story import Story
+from tests.support.together import Together
+from tests.support.whole import Whole
+
+
+async def fixed_in_the_watch(story: Story) -> None:
+    await story.begins(preprod(), wave("rest", *REST), watch("10m"))
+    await story.announces("v2")
+    await story.hears(WatchStarted)
+    await story.announces("v3")
+    await story.plans(preprod(), wave("rest", *REST), watch())
+    await story.completes(await story.fixes("v4"))
+
+
+async def fixed_forward(story: Story) -> None:
+    """`v2` serves the first region, and waits for an approval."""
+    asked = {"before": {"approval": "required"}}
+    await story.begins(wave("first", PILOTED), wave("rest", *REST, **asked), watch())
+    await story.says_published("v2", "&rollback=unsafe")
+    await story.hears(StageWaiting, waiting_for=WaitingFor.APPROVAL)
+    await story.plans(wave("first", PILOTED), wave("rest", *REST), watch())
+    await story.completes(await story.fixes("v3"))
+
+
+@pytest.fixture(scope="module")
+async def stories(started_whole: Whole) -> AsyncIterator[Together]:
+    async with Together(started_whole, fixed_in_the_watch, fixed_forward) as together:
+        yield together
+
+
+async def test_what_is_in_its_watch_is_taken_back_everywhere_and_then_the_fix_goes_all_the_way(
+    stories: Together,
+) -> None:
+    story = await stories.story(fixed_in_the_watch)
+    assert [event.artifact.digest for event in story.heard(ReleaseStarted)] == [
+        story.digest("v2"),
+        story.digest("v4"),
+    ]
+    [preempted] = story.heard(ReleasePreempted)
+    [closed] = story.heard(ReleaseClosed)
+    assert (closed.release, closed.outcome) == (preempted.release, ReleaseOutcome.PREEMPTED)
+    [superseded] = story.heard(ReleaseSuperseded)
+    assert (superseded.artifact.digest, superseded.by) == (story.digest("v3"), preempted.by)
+    assert story.digests() == story.everywhere("v4")
+    assert story.changes() == dict.fromkeys((PREPROD, *REST), 3)
+
+
+async def test_what_was_preempted_is_not_bad(stories: Together) -> None:
+    story = await stories.story(fixed_in_the_watch)
+    assert [(mark.digest, mark.grade) for mark in story.heard(VersionMarked)] == [
+        (story.digest("v4"), Grade.GOOD)
+    ]
+
+
+async def test_what_goes_forward_only_stays_where_it_runs_until_the_fix_comes(stories: Together) -> None:
+    story = await stories.story(fixed_forward)
+    [settled] = story.heard(ReleaseSettled)
+    assert settled.reason == f"v2 stays in {PILOTED}; what was half-way is ended."
+    assert story.digests() == story.everywhere("v3")
+    assert story.changes() == {PILOTED: 2, **dict.fromkeys(REST, 1)}
