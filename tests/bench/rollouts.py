@@ -17,7 +17,7 @@ from lockgate.deployer.settings import DeployerSettings, Pace
 from lockgate.messages.values import Workload
 from lockgate.sandbox.sample import objects
 from tests.bench.figures import Figure
-from tests.support.controlplane import ControlPlane, programs
+from tests.support.controlplane import ControlPlane, programs, started
 from tests.support.controlplane.behaviours import digest
 from tests.support.deployer import artifact, grant
 from tests.support.deployer_at_work import AtWork, working
@@ -40,7 +40,7 @@ class Rolled:
 def measure(*, profile: bool) -> Iterator[Figure]:
     """Yields the figures; there is nothing more to print with `profile`."""
     del profile
-    with tempfile.TemporaryDirectory() as folder, ControlPlane(programs(), Path(folder) / "plane") as plane:
+    with tempfile.TemporaryDirectory() as folder, started(programs(), Path(folder) / "plane") as plane:
         large = asyncio.run(_large(plane))
         rate, each = asyncio.run(_small(plane))
     yield Figure(f"rollout-of-{PODS}-pods", large.seconds, "s")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.qualify.progress import say
-from tests.support.controlplane import ControlPlane, programs
+from tests.support.controlplane import ControlPlane, programs, started
 from tests.support.places import Place, served
 
 Draw = TypeVar("Draw")
@@ -22,7 +22,7 @@ Opened = Callable[[], AbstractAsyncContextManager[Run[Draw]]]
 
 def counted(draws: Iterator[Draw], wanted: int, lanes: int, opened: Opened[Draw]) -> dict[str, Any]:
     """The figures of so many runs that count, or of as many as there are draws, on a control plane of their own."""
-    with tempfile.TemporaryDirectory() as folder, ControlPlane(programs(), Path(folder) / "plane") as plane:
+    with tempfile.TemporaryDirectory() as folder, started(programs(), Path(folder) / "plane") as plane:
         return asyncio.run(_counted(plane, draws, wanted, lanes, opened))
 
 

@@ -31,20 +31,20 @@ class AtWork:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    async def step(self, grant: Granted, seconds: float = 20.0) -> dict[str, Any]:
+    async def step(self, grant: Granted, seconds: float = 40.0) -> dict[str, Any]:
         body = StepBody(grant=grant, until=datetime.now(UTC) + timedelta(seconds=seconds))
         answer = await self.work[grant.action.value](body.json_body(), self._report)
         self.requests = answer.pop("requests", None)
         return answer
 
     async def order(
-        self, order: RollbackOrdered, *, touched: bool = False, seconds: float = 20.0
+        self, order: RollbackOrdered, *, touched: bool = False, seconds: float = 40.0
     ) -> dict[str, Any]:
         until = datetime.now(UTC) + timedelta(seconds=seconds)
         body = OrderBody(order=order, until=until, touched=touched)
         return await self.work["rollback"](body.json_body(), self._report)
 
-    async def flags(self, order: FlagsOrdered, seconds: float = 20.0) -> dict[str, Any]:
+    async def flags(self, order: FlagsOrdered, seconds: float = 40.0) -> dict[str, Any]:
         body = FlagsBody(order=order, until=datetime.now(UTC) + timedelta(seconds=seconds))
         return await self.work["flags"](body.json_body(), self._report)
 

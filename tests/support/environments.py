@@ -19,7 +19,7 @@ from lockgate.sandbox.settings import RegionSettings as SandboxRegion
 from tests.support.controlplane import ControlPlane
 from tests.support.controlplane.behaviours import digest, sandbox_images
 from tests.support.deployer import artifact, grant
-from tests.support.places import PATIENCE, Json, Place, of_tenant
+from tests.support.places import MERGE, PATIENCE, Json, Place, of_tenant
 from tests.support.sandboxes import until
 
 RUNS = digest(number=1)
@@ -49,6 +49,11 @@ class Ground:
             (str(workload["metadata"].get("annotations")), workload["metadata"]["generation"]),
             (service["metadata"]["resourceVersion"], 0),
         ]
+
+    async def gives_up_after(self, seconds: int) -> None:
+        """The live workload's own patience with a version that does not come up, which its environments have too."""
+        wanted = {"spec": {"progressDeadlineSeconds": seconds}}
+        (await self.live.patch("deployments", "payments", wanted, MERGE)).obj()
 
 
 @asynccontextmanager

@@ -132,7 +132,8 @@ async def refusals(place: Place) -> list[str]:
 async def _refusals(west: AtWork) -> list[str]:
     await west.register()
     for step in steps():
-        answer = await west.step(step)
+        # What is not allowed is asked for until the time is over: it may be allowed any moment.
+        answer = await west.step(step, seconds=20.0 if step.action is Action.PROBE else 60.0)
         if answer["outcome"] == "probed":
             refused = [each["reason"] for each in answer["results"] if "forbidden" in each["reason"]]
         else:

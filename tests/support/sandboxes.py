@@ -20,6 +20,8 @@ MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
+_SHORTEST, _LONGEST = 0.02, 0.2  # seconds between two looks, for each costs those who are waited for
+
 
 @asynccontextmanager
 async def kubernetes(
@@ -44,10 +46,12 @@ async def refused(call: Awaitable[Any]) -> tuple[int, str, str]:
 
 
 async def until(check: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:
-    """The first true answer of `check`, asked again and again for at most `seconds`."""
+    """The first true answer of `check`, asked again and again for at most `seconds`, less often as time goes on."""
+    pause = _SHORTEST
     async with asyncio.timeout(seconds):
-        while not (answer := await check()):  # noqa: ASYNC110 - what is waited for is in another process or behind HTTP
-            await asyncio.sleep(0.02)
+        while not (answer := await check()):
+            await asyncio.sleep(pause)
+            pause = min(1.3 * pause, _LONGEST)
         return answer
 
 

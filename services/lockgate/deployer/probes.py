@@ -166,7 +166,8 @@ async def _send(cluster: Cluster, to: Receiver, tally: _Tally, times: Times) -> 
         try:
             result = await _asked(cluster, to, tally.request, times, counts=absent + 1 >= TRIES)
         except ClusterError as error:  # the API server's own words, it is away, or too little time is left
-            tally.trouble = str(error)
+            if not (tally.trouble and isinstance(error, NoAnswerError)):  # at last there is no time for one
+                tally.trouble = str(error)
             absent = absent + 1 if isinstance(error, AbsentError) else 0
             tally.hindered |= not isinstance(error, NoAnswerError)
             if times.left <= times.pause:

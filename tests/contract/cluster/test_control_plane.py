@@ -4,24 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
 import pytest
 
-from tests.support.commands import all_gone
+from tests.support.commands import all_gone, waited_for
 from tests.support.controlplane import ControlPlane, programs
 from tests.support.controlplane.admin import AdminError
 from tests.support.controlplane.fixture import required
 
-STARTER = """
+USER = """
 import sys, time
 from pathlib import Path
-from tests.support.controlplane import ControlPlane, programs
-plane = ControlPlane(programs(), Path(sys.argv[1])).start()
-print(*plane.pids.values(), flush=True)
-time.sleep(600)
+from tests.support.controlplane.sharing import shared
+with shared(Path(sys.argv[1])) as plane:
+    print(*plane.pids.values(), flush=True)
+    time.sleep(600)
 """
 NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 
@@ -78,25 +79,51 @@ def test_a_tenant_sees_nothing_of_another(control_plane: ControlPlane) -> None:
         type(control_plane.admin)(one.url, one.authority, one.owner).ask("GET", path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_whatever_ends_the_starter_ends_every_process_and_removes_the_files(
-    tmp_path: Path, number: signal.Signals
+@contextmanager
+def using(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """A process that uses the control plane of this folder, and what that runs."""
+    with subprocess.Popen([sys.executable, "-c", USER, str(folder)], stdout=subprocess.PIPE) as user:
+        assert user.stdout is not None
+        try:
+            yield user, [int(pid) for pid in user.stdout.readline().split()]
+        finally:
+            user.kill()
+
+
+def kept(pids: list[int]) -> list[psutil.Process]:
+    """Each program, its guard, and who keeps all of them."""
+    programs = [psutil.Process(pid) for pid in pids]
+    guards = [each.parent() for each in programs]
+    keeper = guards[0].parent()
+    assert {each.parent() for each in guards} == {keeper}
+    return [*programs, *guards, keeper]
+
+
+def gone(folder: Path) -> None:
+    waited_for((lambda: not (folder / "files").exists()), 20.0, lambda: str(list(folder.iterdir())))
+
+
+def test_it_is_one_for_all_who_use_it_and_ends_with_the_last_of_them_whatever_ends_that(
+    tmp_path: Path,
 ) -> None:
     required()
-    folder = tmp_path / "plane"
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(folder)], stdout=subprocess.PIPE)
-    assert starter.stdout is not None
-    with starter.stdout as said:
-        pids = [int(pid) for pid in said.readline().split()]
-    family = psutil.Process(starter.pid).children(recursive=True)
-    assert set(pids) <= {process.pid for process in family}
-    assert len(pids) == len(NAMES)
+    with using(tmp_path) as (first, pids):
+        assert len(pids) == len(NAMES)
+        family = kept(pids)
+        with using(tmp_path) as (second, same):
+            assert same == pids
+            first.send_signal(signal.SIGINT)
+            first.wait(20)
+            assert all(psutil.pid_exists(pid) for pid in pids)
+            second.kill()
+        all_gone(family)
+    gone(tmp_path)
 
-    starter.send_signal(number)
-    starter.wait(20)
 
-    all_gone(family)
-    deadline = time.monotonic() + 20
-    while folder.exists():
-        assert time.monotonic() < deadline, list(folder.iterdir())
-        time.sleep(0.05)
+def test_nothing_outlives_whoever_keeps_it(tmp_path: Path) -> None:
+    required()
+    with using(tmp_path) as (_, pids):
+        *family, keeper = kept(pids)
+        keeper.kill()
+        all_gone(family)
+    gone(tmp_path)

@@ -95,8 +95,9 @@ async def test_a_step_that_is_begun_again_makes_nothing_twice(ground: Ground, we
 async def test_a_version_that_does_not_come_up_is_said_in_its_pods_own_words(
     ground: Ground, west: AtWork
 ) -> None:
+    await ground.gives_up_after(5)
     given = trying(digest(Acts.CRASHES))
-    answer = await west.step(given, seconds=12.0)
+    answer = await west.step(given)
     assert answer["outcome"] == "failed"
     assert "Crash" in answer["reason"]
     await removed(west, given)
@@ -182,7 +183,9 @@ async def said(ground: Ground) -> list[str]:
     async with working(hurried(ground.region)) as west:
         words: list[str] = []
         try:
-            bad = await west.step(trying(digest(Acts.NEVER_READY), "6.0.1"), seconds=4.0)
+            await ground.gives_up_after(1)
+            bad = await west.step(trying(digest(Acts.NEVER_READY), "6.0.1"), seconds=60.0)
+            await ground.gives_up_after(600)
             good = await west.step(trying(GOOD, requests=METHODS), seconds=60.0)
             words = [
                 bad["reason"],

@@ -1,14 +1,14 @@
 """Whose failure it is that a request was not answered: the version's, or that of the way to it."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, cycle, repeat
 from typing import Any, cast
 
 import orjson
 import pytest
 
-from lockgate.deployer.answers import ClusterError, not_passed_on
+from lockgate.deployer.answers import ClusterError, NoAnswerError, Trouble, not_passed_on
 from lockgate.deployer.cluster import Cluster
 from lockgate.deployer.probes import TRIES, Times, sent
 from lockgate.deployer.reports import Probed
@@ -121,6 +121,24 @@ async def test_what_is_the_clusters_own_trouble_is_never_the_versions(words: str
     assert (away.passed, away.sent, away.hindered) == (False, 0, True)
     back = await result(ONCE, repeat(words, 3 * TRIES), iter([200]))
     assert (back.passed, back.sent) == (True, 1)
+
+
+async def test_that_there_was_no_time_left_for_an_answer_does_not_hide_what_was_refused_before() -> None:
+    class AtTheEnd(Answering):
+        def clock(self) -> datetime:
+            return LATER if self.left <= 0 else LATER - timedelta(seconds=0.5)
+
+        async def through_service(self, *_: Any, **__: Any) -> int:
+            self.left -= 1
+            if self.left == 1:
+                raise refusal('User "deployer" cannot create resource "services/proxy"', 403)
+            raise NoAnswerError(Trouble.UNAVAILABLE, "eu-preprod did not answer POST /pay within 0.5 s")
+
+    cluster = AtTheEnd(iter(()), 2)
+    times = Times(LATER, cluster.clock, pause=0.0)
+    answer = await sent(cast(Cluster, cluster), target("7.0.1"), service(), (ONCE,), times)
+    assert isinstance(answer, Probed)
+    assert "cannot create" in answer.results[0].reason
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429])

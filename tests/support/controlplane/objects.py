@@ -1,4 +1,4 @@
-"""What a control plane begins with, and what a tenant of it gets: nodes, a policy, rights. Pure."""
+"""What a control plane begins with, and what a tenant of it gets: nodes, policies, rights. Pure."""
 
 from lockgate.deployer.rights import Right
 from tests.support.controlplane.admin import Json
@@ -15,33 +15,35 @@ def nodes() -> list[Json]:
     ]
 
 
-def homeless_policy() -> list[Json]:
-    """Pods of an image that no node takes get a selector that no node has; the scheduler finds out."""
+def scheduling() -> list[Json]:
+    """Who takes pods: a node as they are made; nobody those of an image that no node takes, as the scheduler finds out.
+
+    All other pods cost no scheduler anything, which binds them one by one: with it, what rolls takes half as long again.
+    """
+    homeless = f'object.spec.containers.exists(each, each.image.contains("@sha256:{Acts.HOMELESS.value}"))'
+    nowhere = '[JSONPatch{op: "add", path: "/spec/nodeSelector", value: {"lockgate.test/room": "none"}}]'
+    placed = f'[JSONPatch{{op: "add", path: "/spec/nodeName", value: "{NODES[0]}"}}]'
+    return [
+        *_changed_when_made("homeless", homeless, nowhere),
+        *_changed_when_made("placed", f"!{homeless}", placed),
+    ]
+
+
+def _changed_when_made(name: str, which: str, change: str) -> list[Json]:
+    """A policy that changes the pods that an expression finds."""
     pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    image = f'object.spec.containers.exists(each, each.image.contains("@sha256:{Acts.HOMELESS.value}"))'
-    change = '[JSONPatch{op: "add", path: "/spec/nodeSelector", value: {"lockgate.test/room": "none"}}]'
     spec = {
         "failurePolicy": "Fail",
         "reinvocationPolicy": "Never",
         "matchConstraints": {"resourceRules": [pods]},
-        "matchConditions": [{"name": "homeless", "expression": image}],
-        "mutations": [
-            {"patchType": "JSONPatch", "jsonPatch": {"expression": change}},
-        ],
+        "matchConditions": [{"name": name, "expression": which}],
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": change}}],
     }
+    policy, binding = "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"
+    metadata = {"name": name}
     return [
-        {
-            "apiVersion": _ADMISSION,
-            "kind": "MutatingAdmissionPolicy",
-            "metadata": {"name": "homeless"},
-            "spec": spec,
-        },
-        {
-            "apiVersion": _ADMISSION,
-            "kind": "MutatingAdmissionPolicyBinding",
-            "metadata": {"name": "homeless"},
-            "spec": {"policyName": "homeless"},
-        },
+        {"apiVersion": _ADMISSION, "kind": policy, "metadata": metadata, "spec": spec},
+        {"apiVersion": _ADMISSION, "kind": binding, "metadata": metadata, "spec": {"policyName": name}},
     ]
 
 

@@ -1,172 +1,52 @@
-"""Starts a control plane and ends it: etcd, API server, controllers, scheduler, and KWOK's nodes, each guarded."""
+"""A control plane that runs, as those who use it see it: any process may, and what it is told by is plain JSON."""
 
-import json
 import secrets
-import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import orjson
+
 from lockgate.deployer.rights import IN_ITS_REGION, Right
-from lockgate.embedded.ports import free_ports
-from lockgate.embedded.process import Guarded, Order
-from tests.support.controlplane import commands, objects
-from tests.support.controlplane.admin import Admin, AdminError, post, until
-from tests.support.controlplane.certificates import Certificates, write_certificates
+from tests.support.controlplane.admin import Admin, post
 from tests.support.controlplane.commands import Layout
-from tests.support.controlplane.programs import Programs
 from tests.support.controlplane.tenants import Tenant, new_tenant
 
-_ATTEMPTS = 3  # free ports are found, not reserved
-_TAKEN = "address already in use"
 
-
+@dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """One control plane in a folder of its own, which goes with it, whatever ends this process."""
+    """`pids`: of each of its programs, by name."""
 
-    def __init__(self, programs: Programs, folder: Path) -> None:
-        self.folder = folder.absolute()
-        self._programs = programs
-        self._life = ExitStack()
-        self._started: dict[str, Guarded] = {}
-        self._admin: Admin | None = None
-        self._layout: Layout | None = None
-
-    def start(self, timeout: float = 60.0) -> Self:
-        """Starts it and waits until pods can run. AdminError, with the logs' ends, if it does not come up in time."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                self._start(time.monotonic() + timeout)
-            except AdminError as error:
-                said = self._last_words()
-                self.stop()
-                if attempt == _ATTEMPTS or _TAKEN not in said:
-                    raise AdminError(f"{error}. The logs end with:\n{said}") from None
-            except BaseException:
-                self.stop()
-                raise
-            else:
-                break
-        return self
-
-    def stop(self) -> None:
-        """Ends every process and removes the folder. The API server would drain its watches for a minute: it is killed."""
-        self._life.close()
-        self._started.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def admin(self) -> Admin:
-        if self._admin is None:
-            raise RuntimeError("the control plane is not started: call start() first")
-        return self._admin
+    layout: Layout
+    admin: Admin
+    pids: Mapping[str, int]
 
     @property
     def kubeconfig(self) -> Path:
         """The administrator's."""
-        return self._files.admin
-
-    @property
-    def pids(self) -> dict[str, int]:
-        return {name: process.pid for name, process in self._started.items()}
+        return self.layout.admin
 
     def tenant(self, name: str, rights: tuple[Right, ...] = IN_ITS_REGION) -> Tenant:
         """A new namespace whose name begins like this, with accounts and tokens; its deployer has these rights."""
-        return new_tenant(self.admin, self._files, f"{name}-{secrets.token_hex(4)}", rights)
+        return new_tenant(self.admin, self.layout, f"{name}-{secrets.token_hex(4)}", rights)
 
     def forget(self) -> None:
         """Lets etcd forget every version of the past, as it does by itself every few minutes."""
-        etcd = f"http://127.0.0.1:{self._files.etcd}/v3/kv"
+        etcd = f"http://127.0.0.1:{self.layout.etcd}/v3/kv"
         now = post(f"{etcd}/range", {"key": "AA==", "limit": 1})["header"]["revision"]
         post(f"{etcd}/compaction", {"revision": now, "physical": True})
 
-    @property
-    def _files(self) -> Layout:
-        if self._layout is None:
-            raise RuntimeError("the control plane is not started: call start() first")
-        return self._layout
+    def told(self) -> bytes:
+        """All that another process needs to know to use it."""
+        return orjson.dumps(asdict(self), default=str)
 
-    def _start(self, deadline: float) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        layout = self._layout = Layout(self.folder, *free_ports(3))
-        certificates = write_certificates(self.folder / "certificates")
-        admin = self._admin = self._administrator(layout, certificates)
-        self._run("etcd", commands.etcd(layout))
-        self._run("kube-apiserver", commands.api_server(layout, certificates))
-        until(lambda: self._answers(admin, "/readyz"), "the API server", deadline)
-        self._run("kube-controller-manager", commands.controller_manager(layout))
-        self._run("kube-scheduler", commands.scheduler(layout))
-        first = [
-            *objects.nodes(),
-            *objects.homeless_policy(),
-            objects.virtual_services(),
-            objects.feature_flags(),
-        ]
-        custom = json.loads(self._programs.custom_resources.read_text())
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(admin.apply, [*custom, *first]))
-        self._run("kwok", commands.kwok(layout))
-        routes = "/apis/gateway.networking.k8s.io/v1/httproutes"
-        until(lambda: self._answers(admin, routes), "the Gateway API", deadline)
-        meshed = "/apis/networking.istio.io/v1/virtualservices"
-        until(lambda: self._answers(admin, meshed), "Istio's resources", deadline)
-        flags = "/apis/core.openfeature.dev/v1beta1/featureflags"
-        until(lambda: self._answers(admin, flags), "the OpenFeature operator's resources", deadline)
-        until(lambda: self._nodes_are_ready(admin), "the nodes", deadline)
-        account = "/api/v1/namespaces/default/serviceaccounts/default"
-        until(lambda: self._answers(admin, account), "the controllers", deadline)
-
-    def _administrator(self, layout: Layout, certificates: Certificates) -> Admin:
-        token = secrets.token_hex(16)
-        layout.tokens.touch(mode=0o600)
-        layout.tokens.write_text(f'{token},admin,admin,"system:masters"\n')
-        layout.admin.touch(mode=0o600)
-        contexts = {"admin": ("default", token)}
-        layout.admin.write_text(commands.kubeconfig(layout, certificates.authority, contexts))
-        layout.scheduler.write_text(commands.scheduler_settings(layout))
-        return Admin(layout.url, certificates.authority, token)
-
-    def _run(self, name: str, arguments: tuple[str, ...]) -> None:
-        order = Order(
-            (self._programs[name], *arguments),
-            self.folder,
-            self.folder / f"{name}.log",
-            {"HOME": str(self.folder)},
-            stop="KILL",
-            discard=(self.folder,),
+    @classmethod
+    def heard(cls, told: bytes) -> Self:
+        found = orjson.loads(told)
+        layout, admin = found["layout"], found["admin"]
+        return cls(
+            Layout(**{**layout, "folder": Path(layout["folder"])}),
+            Admin(**{**admin, "authority": Path(admin["authority"])}),
+            found["pids"],
         )
-        self._started[name] = self._life.enter_context(Guarded(order))
-
-    def _answers(self, admin: Admin, path: str) -> bool:
-        self._all_run()
-        return admin.answers(path)
-
-    def _nodes_are_ready(self, admin: Admin) -> bool:
-        self._all_run()
-        found = admin.ask("GET", "/api/v1/nodes")["items"]
-        ready = [
-            node
-            for node in found
-            if any(
-                each["type"] == "Ready" and each["status"] == "True"
-                for each in node["status"].get("conditions") or ()
-            )
-        ]
-        return len(ready) == len(objects.NODES)
-
-    def _all_run(self) -> None:
-        for name, process in self._started.items():
-            if process.exit_status is not None:
-                raise AdminError(f"{name} ended with status {process.exit_status} while it started")
-
-    def _last_words(self) -> str:
-        logs = sorted(self.folder.glob("*.log"))
-        return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in logs)
