@@ -73,6 +73,12 @@ def test_a_good_plan_is_summed_up(plan: Path) -> None:
     ]
 
 
+def test_a_watch_that_is_verified_is_summed_up_as_one(plan: Path) -> None:
+    plan.write_text(GOOD.replace("for: 2h", "for: 2h, verify: {}"))
+    said = run("plan", "check", str(plan)).output
+    assert "for 2h, each region compared with its own time before" in said
+
+
 def test_every_problem_of_a_bad_plan_is_said_with_its_line_and_nothing_as_the_terminals(plan: Path) -> None:
     plan.write_text(GOOD.replace("kind: wave", "kind: surf").replace("for: 2h", 'for: "2\\e[31mh"'))
     result = run("plan", "check", str(plan))

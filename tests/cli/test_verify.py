@@ -12,8 +12,12 @@ from typer.testing import CliRunner, Result
 
 from lockgate.cli.evidence import lines
 from lockgate.cli.main import app
+from lockgate.verifier.statistics.alone_record import result
+from lockgate.verifier.statistics.evidence import parse
+from lockgate.verifier.statistics.interrupted import Interrupted, measure, moments
 from tests.support.cdevents import ROOT
 from tests.support.verification import Evidence, steady, the_pilot
+from tests.support.verification_regions import LONE_BEGAN, WATCH, lonely
 
 LOADED = "import sys, lockgate.cli.main as cli; {more}; print('numpy' in sys.modules)"
 
@@ -32,6 +36,10 @@ def failing() -> Evidence:
     bad = steady()
     the_pilot(bad)["errors"] = [10 * count for count in the_pilot(bad)["errors"]]
     return bad
+
+
+def measured(seed: int) -> Interrupted:
+    return measure(parse(lonely(seed)), LONE_BEGAN, moments(LONE_BEGAN, WATCH))
 
 
 def test_each_line_gets_a_verdict_as_compact_json_with_sorted_keys(tmp_path: Path) -> None:
@@ -154,3 +162,47 @@ def test_no_service_but_the_one_that_judges_evidence_loads_numpy(service: str) -
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     assert ran.stdout == "False\n"
+
+
+def test_a_verdict_is_made_again_from_what_its_event_carries(tmp_path: Path) -> None:
+    judged = [json.loads(row) for row in run("--evidence", written(tmp_path, failing())).stdout.splitlines()]
+    said = {"application": "payments", "outcome": "fail", "evidence": judged[0]["evidence"]}
+    watch = result(measured(80), "0")
+    again = run("--again", written(tmp_path, said, {"outcome": "pass", "evidence": watch["evidence"]}))
+    assert again.exit_code == 0
+    assert [json.loads(row) for row in again.stdout.splitlines()] == [*judged, json.loads(json.dumps(watch))]
+
+
+def test_a_verdict_that_is_another_than_was_said_is_named(tmp_path: Path) -> None:
+    judged = json.loads(run("--evidence", written(tmp_path, failing())).stdout)
+    file = written(tmp_path, {"outcome": "pass", "evidence": judged["evidence"]})
+    again = run("--again", file)
+    assert (again.exit_code, again.stderr) == (1, f"{file}, line 1: said was pass, it is fail\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"outcome": "fail"}, "evidence: expected what a verdict was made from, got none"),
+        (
+            {"evidence": {"incident": "a"}},
+            "method: expected one of e-process/1, interrupted/1, got None",
+        ),
+        (
+            {"evidence": {"method": "e-process/1"}},
+            "evidence: expected the record of a verdict, whole and as its event has it, got \"KeyError: 'setup'\"",
+        ),
+    ],
+)
+def test_what_carries_no_record_is_not_made_again(tmp_path: Path, said: Evidence, told: str) -> None:
+    file = written(tmp_path, said)
+    again = run("--again", file)
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert again.stderr == f"{file}, line 1: {told}\n"
+
+
+def test_one_file_is_named(tmp_path: Path) -> None:
+    file = written(tmp_path, steady())
+    assert run().exit_code == 2
+    assert run("--again", file, "--explain").exit_code == 2
+    assert run("--again", file, "--evidence", file).exit_code == 2

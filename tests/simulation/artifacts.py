@@ -9,6 +9,7 @@ class Kind(StrEnum):
     BAD_PILOT = "bad in the pilot"  # it fails more often than what runs beside it
     BAD_FLAG = "bad with its flag on"  # likewise, as long as its flag is on
     BAD_LATE = "bad late"  # monitoring complains some time after it was rolled out
+    BAD_WATCH = "bad in the watch"  # it is worse than what was before, once all users are sent to it
     NEVER_READY = "never ready"  # its pods never become ready
     UNDECIDED = "undecided"  # the evidence decides neither way
     UNMEASURED = "unmeasured"  # for an hour there is no evidence to be had of it; it is good
@@ -16,3 +17,8 @@ class Kind(StrEnum):
 
 UNPROVEN = frozenset({Kind.BAD_PILOT, Kind.UNDECIDED})
 """What no pilot may pass whose plan says what is not proven is taken back."""
+
+
+def is_worse_watched(kind: Kind, then: str) -> bool:
+    """Whether no verified watch may pass it; `then`: what the plan says of an undecided one."""
+    return kind in {Kind.BAD_PILOT, Kind.BAD_WATCH} or (kind is Kind.UNDECIDED and then == "rollback")

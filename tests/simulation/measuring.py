@@ -1,4 +1,4 @@
-"""The verifier's work in the simulated world: what is measured of a pilot, scrape by scrape, by the kind of version.
+"""The verifier's work in the simulated world: what is measured of a region, scrape by scrape, by the kind of version.
 
 What a scrape says comes from a `Source`: the `oracle`, or `samples` for the real statistics.
 """
@@ -53,6 +53,9 @@ def _measure(around: Surroundings, order: Measure, kind: Kind, source: Source) -
 
 
 def _kind(around: Surroundings, order: Measure) -> Kind:
+    """Of what is measured: the pilot, or in a watch what the region runs."""
     clusters = around.clusters[order.region].runs.items()
+    if not order.pods.pilot:
+        return around.kind_of(around.clusters[order.region].look(order.pods.baseline).digest)
     runs = (runs for name, runs in clusters if order.pods.pilot.startswith(name))
     return around.kind_of(next(runs, Runs()).share)

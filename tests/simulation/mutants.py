@@ -108,7 +108,7 @@ _VERIFIER = {
     ),
     "the bake time": _without(waves, "_all_done", ("if stage.after.bake <= 0:", "if True:")),
     "the time of the watch": _without(
-        watch, "begin", ("until = after(scene.now, stage.for_)", "until = scene.now")
+        watch, "_waiting", ("until = after(scene.now, stage.for_)", "until = scene.now")
     ),
     "the requests of pre-production": _without(
         preprod, "probed", ("match found.outcome:", "match Outcome.PASS:")
@@ -127,14 +127,17 @@ _VERIFIER = {
         "_concluded",
         (
             "return scene.failed(reason, cause=FailCause.MEASURED, guilty=(region,), evidence=evidence)",
-            "return through(scene, stage, region, row, reason)",
+            "return through(scene, terms, region, row, reason)",
         ),
     ),
     "what the plan says of an undecided pilot": _without(
-        verifying, "_undecided", ("match then := stage.after.on_inconclusive.then:", 'match then := "pass":')
+        verifying, "_undecided", ("match then := terms.then:", 'match then := "pass":')
     ),
     "a grant of the turn that goes on": _without(grants, "_granted", ("turn=scene.release.turn", "turn=0")),
-    "no measuring after the end": _without(Scene, "_piloted", ("self.stage.regions if", "[] if")),
+    "no measuring after the end": _without(
+        Scene, "_measured", ("return terms.regions if terms else ()", "return ()")
+    ),
+    "the measuring of a watch": _without(watch, "begin", ("terms = scene.terms", "terms = None")),
 }
 
 _DEPLOYER = {

@@ -6,17 +6,18 @@ here. With `samples` the real statistics judge; a test runs some seeds so.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from lockgate.verifier.core import verifying
+from lockgate.verifier.core.judging import Judged
 from lockgate.verifier.core.measure import Counted, Measure
+from lockgate.verifier.core.rows import PartRow
+from lockgate.verifier.core.terms import Terms
 from tests.simulation.artifacts import Kind
 
 _BAD_AFTER = 3
-"""Scrapes in which a bad pilot shows."""
+"""Scrapes in which a bad version shows."""
 
 
 class Oracle:
@@ -25,66 +26,44 @@ class Oracle:
     def __init__(self, kind: Kind, order: Measure) -> None:
         self._kind = kind
         self._policy = order.policy
+        self._beside = order.began is None
 
     def counted(self, run: str, first: int, end: int) -> tuple[Counted, bool]:
         told = {"kind": self._kind.value, "first": first, "end": end}
         settled = self._policy if first == 0 else None
-        over = Judge(_setup(self._policy)).judge([told]).verdict != "running"
+        over = _verdict(self._policy, told, beside=self._beside) is not None
         return Counted(run=run, first=first, end=end, settled=settled, told=told), over
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    verdict: str
-    at: int
+def judged(terms: Terms, parts: Sequence[PartRow], digest: str) -> Judged:
+    """What the core asks the oracle instead of the statistics."""
+    told = [part.told for part in parts]
+    firsts, ends = [part["first"] for part in told], [part["end"] for part in told]
+    if firsts[1:] != ends[:-1]:
+        raise ValueError(f"the parts of a verification do not follow each other: {told}")
+    verdict = _verdict(parts[0].settled or {}, told[-1], beside=terms.beside)
+    if verdict is None:
+        return Judged(None)
+    evidence = {"scrapes": ends[-1], "samples": digest}
+    reason = f"It is {verdict} after {ends[-1]} scrapes."
+    return Judged({"verdict": verdict, "reason": reason, "evidence": evidence})
 
 
-class Judge:
-    """What stands for `Verification`: good passes after its soak time, bad fails soon, anything else is undecided."""
-
-    def __init__(self, setup: SimpleNamespace) -> None:
-        self.policy = setup.policy
-        self.deciding = SimpleNamespace(last=0)
-
-    def judge(self, told: Sequence[dict[str, Any]]) -> Judged:
-        firsts, ends = [part["first"] for part in told], [part["end"] for part in told]
-        if firsts[1:] != ends[:-1]:
-            raise ValueError(f"the parts of a verification do not follow each other: {told}")
-        end, kind = ends[-1], Kind(told[-1]["kind"])
-        self.deciding.last = end - 1
-        return Judged(self._verdict(kind, end), end)
-
-    def _verdict(self, kind: Kind, end: int) -> str:
-        match kind:
-            case Kind.BAD_PILOT if end >= _BAD_AFTER:
-                return "fail"
-            case Kind.UNDECIDED if end >= self.policy.deadline:
-                return "inconclusive"
-            case Kind.BAD_PILOT | Kind.UNDECIDED:
-                return "running"
-            case _:
-                return "pass" if end >= self.policy.soak else "running"
-
-    def result(self, judged: Judged, digest: str) -> dict[str, Any]:
-        return {
-            "verdict": judged.verdict,
-            "reason": f"It is {judged.verdict} after {judged.at} scrapes.",
-            "evidence": {"scrapes": judged.at, "samples": digest},
-        }
-
-
-def _setup(policy: dict[str, Any]) -> SimpleNamespace:
-    return SimpleNamespace(policy=SimpleNamespace(**policy))
+def _verdict(policy: dict[str, Any], told: dict[str, Any], *, beside: bool) -> str | None:
+    """A good version passes beside production after its soak time, and a watch at its end; a bad one fails soon; anything
+    else is undecided.
+    """
+    end, kind = told["end"], Kind(told["kind"])
+    worse = kind is Kind.BAD_PILOT or (kind is Kind.BAD_WATCH and not beside)
+    if worse:
+        return "fail" if end >= _BAD_AFTER else None
+    if kind is Kind.UNDECIDED:
+        return "inconclusive" if end >= policy["deadline"] else None
+    return "pass" if end >= policy["soak" if beside else "deadline"] else None
 
 
 @contextmanager
 def judging() -> Iterator[None]:
     """The verifier's core asks the oracle."""
-    with patch.multiple(
-        verifying,
-        Verification=Judge,
-        load_setup=_setup,
-        load_block=lambda _setup, told, _first: told,
-        joined=list,
-    ):
+    with patch.object(verifying, "judged", judged):
         yield

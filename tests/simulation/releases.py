@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.deployments import RegionDeployed, RegionProbed
 from lockgate.messages.payload import Payload
-from lockgate.messages.plan import PilotStage
+from lockgate.messages.plan import PilotStage, WatchStage
 from lockgate.messages.releases import (
     ArtifactRefused,
     RegionAccepted,
@@ -21,7 +21,7 @@ from lockgate.messages.releases import (
 )
 from lockgate.messages.values import Place
 from lockgate.messages.verdicts import StagePassed, WatchEnded, WatchOutcome, WatchStarted
-from tests.simulation.artifacts import UNPROVEN
+from tests.simulation.artifacts import UNPROVEN, is_worse_watched
 from tests.simulation.broken import that
 from tests.simulation.scenario import MOST_SKEW
 
@@ -149,13 +149,20 @@ class Releases:
         self.watched[body.release] = self.world.checks.said + body.duration
 
     def _watch_ended(self, body: WatchEnded) -> None:
-        """A watch passes when its whole time is over, and never after a fail."""
+        """A watch passes when its whole time is over, and never after a fail; one that is verified passes nothing that is
+        worse than what ran before.
+        """
         if body.outcome is not WatchOutcome.PASSED:
             return
         failed = self.world.checks.versions.failed
         that(body.release not in failed, f"the watch of {body.release} passes, but it failed")
         early = self.watched[body.release] - self.world.checks.said
         that(early <= 0.001, f"the watch of {body.release} passes {early:.1f} s too early")
+        started = self.started[body.release]
+        watch, kind = started.plan.stages[-1], self.world.scenario.kind_of(started.artifact.digest)
+        if isinstance(watch, WatchStage) and watch.verify is not None:
+            worse = is_worse_watched(kind, watch.verify.on_inconclusive)
+            that(not worse, f"{body.release} is {kind}, and passes its watch")
         self.watch_passed.add(body.release)
 
     def _completed(self, body: ReleaseCompleted) -> None:

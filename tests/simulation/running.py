@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.simulation import oracle
 from tests.simulation.measuring import measuring
 from tests.simulation.oracle import Oracle
-from tests.simulation.samples import Samples
+from tests.simulation.samples import samples
 from tests.simulation.world import World
 
 
@@ -27,7 +27,7 @@ def run(
     seed: int, tell: Callable[[str], None] | None = None, *, wire: bool = False, statistics: bool = False
 ) -> Outcome:
     """`wire`: events travel as bytes. `statistics`: the real ones judge, and not the oracle, which is faster."""
-    source, judging = (Samples, nullcontext()) if statistics else (Oracle, oracle.judging())
+    source, judging = (samples, nullcontext()) if statistics else (Oracle, oracle.judging())
     world = World(seed, tell, wire=wire, measure=measuring(source))
     with judging, _no_collection():
         try:

@@ -1,4 +1,4 @@
-"""Samples of a pilot and of what runs beside it, which the real statistics judge, by the kind of version."""
+"""Samples of a pilot and of what runs beside it, and of a region that is watched, which the real statistics judge, by the kind of version."""
 
 import json
 from functools import cache
@@ -9,7 +9,9 @@ from lockgate.verifier.statistics.evidence import Evidence, parse
 from lockgate.verifier.statistics.record import settled, told
 from lockgate.verifier.statistics.verification import Verification
 from tests.simulation.artifacts import Kind
+from tests.simulation.measuring import Source
 from tests.support.verification import PER_SCRAPE, PILOT_PER_SCRAPE, pod, steady
+from tests.support.watching import watched
 
 MANY = 100
 """So many times the traffic of `tests.support.verification` that ten scrapes are enough to pass."""
@@ -17,7 +19,13 @@ DIGEST = "0" * 64
 """Of the samples, which nobody keeps here."""
 
 
+def samples(kind: Kind, order: Measure) -> Source:
+    return Samples(kind, order) if order.began is None else Watched(kind, order)
+
+
 class Samples:
+    """Of a pilot."""
+
     def __init__(self, kind: Kind, order: Measure) -> None:
         self._evidence = _evidence(kind, order.scrapes, json.dumps(order.policy))
         self._verification = Verification.of(self._evidence)
@@ -36,6 +44,20 @@ class Samples:
             digest=DIGEST if over else None,
         )
         return said, over
+
+
+class Watched:
+    """Of a region in its watch. Of what is undecided too little is known from before."""
+
+    def __init__(self, kind: Kind, order: Measure) -> None:
+        self._order = order.model_dump(mode="json")
+        self._errors = 8.0 if kind in {Kind.BAD_PILOT, Kind.BAD_WATCH} else 1.0
+        self._placebos = 5 if kind is Kind.UNDECIDED else 23
+
+    def counted(self, run: str, first: int, end: int) -> tuple[Counted, bool]:
+        given = watched(self._order, end, first, run, placebos=self._placebos, errors=self._errors)
+        said = Counted.model_validate(given)
+        return said, said.digest is not None
 
 
 @cache

@@ -105,14 +105,17 @@ def digest_of(text: str) -> str:
 
 
 def drawn(random: Random) -> Scenario:
+    watching = _another(random)
     applications = ("payments", "orders")[: 1 + (random.random() < 0.3)]
     kinds: dict[str, Kind] = {}
     announcements = tuple(a for name in applications for a in _announcements(random, name, kinds))
+    good = [digest for digest, kind in kinds.items() if kind is Kind.GOOD]
+    kinds.update({digest: Kind.BAD_WATCH for digest in good if watching.random() < 0.15})
     deployers = _deployers(random)
     return Scenario(
         applications=applications,
         deployers=deployers,
-        plans=tuple(plan for name in applications for plan in _plans(random, name)),
+        plans=tuple(plan for name in applications for plan in _plans(random, watching, name)),
         announcements=announcements,
         kinds=kinds,
         faults=_faults(random, tuple(deployers)),
@@ -137,13 +140,25 @@ def _deployers(random: Random) -> dict[str, tuple[str, ...]]:
 # --- plans and versions ---------------------------------------------------------------------------------------
 
 
-def _plans(random: Random, application: str) -> list[tuple[float, dict[str, Any]]]:
-    first = _plan(random, application, application)
+def _plans(random: Random, watching: Random, application: str) -> list[tuple[float, dict[str, Any]]]:
+    first = _watched(watching, _plan(random, application, application))
     plans = [(90.0, first), (random.uniform(200, 1500), first), (3600.0, first)]
     if random.random() < 0.4:
         package = f"{application}-next" if random.random() < 0.3 else application
-        plans.append((random.uniform(3700, CHAOS), _plan(random, application, package)))
+        plans.append((random.uniform(3700, CHAOS), _watched(watching, _plan(random, application, package))))
     return plans
+
+
+def _another(random: Random) -> Random:
+    """A source of its own for what came later: what is drawn from it changes nothing else of a seed."""
+    return Random(str(random.getstate()[1][:8]))
+
+
+def _watched(random: Random, plan: dict[str, Any]) -> dict[str, Any]:
+    """Half of all watches are verified."""
+    if random.random() < 0.5:
+        plan["stages"][-1]["verify"] = {"on-inconclusive": random.choice(("rollback", "pass"))}
+    return plan
 
 
 def _plan(random: Random, application: str, package: str) -> dict[str, Any]:

@@ -54,18 +54,26 @@ LONE_START = LONE_BEGAN + ROLLOUT
 
 
 def lonely(
-    seed: int, *, errors: float = 1.0, slower: float = 1.0, cpu: float = 1.0, scrapes: int = WATCH
+    seed: int,
+    *,
+    errors: float = 1.0,
+    slower: float = 1.0,
+    cpu: float = 1.0,
+    scrapes: int = WATCH,
+    watch: int = WATCH,
 ) -> Any:
     """A region of three pods with nothing beside it, after 23 watches without any deployment."""
     rng = np.random.default_rng((6, seed))
-    length = LONE_START + scrapes
-    after = np.arange(length) >= LONE_BEGAN
+    began = 60 + 23 * watch
+    start = began + ROLLOUT
+    length = start + scrapes
+    after = np.arange(length) >= began
     rate = 0.01 * np.exp(_waves(rng, length, 0.15)) * np.where(after, errors, 1.0)
     slow, level = 0.05 * np.where(after, slower, 1.0), np.where(after, cpu, 1.0)
     return {
         "schema": "lockgate.evidence/1",
         "scrape_seconds": 60,
-        "start": LONE_START,
+        "start": start,
         "weight": [1.0] * length,
         "bounds": BOUNDS,
         "policy": dict(POLICY),

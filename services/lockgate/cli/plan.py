@@ -124,8 +124,9 @@ def _limits(stage: Stage) -> str:
             tries = f", retry {retry}" if retry else ""
             bake = f", bake {write_duration(after.bake)}" if after.bake else ""
             return f"{_manner(strategy)}max-parallel {most}{tries}, budget {write_duration(budget)}{bake}"
-        case WatchStage(for_=length):
-            return f"for {write_duration(length)}"
+        case WatchStage(for_=length, verify=asked):
+            compared = ", each region compared with its own time before" if asked is not None else ""
+            return f"for {write_duration(length)}{compared}"
 
 
 def _before(stage: Stage) -> str:

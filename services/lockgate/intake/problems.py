@@ -117,6 +117,7 @@ def _outline(stage: Any) -> Outline:
         if isinstance(regions, list)
         else (),
         list(_shares(fields_.get("strategy"))),
+        verifies=fields_.get("verify") is not None,
     )
 
 

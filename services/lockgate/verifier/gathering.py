@@ -7,28 +7,27 @@ would make slow requests of those whose buckets come later. No whole sample is a
 Counters are added up series by series, from a pod's first sample on, so one that begins anew, with its container, or
 that is no longer told, takes nothing away from what was counted; within a scrape interval each sample is looked at.
 
-After the start only those scrapes are evidence in which both arms have a row. In others nothing can be compared; they are
+After the start only those scrapes are evidence in which all arms have a row. In others nothing can be compared; they are
 no part of the time that the plan gives, and what was counted in them comes with the next one.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import inf
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from lockgate.verifier.core.measure import Measure
+from lockgate.verifier.core.measure import HISTORY, Measure
+from lockgate.verifier.grid import Grid
 from lockgate.verifier.presets import Preset, arm_of, unit_of
 from lockgate.verifier.prometheus import Series
-from lockgate.verifier.statistics.evidence import SCHEMA
+from lockgate.verifier.statistics.evidence import BASELINE, PILOT, SCHEMA
 
-HISTORY = 60
-"""Scrapes before the start."""
 START = HISTORY + 1
-"""The index of the first scrape after it; the one before it is at the start itself."""
-ARMS = {"baseline": "production", "pilot": "the pilot"}
+"""The index of the first scrape after the start of a pilot; the one before it is at the start itself."""
+ARMS = {BASELINE: "production", PILOT: "the pilot"}
 BOTH = frozenset(ARMS)
 
 
@@ -134,9 +133,16 @@ class Gathering:
 
     order: Measure
     preset: Preset
+    grid: Grid = field(init=False)
+    arms: frozenset[str] = field(init=False)
+    """Those that there have to be."""
     units: dict[str, Unit] = field(default_factory=dict)
     compared: list[int] = field(default_factory=list)
-    """The scrapes after the start in which both arms were scraped."""
+    """The scrapes after the start in which all arms were scraped."""
+
+    def __post_init__(self) -> None:
+        self.grid = Grid.of(self.order)
+        self.arms = BOTH if self.order.pods.pilot else frozenset({BASELINE})
 
     def take(self, first: int, last: int, found: Iterable[Series]) -> None:
         """The samples of the scrapes with these indices; others are not looked at."""
@@ -153,15 +159,14 @@ class Gathering:
                 whole = [unit.read(at, scrapes[at], histogram=histogram) for at in sorted(scrapes)]
                 if any(whole):
                     unit.keep(index, histogram=histogram)
-        after = range(max(first, START), last + 1)
-        self.compared.extend(index for index in after if self._arms(index) == BOTH)
+        after = range(max(first, self.grid.start), last + 1)
+        self.compared.extend(index for index in after if self._arms(index) == self.arms)
 
     def _arms(self, index: int) -> frozenset[str]:
         """Which of them were scraped."""
         return frozenset(unit.arm for unit in self.units.values() if index in unit.rows)
 
     def _samples(self, found: Iterable[Series]) -> Iterator[tuple[str, Counter, int, float, float]]:
-        since = self.order.since.timestamp()
         for series in found:
             labels = series.labels
             arm = arm_of(self.preset, self.order.pods, labels)
@@ -171,7 +176,8 @@ class Gathering:
             name = unit_of(self.preset, arm, labels)
             self.units.setdefault(name, Unit(arm))
             for at, value in series.points:
-                yield name, counter, HISTORY + ceil((at - since) / self.order.step - 1e-6), at, value
+                if (index := self.grid.index(at)) is not None:
+                    yield name, counter, index, at, value
 
     @property
     def missing(self) -> str | None:
@@ -180,22 +186,31 @@ class Gathering:
         if not arms:
             same = " at the same moment, with all buckets" if self.units else ""
             return f"there are no samples of {' and '.join(self.preset.metrics)}{same}"
-        if lacking := sorted(BOTH - arms):
+        if lacking := sorted(self.arms - arms):
             return f"there are no samples of {ARMS[lacking[0]]}"
         return None
 
-    def evidence(self, scrapes: int) -> dict[str, Any] | str:
-        """Evidence of the first scrapes in which both arms were scraped, as `verify` takes it; or why there is none."""
-        units = {name: unit for name, unit in self.units.items() if unit.rows}
+    def evidence(self, scrapes: int, first: int = 0) -> dict[str, Any] | str:
+        """Evidence of the first scrapes in which all arms were scraped, as `verify` takes it; or why there is none.
+
+        `first`: without what was before that scrape, and whoever was there only then.
+        """
+        start = self.grid.start
+        indices = (*range(first, start), *self.compared[:scrapes])
+        since = {*indices} if first else None
+        units = {
+            name: unit
+            for name, unit in self.units.items()
+            if unit.rows and (since is None or not since.isdisjoint(unit.rows))
+        }
         bounds = sorted(set().union(*(unit.bounds for unit in units.values())))
         if self.preset.latency is not None and not bounds:
             return f"{self.preset.latency} has no bounds that can be compared"
-        indices = (*range(START), *self.compared[:scrapes])
         return {
             "schema": SCHEMA,
             "scrape_seconds": self.order.step,
-            "start": START,
-            "weight": [0.0] * START + [self.order.share] * scrapes,
+            "start": start - first,
+            "weight": [0.0] * (start - first) + [self.order.share] * scrapes,
             "bounds": bounds,
             "policy": self.order.policy,
             "pods": [_pod(name, unit, indices) for name, unit in units.items()],

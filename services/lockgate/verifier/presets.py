@@ -14,9 +14,11 @@ Names and labels are those that the projects document (looked up in November 202
   (kubernetes.github.io/ingress-nginx, monitoring).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from lockgate.messages.plan_metrics import Metrics
 from lockgate.verifier.core.measure import Measure, Pods
@@ -124,11 +126,11 @@ def query(preset: Preset, metric: str, order: Measure) -> str:
     equal = {label: value for label, value in asked.items() if label != NO_LABEL} | dict(preset.where)
     match preset.by:
         case By.POD:
-            starts = tuple(sorted({prefix(pods.baseline), prefix(pods.pilot)}))
+            starts = tuple(sorted({prefix(name) for name in (pods.baseline, pods.pilot) if name}))
             return selector(metric, equal, prefixes={preset.arm: starts})
         case By.SERVICE:
-            services = tuple(sorted((pods.service, pods.pilot_service)))
-            return selector(metric, equal, among={preset.arm: services})
+            services = (pods.service, pods.pilot_service) if pods.pilot else (pods.service,)
+            return selector(metric, equal, among={preset.arm: tuple(sorted(services))})
         case By.BACKEND:
             return selector(metric, equal, prefixes={preset.arm: (_rules(pods),)})
 
@@ -147,6 +149,8 @@ def _rules(pods: Pods) -> str:
 def arm_of(preset: Preset, pods: Pods, labels: Mapping[str, str]) -> str | None:
     """The arm that a series is of; None if of neither."""
     name = labels.get(preset.arm, "")
+    if not pods.pilot:
+        return BASELINE if _serves(preset, pods, name) else None
     match preset.by:
         case By.POD:  # the longer prefix if both fit: `payments-` also begins `payments-pilot-8-`
             arms = {prefix(pods.pilot): PILOT, prefix(pods.baseline): BASELINE}
@@ -156,6 +160,24 @@ def arm_of(preset: Preset, pods: Pods, labels: Mapping[str, str]) -> str | None:
             return {pods.pilot_service: PILOT, pods.service: BASELINE}.get(name)
         case By.BACKEND:
             return {"0": BASELINE, "1": PILOT}.get(name.rpartition("/backend/")[2])
+
+
+_REPLICA: Final = re.compile(
+    r"((pilot|canary|green)-\d+-)?[bcdf-hj-np-tv-xz2456789]{1,10}-[bcdf-hj-np-tv-xz2456789]{5}"
+)
+"""What follows the name of a Deployment in those of its pods, and of its clones': Kubernetes' hashes have no vowels."""
+
+
+def _serves(preset: Preset, pods: Pods, name: str) -> bool:
+    """Whether that is production, of whatever version."""
+    match preset.by:
+        case By.POD:
+            start = prefix(pods.baseline)
+            return name.startswith(start) and _REPLICA.fullmatch(name, len(start)) is not None
+        case By.SERVICE:
+            return name == pods.service
+        case By.BACKEND:  # a rule with one backend is named without it
+            return "/backend/" not in name or name.endswith("/backend/0")
 
 
 def unit_of(preset: Preset, arm: str, labels: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The verifier's slow work: measuring a pilot in one region. Reads Prometheus, reports what was measured.
+"""The verifier's slow work: measuring one region. Reads Prometheus, reports what was measured.
 
 A run begins at the history before the start, whenever it is run: it asks for what lies in the past at once, some
 scrapes at a time, and then for each scrape when it is over. So a run that was killed loses nothing; that it doubles
@@ -12,20 +12,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from itertools import chain
 from typing import Any
 
 from lockgate.verifier.core.measure import Counted, Measure, Unavailable
-from lockgate.verifier.gathering import HISTORY, START, Gathering
+from lockgate.verifier.gathering import BOTH, Gathering
+from lockgate.verifier.grid import Grid
 from lockgate.verifier.presets import Preset, preset_of, query
 from lockgate.verifier.prometheus import Prometheus, Samples, Series, open_prometheus
 from lockgate.verifier.prometheus import Unavailable as NoAnswer
 from lockgate.verifier.settings import Settings
-from lockgate.verifier.statistics.evidence import canonical, parse
-from lockgate.verifier.statistics.record import settled, told
-from lockgate.verifier.statistics.refusal import EvidenceError
-from lockgate.verifier.statistics.verification import Verification
+from lockgate.verifier.telling import Telling, telling
 
 Report = Callable[[dict[str, Any]], Awaitable[None]]
 WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
@@ -52,21 +49,19 @@ async def open_work(settings: Settings) -> AsyncIterator[Mapping[str, WorkFuncti
 
 @dataclass(slots=True)
 class Measuring:
-    """One run of one order. Scrapes are numbered as in evidence: the first after the start is `START`."""
+    """One run of one order. Scrapes are numbered as in evidence."""
 
     order: Measure
     prometheus: Prometheus
     preset: Preset = field(init=False)
     gathering: Gathering = field(init=False)
+    telling: Telling = field(init=False)
     name: str = field(default_factory=partial(secrets.token_hex, 8))
     at: int = 0
     """The first scrape that was not read yet."""
     at_once: int = AT_ONCE
     seen: bool = False
     """Whether there ever were samples."""
-    verification: Verification | None = None
-    known: tuple[Any, ...] = ()
-    """The pods and bounds that the verification was made with."""
     problem: Unavailable | None = None
     """Why nothing can be measured just now, as it was reported last."""
     dark: float = 0.0
@@ -77,6 +72,11 @@ class Measuring:
     def __post_init__(self) -> None:
         self.preset = preset_of(self.order.metrics)
         self.gathering = Gathering(self.order, self.preset)
+        self.telling = telling(self.gathering)
+
+    @property
+    def grid(self) -> Grid:
+        return self.gathering.grid
 
     @property
     def late(self) -> float:
@@ -107,10 +107,12 @@ class Measuring:
         """Reads what lies in the past; None until all of it is read, and while there is nothing new to judge."""
         past = max(self.at, self._past())
         end, asked = min(self.at + self.at_once - 1, past), self.at_once
+        if self.at < self.grid.history:
+            end = min(end, self.grid.history - 1)  # what comes next may be much later
         if (problem := await self._read(self.at, end, newest=end == past)) is not None:
             return Unavailable(reason=problem) if self.at_once == asked else None
         self.at = end + 1
-        if end < past or end < START:
+        if end < past or end < self.grid.start:
             return None
         return await asyncio.to_thread(self._judged, end)
 
@@ -127,7 +129,7 @@ class Measuring:
     async def _read(self, first: int, last: int, *, newest: bool) -> str | None:
         """Reads these scrapes; what is wrong if they cannot be read."""
         found: dict[str, tuple[Series, ...]] = {}
-        until = self.order.since.timestamp() + self._edge(last)
+        until = self.grid.edge(last)
         for metric in self.preset.metrics:
             try:
                 chosen = query(self.preset, metric, self.order)
@@ -154,64 +156,33 @@ class Measuring:
         """
         if empty == len(self.preset.metrics):
             return self.seen and newest
-        return empty > 0 and last >= START and newest
+        return empty > 0 and last >= self.grid.start and newest
 
     def _judged(self, newest: int) -> Counted | Unavailable | None:
         """What the scrapes come to that are not reported yet. Where other pods came, all of them."""
         scrapes = min(len(self.gathering.compared), self.order.scrapes)
-        if self.verification is not None and scrapes == self._told(self.verification):
+        if scrapes and scrapes == self.telling.end:
             return self._uncompared(newest)
         if (missing := self.gathering.missing) is not None:
             return Unavailable(reason=missing)
-        if not scrapes:
-            return self._uncompared(newest)
-        evidence = self.gathering.evidence(scrapes)
-        if isinstance(evidence, str):
-            return Unavailable(reason=evidence)
-        try:
-            parsed = parse(evidence)
-        except EvidenceError as error:
-            return Unavailable(reason=f"the metrics do not fit together: {error}")
-        known = (parsed.names, parsed.bounds)
-        if self.verification is None or known != self.known:
-            self.verification, self.known = Verification.of(parsed), known
-        run, first = self.verification, self._told(self.verification)
-        outcome = run.fold(parsed)
-        digest = None
-        if outcome.verdict != "running":
-            digest = sha256(canonical(evidence, START + outcome.at)).hexdigest()
-        return Counted(
-            run=self.name,
-            first=first,
-            end=scrapes,
-            settled=settled(run.setup) if first == 0 else None,
-            told=told(run.setup, run.blocks[-1]),
-            digest=digest,
-        )
+        return self.telling.tell(self.name, scrapes) if scrapes else self._uncompared(newest)
 
     def _uncompared(self, newest: int) -> Unavailable | None:
-        """There is no new scrape of both arms. A few are nothing to speak of; they come with the next one."""
-        latest = self.gathering.compared[-1] if self.gathering.compared else START - 1
+        """There is no new scrape of all arms. A few are nothing to speak of; they come with the next one."""
+        latest = self.gathering.compared[-1] if self.gathering.compared else self.grid.start - 1
         if self.problem is None and newest - latest < self.order.policy["stale"]:
             return None
-        return Unavailable(reason="no pod of both the pilot and production was scraped lately")
-
-    @staticmethod
-    def _told(run: Verification) -> int:
-        """So many scrapes were reported."""
-        return sum(block.end - block.first for block in run.blocks)
-
-    def _edge(self, index: int) -> float:
-        """The end of a scrape interval, in seconds since the start."""
-        return (index - HISTORY) * self.order.step
+        both = " of both the pilot and production" if self.gathering.arms == BOTH else ""
+        return Unavailable(reason=f"no pod{both} was scraped lately")
 
     def _over(self, index: int) -> float:
-        """When its samples can be found."""
-        return self._edge(index) + self.late
+        """When the samples of a scrape can be found, in seconds since the start."""
+        return self.grid.edge(index) - self.grid.since + self.late
 
     def _past(self) -> int:
-        """The newest scrape whose samples can be found."""
-        return HISTORY + int((self._now() - self.late) // self.order.step)
+        """The newest scrape whose samples can be found. The history is past."""
+        since = self.grid.history + int((self._now() - self.late) // self.order.step)
+        return max(since, self.grid.history - 1)
 
     def _now(self) -> float:
         """Seconds since the start of the verification."""

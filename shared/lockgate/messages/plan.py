@@ -133,9 +133,27 @@ class WaveStage(StagePart):
     after: AfterWave = AfterWave()
 
 
+class VerifyWatch(PlanPart):
+    """In the watch each region of the waves is compared with its own time before the release, as there is no other left."""
+
+    margins: Margins = Field(
+        default=Margins(),
+        description="as beside production, doubled: what happens to all regions alike is not taken off",
+    )
+    on_inconclusive: Literal["rollback", "pass", "hold"] = Field(
+        default="pass",
+        description="what follows where the time decides neither way; where nothing is measured, that is a hold",
+    )
+
+
 class WatchStage(StagePart):
     kind: Literal["watch"]
     for_: Duration = Field(alias="for", gt=0, description="post-deployment verification")
+    verify: VerifyWatch | None = Field(
+        default=None,
+        exclude_if=lambda given: given is None,  # so that a plan without it is as before
+        description="{}: every region is compared with its own time before; without, only incidents are waited for",
+    )
 
 
 Stage = Annotated[PreprodStage | PilotStage | WaveStage | WatchStage, Field(discriminator="kind")]
@@ -168,7 +186,9 @@ class Queue(PlanPart):
 def _outline(stage: Stage) -> Outline:
     regions = () if isinstance(stage, WatchStage) else stage.regions
     canary = stage.strategy if isinstance(stage, WaveStage) and isinstance(stage.strategy, Canary) else None
-    return Outline(stage.name, stage.kind, regions, canary.canary if canary is not None else ())
+    shares = canary.canary if canary is not None else ()
+    verifies = isinstance(stage, WatchStage) and stage.verify is not None
+    return Outline(stage.name, stage.kind, regions, shares, verifies=verifies)
 
 
 class Plan(PlanPart):
@@ -205,6 +225,11 @@ class Plan(PlanPart):
         """The regions of the pilots and the waves."""
         stages = [s for s in self.stages if isinstance(s, PilotStage | WaveStage)]
         return tuple(dict.fromkeys(region for stage in stages for region in stage.regions))
+
+    @property
+    def deployed(self) -> tuple[str, ...]:
+        """The regions of the waves: those that the release runs in at the end."""
+        return tuple(r for stage in self.stages if isinstance(stage, WaveStage) for r in stage.regions)
 
     @property
     def preproduction(self) -> tuple[str, ...]:

@@ -25,7 +25,12 @@ class Outline:
     regions: Sequence[str | None] = ()
     canary: Sequence[float | None] = ()
     """The shares of its canary."""
+    verifies: bool = False
+    """Of a watch: whether every region is measured in it."""
 
+
+MOST_VERIFIED: Final = 100
+"""Regions that a watch measures: each asks for a day or two of samples when it begins."""
 
 MOST_WITHOUT_ROUTE: Final = 0.5
 """Of the traffic, where a clone's share is that of its pods: it has at most as many as production."""
@@ -37,6 +42,7 @@ def breaches(stages: Sequence[Outline], *, routed: bool) -> Iterator[Breach]:
     yield from _order(stages)
     yield from _missing(stages)
     yield from _regions(stages)
+    yield from _measured(stages)
     if not routed:
         yield from _shares(stages)
 
@@ -101,6 +107,17 @@ def _regions(stages: Sequence[Outline]) -> Iterator[Breach]:
         for path, region in _named(stages, "pilot"):
             if region not in waves:
                 yield path, f"the region {region} has a pilot but is in no wave: add it to a wave"
+
+
+def _measured(stages: Sequence[Outline]) -> Iterator[Breach]:
+    count = len({region for _, region in _named(stages, "wave")})
+    for i, stage in enumerate(stages):
+        if stage.kind == "watch" and stage.verifies and count > MOST_VERIFIED:
+            told = (
+                f"a watch measures at most {MOST_VERIFIED} regions, and the waves have {count}: leave `verify` out, "
+                "and let monitoring report incidents"
+            )
+            yield ("stages", i, "verify"), told
 
 
 def _named(stages: Sequence[Outline], kind: str) -> Iterator[tuple[Path, str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
 from lockgate.intake.yamltext import MAX_BYTES, MAX_DEPTH
-from lockgate.messages.plan import Plan, WaveStage
+from lockgate.messages.plan import Plan, WatchStage, WaveStage
 from lockgate.messages.strategies import BlueGreen, Canary
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "plans" / "payments.yaml"
@@ -420,3 +420,27 @@ def test_pairs_of_halves_in_json_are_one_character() -> None:
     told = _problems(text)
     assert "line 1: kind: remove the character that cannot be stored: NUL, or half of a pair" in told
     assert any(problem.startswith("line 1: application: '😀' is not possible here") for problem in told)
+
+
+def test_a_watch_that_is_verified_is_read_with_what_follows_one_that_is_not_decided() -> None:
+    checked = check_plan(_instead("for: 2h", "for: 2h, verify: {}"))
+    assert isinstance(checked, GoodPlan)
+    watch = checked.plan.stages[-1]
+    assert isinstance(watch, WatchStage)
+    assert watch.verify is not None
+    assert (watch.verify.on_inconclusive, watch.verify.margins.errors) == ("pass", 1.5)
+    assert _problems(_instead("for: 2h", "for: 2h, verify: {on-inconclusive: wait}")) == [
+        "line 9: stages[1].verify.on-inconclusive: 'wait' is not possible here: write rollback, pass or hold"
+    ]
+
+
+def test_a_watch_that_is_verified_has_not_too_many_regions() -> None:
+    many = ", ".join(f"r{number}" for number in range(101))
+    text = _instead("for: 2h", "for: 2h, verify: {}").replace("[eu-west]", f"[{many}]")
+    assert _problems(text) == [
+        (
+            "line 9: stages[1].verify: a watch measures at most 100 regions, and the waves have 101: leave `verify` out, "
+            "and let monitoring report incidents"
+        )
+    ]
+    assert isinstance(check_plan(text.replace(", r100]", "]")), GoodPlan)

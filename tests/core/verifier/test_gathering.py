@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lockgate.messages.plan_metrics import Metrics
-from lockgate.verifier.core.measure import Measure, Pods
-from lockgate.verifier.gathering import BOTH, HISTORY, START, Gathering
+from lockgate.verifier.core.measure import HISTORY, Measure, Pods
+from lockgate.verifier.gathering import BOTH, START, Gathering
 from lockgate.verifier.presets import preset_of
 from lockgate.verifier.prometheus import Series
 from lockgate.verifier.statistics.evidence import parse

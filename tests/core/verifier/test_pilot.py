@@ -22,6 +22,7 @@ from lockgate.messages.verdicts import (
 )
 from lockgate.verifier.core.measure import Measure, Schedule
 from lockgate.verifier.core.rows import PartRow, VerificationRow
+from lockgate.verifier.core.terms import Terms
 from lockgate.verifier.statistics.verification import encode, recompute, verify
 from tests.support.measured import BAD, DARK, NONE, SLOW, nothing, report
 from tests.support.verification import PILOT_PER_SCRAPE, steady, the_pilot
@@ -131,7 +132,7 @@ def test_a_verification_has_at_most_60_scrapes_and_at_least_10(
 ) -> None:
     stage = plan({**PILOT, "after": after}, WAVE, WATCH).stages[0]
     assert isinstance(stage, PilotStage)
-    found = Schedule.of(stage, interval)
+    found = Schedule.of(Terms.of_pilot(stage), interval)
     assert (found.step, found.planned, found.scrapes, found.soak) == expected
 
 

@@ -25,7 +25,7 @@ from lockgate.messages.deployments import (
 )
 from lockgate.messages.message import Message
 from lockgate.messages.operations import OF_VERIFIER
-from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
+from lockgate.messages.plan import WatchStage, WaveStage
 from lockgate.messages.releases import (
     AllPaused,
     AllResumed,
@@ -84,17 +84,17 @@ def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
             return waves.baked(scene, stage)
         case ("watch", WatchStage() as stage):
             return watch.over(scene, stage)
-        case ("verify", PilotStage() as stage):
-            return verifying.lost(scene, stage, progress=due.body.get("progress", 0))
+        case ("verify", _) if terms := scene.terms:
+            return verifying.lost(scene, terms, progress=due.body.get("progress", 0))
         case _:
             return scene
 
 
 def _measured(scene: Scene, work: WorkReported) -> Scene:
-    if not isinstance(scene.stage, PilotStage):
+    if (terms := scene.terms) is None:
         return scene
     order, report = Measure.model_validate(work.body), Report.model_validate({"said": work.report})
-    return verifying.reported(scene, scene.stage, order, report.said, final=work.final)
+    return verifying.reported(scene, terms, order, report.said, final=work.final)
 
 
 # --- from inputs to scenes ------------------------------------------------------------------------------------

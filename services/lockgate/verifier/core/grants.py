@@ -36,6 +36,7 @@ def grant(scene: Scene, name: str, region: RegionRow, action: Action, attempt: i
             "number": fence_number(scene),
             "grant": region.grant + 1,
             "attempt": attempt,
+            "began": region.began or (None if isinstance(scene.stage, PreprodStage) else scene.now),
             "expired": region.expired if (region.stage, region.attempt) == (scene.stage.name, attempt) else 0,
         }
     )

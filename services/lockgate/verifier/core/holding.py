@@ -1,25 +1,25 @@
-"""What a stage waits for while its pilots are measured: evidence, the metrics, or that somebody ends a hold.
+"""What a stage waits for while its regions are measured: evidence, the metrics, or that somebody ends a hold.
 
 A region is *dark* while nothing can be compared in it. If that lasts for longer than the plan allows, or its verdict is
-one that the plan does not go on by, the release is *held*: its pilot keeps its share, and nothing is granted. Where only
+one that the plan does not go on by, the release is *held*: its pilot keeps its share, its watch goes on, and nothing is granted. Where only
 the metrics are missing it is measured all the same, and goes on with the first scrape that says something.
 """
 
 from typing import Any
 
 from lockgate.messages.decision import Row, SetTimer, Step, emit, put
-from lockgate.messages.plan import PilotStage
 from lockgate.messages.verdicts import Outcome, VerdictReached, WaitingFor
 from lockgate.verifier.core.measure import Schedule
 from lockgate.verifier.core.rows import VerificationRow
 from lockgate.verifier.core.scene import Scene, after, seconds, sentence
+from lockgate.verifier.core.terms import Terms
 
 Verdict = tuple[Outcome, str, dict[str, Any]]
 """With its reason and its evidence."""
 
 
-def schedule_of(scene: Scene, stage: PilotStage) -> Schedule:
-    return Schedule.of(stage, scene.plan.plan.metrics.interval)
+def schedule_of(scene: Scene, terms: Terms) -> Schedule:
+    return Schedule.of(terms, scene.plan.plan.metrics.interval)
 
 
 def told(scene: Scene, verdict: Verdict) -> Scene:
@@ -28,31 +28,36 @@ def told(scene: Scene, verdict: Verdict) -> Scene:
     return scene.then(emit(said))
 
 
-def waits_for_evidence(scene: Scene, stage: PilotStage) -> Scene:
+def waits_for_evidence(scene: Scene, terms: Terms) -> Scene:
     """Unless a region waits for something else."""
     if scene.release.held:
-        return _still_held(scene, stage)
+        return _still_held(scene, terms)
     if scene.release.dark:
         return scene
-    schedule, extended = schedule_of(scene, stage), scene.release.extended
-    more = ", extended because the evidence decided neither way" if extended else ""
+    schedule, extended = schedule_of(scene, terms), scene.release.extended
     duration = schedule.step * (schedule.scrapes if extended else schedule.planned)
-    return scene.waits(
-        WaitingFor.EVIDENCE,
-        f"The pilot is compared with production for {seconds(duration)}{more}.",
-        until=after(scene.release.since, duration + scene.release.delay),
-    )
+    until = after(scene.release.since, duration + scene.release.delay)
+    if not terms.beside:
+        return scene.waits(
+            WaitingFor.WATCH,
+            f"Every region runs the release, and is compared with its own time before for {seconds(duration)}; one that is "
+            "worse, or an incident, takes the release back.",
+            until=until,
+        )
+    more = ", extended because the evidence decided neither way" if extended else ""
+    reason = f"The pilot is compared with production for {seconds(duration)}{more}."
+    return scene.waits(WaitingFor.EVIDENCE, reason, until=until)
 
 
-def _still_held(scene: Scene, stage: PilotStage) -> Scene:
+def _still_held(scene: Scene, terms: Terms) -> Scene:
     """What was said last may be of a region that is held no more: then of one that is."""
-    rows: dict[str, Row | None] = dict(scene.rows.many(VerificationRow, tuple(stage.regions)))
+    rows: dict[str, Row | None] = dict(scene.rows.many(VerificationRow, terms.regions))
     rows.update({each.id: each.row for each in scene.done.rows if each.kind == VerificationRow.kind})
-    left = [name for name in stage.regions if isinstance(row := rows.get(name), VerificationRow) and row.held]
+    left = [name for name in terms.regions if isinstance(row := rows.get(name), VerificationRow) and row.held]
     said = scene.release.waiting
     if said is not None and said.waiting_for is WaitingFor.HELD and said.subject in left:
         return scene
-    text = f"The release is held, with its pilot as it is, by {', '.join(left)}: the newest verdict there says why."
+    text = f"The release is held, {terms.kept}, by {', '.join(left)}: the newest verdict there says why."
     return scene.waits(WaitingFor.HELD, text, subject=left[0])
 
 
@@ -76,29 +81,31 @@ def _heard(scene: Scene, row: VerificationRow) -> VerificationRow:
     return row.model_copy(update={"since": scene.now})
 
 
-def blind(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
+def blind(scene: Scene, terms: Terms, region: str, row: VerificationRow, reason: str) -> Scene:
     """Nothing could be compared for longer than the plan allows."""
     row = _heard(scene, row)
     if row.held:
         return scene.then(put(row, region))
     scene = told(scene, (Outcome.UNMEASURABLE, f"In {region}: {reason}", {}))
-    return held(scene, region, row, f"{reason} It goes on by itself when the metrics of {region} are back.")
+    return held(
+        scene, terms, region, row, f"{reason} It goes on by itself when the metrics of {region} are back."
+    )
 
 
-def held(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
+def held(scene: Scene, terms: Terms, region: str, row: VerificationRow, reason: str) -> Scene:
     """Only a verdict or an operator ends that."""
     scene, now = lit(scene, region, row)
     kept = {"held": True, "since": row.since}
     scene = scene.then(put(now.model_copy(update=kept), region), held=scene.release.held + 1)
-    text = f"The release is held, with its pilot as it is. {reason}"
+    text = f"The release is held, {terms.kept}. {reason}"
     return scene.waits(WaitingFor.HELD, text, subject=region)
 
 
-def seen_again(scene: Scene, stage: PilotStage, region: str, row: VerificationRow) -> Scene:
+def seen_again(scene: Scene, terms: Terms, region: str, row: VerificationRow) -> Scene:
     """Something was compared. The time in which nothing was comes on top of what the plan gives."""
     if not (row.dark or row.held):
         return scene
-    missed = (scene.now - scene.release.since).total_seconds() - row.end * schedule_of(scene, stage).step
+    missed = (scene.now - scene.release.since).total_seconds() - row.end * schedule_of(scene, terms).step
     scene, _ = lit(scene.then(delay=max(scene.release.delay, missed)), region, row)
     return scene
 
@@ -110,7 +117,7 @@ def lit(scene: Scene, region: str, row: VerificationRow) -> tuple[Scene, Verific
     return scene.then(put(now, region), dark=release.dark - row.dark, held=release.held - row.held), now
 
 
-def asked_after(scene: Scene, stage: PilotStage, length: float, *, progress: int) -> Step:
+def asked_after(scene: Scene, terms: Terms, length: float, *, progress: int) -> Step:
     """After so many seconds the core asks itself what became of the measuring, which has got so far."""
-    body = {"release": scene.release.release, "stage": stage.name, "progress": progress}
+    body = {"release": scene.release.release, "stage": terms.stage, "progress": progress}
     return Step(timers=(SetTimer("verify", after(scene.now, length), body),))

@@ -1,6 +1,6 @@
 """What the core and the work `measure` say to each other, and the schedule that both keep to.
 
-Each region of a pilot has a work of its own. It samples a grid of scrapes that is fixed before the first one, and
+Each region that is measured has a work of its own. It samples a grid of scrapes that is fixed before the first one, and
 reports what was measured in those that are new: a few hundred bytes a scrape. Nothing can be lost or doubled by that:
 a report says by whose `run` it is and with which scrape it begins, and the core takes it only where it follows what it
 has of the same run. A run that begins anew, because a work was killed or other pods came, begins with a report from
@@ -11,9 +11,9 @@ from datetime import datetime
 from math import ceil
 from typing import Any, Literal
 
-from lockgate.messages.plan import PilotStage
 from lockgate.messages.plan_metrics import Metrics
 from lockgate.messages.values import Name, Value
+from lockgate.verifier.core.terms import Terms
 
 MOST_SCRAPES = 60
 """Of a verification, its extension included: a verdict's record stays below 64 KiB. A longer one has longer scrapes.
@@ -25,6 +25,11 @@ LOST = 600.0
 """Seconds after everything must be over when the core asks itself what became of the measuring, and from then on after
 each scrape: so long no work is run because no verifier is, or it has nothing to tell."""
 
+HISTORY = 60
+"""Scrapes before the start of a comparison with what runs beside it."""
+_WATCHES = 24
+"""So many times the length of a watch are looked at before the release, to see how much a region moves by itself. 20 are
+needed, and some may not have been scraped."""
 _LEAST_ALPHA = 1e-6
 _NO_ERROR = 0.001
 """Where neither arm has an error, a pilot passes on errors once it is shown to fail less often than this: nothing fails by less either."""
@@ -33,10 +38,11 @@ _WITHOUT_LATENCY = {"errors": 0.9, "latency": 0.0, "gauges": 0.0, "share": 0.1}
 
 
 class Pods(Value):
-    """How both arms of a region are found: by the prefixes of their pods' names, or by service or route at a gateway."""
+    """How the arms of a region are found: by the prefixes of their pods' names, or by service or route at a gateway."""
 
     namespace: Name
     pilot: str
+    """Empty where there is none, and all that serves in the region is one arm."""
     baseline: str
     service: str
     route: str | None
@@ -62,6 +68,12 @@ class Measure(Value):
     metrics: Metrics
     pods: Pods
     policy: dict[str, Any]
+    history: int = HISTORY
+    """So many scrapes before."""
+    began: datetime | None = None
+    """When the release was begun in the region, where that is compared with its own time before; then the history ends here,
+    and not with the start.
+    """
 
 
 class Counted(Value):
@@ -94,23 +106,22 @@ class Report(Value):
 
 
 class Schedule(Value):
-    """When a stage's pilots are scraped: a function of the plan alone."""
+    """When a stage's regions are scraped: a function of the plan alone."""
 
     step: float
     """Seconds."""
     planned: int
-    """Scrapes in the plan's `verify`."""
+    """Scrapes in the time that the plan gives."""
     scrapes: int
     """The same with its extension."""
     soak: int
 
     @classmethod
-    def of(cls, stage: PilotStage, interval: float) -> "Schedule":
-        after = stage.after
-        longest = after.verify + after.on_inconclusive.extend
+    def of(cls, terms: Terms, interval: float) -> "Schedule":
+        longest = terms.length + terms.extend
         step = interval * max(1, ceil(longest / (interval * MOST_SCRAPES)))
-        planned = max(LEAST_SCRAPES, ceil(after.verify / step))
-        soak = after.soak or after.verify / 2
+        planned = max(LEAST_SCRAPES, ceil(terms.length / step))
+        soak = terms.soak or terms.length / 2
         return cls(
             step=step,
             planned=planned,
@@ -118,13 +129,18 @@ class Schedule(Value):
             soak=min(max(_LEAST_SOAK, ceil(soak / step)), planned),
         )
 
+    @property
+    def history(self) -> int:
+        """Scrapes before the release, of a region that is compared with its own time before."""
+        return HISTORY + _WATCHES * self.scrapes
 
-def policy_of(stage: PilotStage, metrics: Metrics, alpha: float) -> dict[str, Any]:
+
+def policy_of(terms: Terms, metrics: Metrics, alpha: float) -> dict[str, Any]:
     """The policy of one region's verification. What counts scrapes is in proportion for a short one.
 
     A new pod is slow for minutes, not for scrapes: it has 7 minutes to get warm, and 7/10 of a verification below ten.
     """
-    schedule, margins = Schedule.of(stage, metrics.interval), stage.after.margins
+    schedule, margins = Schedule.of(terms, metrics.interval), terms.margins
     latency = metrics.custom is None or metrics.custom.latency is not None
     few = max(3, min(10, schedule.planned // 6))
     minute = min(60.0, schedule.planned * schedule.step / 10) / schedule.step

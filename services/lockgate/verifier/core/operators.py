@@ -18,12 +18,13 @@ from lockgate.messages.operations import (
     Retry,
     Skip,
 )
-from lockgate.messages.plan import PilotStage, WatchStage, WaveStage
+from lockgate.messages.plan import WatchStage, WaveStage
 from lockgate.messages.releases import AllPaused, AllResumed, ApplicationPaused, ApplicationResumed
 from lockgate.messages.verdicts import StageOperationAnswered, WaitingFor
 from lockgate.verifier.core import gates, stages, verifying, watch, waves
 from lockgate.verifier.core.rows import PauseRow, Phase, RegionState, ReleaseRow, VerificationRow
 from lockgate.verifier.core.scene import Scene, sentence
+from lockgate.verifier.core.terms import Terms
 
 
 class Refusal(NamedTuple):
@@ -87,8 +88,8 @@ def _outcome(scene: Scene, body: OfStage) -> Outcome:
             return _rejected(scene, body)
         case Promote():
             return _promoted(scene, body)
-        case Retry() if isinstance(scene.stage, PilotStage) and scene.release.held:
-            return _measured_anew(scene)
+        case Retry() if scene.terms and scene.release.held:
+            return _measured_anew(scene, scene.terms)
         case Retry() | Skip():
             told = f"no region of the stage {scene.stage.name} failed and is held: {_doing(scene)}"
             return Refusal(OperationRefusal.NOT_HELD, told)
@@ -101,7 +102,7 @@ def _outcome(scene: Scene, body: OfStage) -> Outcome:
 
 def _unasked(scene: Scene) -> Refusal | None:
     """Why there is nothing to approve."""
-    if scene.release.phase is Phase.EVIDENCE and scene.release.held:
+    if scene.terms and scene.release.held:
         return None
     if scene.release.phase is Phase.BEFORE and scene.stage.before.approval and not scene.release.approved:
         return None
@@ -112,27 +113,27 @@ def _unasked(scene: Scene) -> Refusal | None:
 def _approved(scene: Scene, body: OfStage) -> Outcome:
     if refusal := _unasked(scene):
         return refusal
-    if isinstance(scene.stage, PilotStage) and scene.release.held:
-        return _let_through(scene, scene.stage, body)
+    if scene.terms and scene.release.held:
+        return _let_through(scene, scene.terms, body)
     after = stages.let_go_on(scene.then(approved=True))
     still = after.release.phase is Phase.BEFORE
     return Done(after, f"the stage {scene.stage.name} is approved{'' if not still else ', and waits on'}")
 
 
-def _let_through(scene: Scene, stage: PilotStage, body: OfStage) -> Done:
-    """A pilot that is held passes by an operator's word, in each region that holds it."""
-    found = scene.rows.many(VerificationRow, tuple(stage.regions))
+def _let_through(scene: Scene, terms: Terms, body: OfStage) -> Done:
+    """A pilot or a watch that is held passes by an operator's word, in each region that holds it."""
+    found = scene.rows.many(VerificationRow, terms.regions)
     regions = {name: row for name, row in found.items() if row.held}
     for name, row in regions.items():
-        told = f"{body.who} approved the pilot in {name}, though nothing was proven: {body.why}"
-        scene = verifying.through(scene, stage, name, row, told)
-    return Done(scene, f"the pilot is approved in {', '.join(regions)}")
+        told = f"{body.who} approved the {terms.subject} in {name}, though nothing was proven: {body.why}"
+        scene = verifying.through(scene, terms, name, row, told)
+    return Done(scene, f"the {terms.subject} is approved in {', '.join(regions)}")
 
 
-def _measured_anew(scene: Scene) -> Done:
-    """A verification of its own, in every region of the pilot: nothing that was compared before counts."""
+def _measured_anew(scene: Scene, terms: Terms) -> Done:
+    """A verification of its own, in every region of the stage: nothing that was compared before counts."""
     after = stages.again(scene.then(scene.unmeasured))
-    return Done(after, f"the pilot of the stage {scene.stage.name} is compared anew")
+    return Done(after, f"the {terms.subject} of the stage {scene.stage.name} is compared anew")
 
 
 def _rejected(scene: Scene, body: OfStage) -> Outcome:
@@ -154,8 +155,7 @@ def _promoted(scene: Scene, body: OfStage) -> Outcome:
             quiet = scene.then(Step(timers=(CancelTimer("bake"),)))
             return Done(waves.baked(quiet, stage), f"the bake time of the stage {stage.name} is over")
         case (Phase.WATCH, WatchStage()):
-            quiet = scene.then(Step(timers=(CancelTimer("watch"),)))
-            after = watch.ended(quiet, f"{body.who} ended the watch before its time: {body.why}")
+            after = watch.ended(scene, f"{body.who} ended the watch before its time: {body.why}")
             return Done(after, "the watch is over")
         case (Phase.REGIONS, WaveStage() as stage):
             return _steps_promoted(scene, stage)

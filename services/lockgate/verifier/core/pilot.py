@@ -3,10 +3,11 @@
 from lockgate.messages.deployments import PilotDeployed
 from lockgate.messages.plan import PilotStage
 from lockgate.messages.verdicts import Action, WaitingFor
-from lockgate.verifier.core import verifying
+from lockgate.verifier.core import orders
 from lockgate.verifier.core.grants import done, grant
 from lockgate.verifier.core.rows import RegionRow, RegionState
 from lockgate.verifier.core.scene import Scene, after, seconds
+from lockgate.verifier.core.terms import Terms
 
 
 def begin(scene: Scene, stage: PilotStage) -> Scene:
@@ -26,7 +27,7 @@ def again(scene: Scene, stage: PilotStage) -> Scene:
     regions = scene.regions(tuple(stage.regions))
     left = {name: row for name, row in regions.items() if row.state is not RegionState.DONE}
     if not left:
-        return verifying.begin(scene, stage, regions)
+        return orders.begin(scene, Terms.of_pilot(stage), regions)
     for name, region in left.items():
         scene = grant(scene, name, region, Action.PILOT, attempt=region.attempt)
     return scene.then(outstanding=len(left)).waits(
@@ -44,4 +45,4 @@ def deployed(scene: Scene, answer: PilotDeployed, region: RegionRow, stage: Pilo
     if scene.release.done < len(stage.regions):
         return scene
     others = scene.regions(tuple(name for name in stage.regions if name != answer.region))
-    return verifying.begin(scene, stage, {**others, answer.region: region})
+    return orders.begin(scene, Terms.of_pilot(stage), {**others, answer.region: region})

@@ -8,9 +8,9 @@ from lockgate.messages.plan import PreprodStage
 from lockgate.messages.verdicts import Action, FailCause, Outcome, VerdictReached, WaitingFor
 from lockgate.verifier.core.asked import Bounds, Heard, evidence_of, heard
 from lockgate.verifier.core.grants import done, grant
+from lockgate.verifier.core.orders import alpha_of
 from lockgate.verifier.core.rows import RegionRow
 from lockgate.verifier.core.scene import Scene, after, seconds, sentence
-from lockgate.verifier.core.verifying import alpha_of
 
 EVIDENCE_CHARACTERS = 48_000
 """For all regions together: a verdict's evidence stays below 64 KiB."""

@@ -69,7 +69,7 @@ class ReleaseRow(Row):
     exposed: int = 0
     """How many production regions may run the release by now."""
     proven: int = 0
-    """How many regions of the pilot are through."""
+    """How many regions of the stage are through their verification."""
     dark: int = 0
     """In how many of them nothing can be compared just now."""
     held: int = 0
@@ -117,6 +117,8 @@ class RegionRow(Row):
     """Which step of the wave's strategy was granted last."""
     expired: int = 0
     """How many grants of this attempt were refused as too old."""
+    began: datetime | None = None
+    """When the first production step of the release was granted here: what was before is the region without it."""
     exposed: bool = False
     """A production step of the release was begun here."""
     pilot_pods: str = ""
@@ -128,7 +130,7 @@ class RegionRow(Row):
 
 
 class VerificationRow(Row):
-    """How far the comparison of a region's pilot has got; gone with its stage. Id: the region."""
+    """How far the comparison of a region has got; gone with its stage. Id: the region."""
 
     kind: ClassVar[str] = "verification"
     release: str

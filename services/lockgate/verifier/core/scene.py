@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from lockgate.messages.decision import NOTHING, CancelTimer, CancelWork, Rows, Step, emit, put, remove
-from lockgate.messages.plan import PilotStage, Stage
+from lockgate.messages.plan import Stage
 from lockgate.messages.values import Place
 from lockgate.messages.verdicts import (
     FailCause,
@@ -29,6 +29,7 @@ from lockgate.verifier.core.rows import (
     VerificationRow,
     Waiting,
 )
+from lockgate.verifier.core.terms import Terms
 
 STOPPED = (Phase.FAILED, Phase.OVER)
 LONGEST_SENTENCE = 2000
@@ -78,6 +79,11 @@ class Scene:
     @property
     def stage(self) -> Stage:
         return self.plan.plan.stages[self.release.stage]
+
+    @property
+    def terms(self) -> Terms | None:
+        """Of the stage's measuring; None if nothing is measured in it."""
+        return Terms.of(self.plan.plan, self.stage)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -134,8 +140,13 @@ class Scene:
         return self.then(emit(said), waiting=waiting)
 
     def passed(self, reason: str) -> Self:
-        said = StagePassed(**self.about, kind=self.stage.kind, reason=sentence(reason))
-        return self.then(emit(said), phase=Phase.PASSED)
+        said = emit(StagePassed(**self.about, kind=self.stage.kind, reason=sentence(reason)))
+        if self.release.phase is Phase.WATCH:
+            said = self._watch_ends(WatchOutcome.PASSED, reason) + said
+        return self.then(said, phase=Phase.PASSED)
+
+    def _watch_ends(self, outcome: WatchOutcome, reason: str) -> Step:
+        return emit(WatchEnded(**self.about, outcome=outcome, reason=sentence(reason)))
 
     def failed(
         self,
@@ -154,11 +165,10 @@ class Scene:
             guilty=guilty,
             evidence=evidence or {},
         )
-        after = self.then(emit(verdict))
+        said = self.then(emit(verdict))
         if self.release.phase is Phase.WATCH:
-            ended = WatchEnded(**self.about, outcome=WatchOutcome.FAILED, reason=sentence(reason))
-            after = after.then(emit(ended))
-        return after.stopped(
+            said = said.then(self._watch_ends(WatchOutcome.FAILED, reason))
+        return said.stopped(
             Phase.FAILED,
             f"The release failed in the stage {self.stage.name}, for the reason in its verdict; nothing more is "
             "granted, and the coordinator says what follows.",
@@ -169,24 +179,26 @@ class Scene:
         names = [] if self.stage.kind == "watch" else self.stage.regions[: self.release.cursor]
         kinds = REGION_TIMERS if self.release.outstanding else ()
         timers = [*(f"{kind} {name}" for kind in kinds for name in names), *STAGE_TIMERS]
-        quiet = Step(
-            timers=tuple(CancelTimer(name) for name in timers),
-            work=tuple(CancelWork(f"measure {self.stage.name} {name}") for name in self._piloted),
-        )
-        after = self.then(quiet, self.unmeasured, outstanding=0)
+        quiet = Step(timers=tuple(CancelTimer(name) for name in timers))
+        after = self.then(quiet, self.measured_no_more, self.unmeasured, outstanding=0)
         if phase is Phase.FAILED:
             after = after.waits(WaitingFor.COORDINATOR, reason)
         return after.then(phase=phase)
 
     @property
-    def _piloted(self) -> list[str]:
+    def _measured(self) -> tuple[str, ...]:
         """The regions in which something may be measured."""
-        return self.stage.regions if isinstance(self.stage, PilotStage) else []
+        terms = self.terms
+        return terms.regions if terms else ()
+
+    @property
+    def measured_no_more(self) -> Step:
+        return Step(work=tuple(CancelWork(f"measure {self.stage.name} {name}") for name in self._measured))
 
     @property
     def unmeasured(self) -> Step:
         """Nothing is kept of what was measured in the stage."""
-        begun = self.rows.many(VerificationRow, tuple(self._piloted))
+        begun = self.rows.many(VerificationRow, self._measured)
         parts = [PartRow.named(name, number) for name, row in begun.items() for number in range(row.parts)]
         gone = (
             *(remove(VerificationRow, name) for name in begun),

@@ -1,6 +1,6 @@
 """The verdict without control as it is told: a sentence, and a record of which `recompute` makes the same verdict again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -8,20 +8,19 @@ import numpy as np
 
 from lockgate.verifier.statistics.alone import PLACEBOS, Alone, judge
 from lockgate.verifier.statistics.gauges import Model
-from lockgate.verifier.statistics.interrupted import Interrupted, share_of
+from lockgate.verifier.statistics.interrupted import Interrupted, Usual, followed, share_of
 from lockgate.verifier.statistics.numerics import Array, text
-from lockgate.verifier.statistics.policy import Policy
 from lockgate.verifier.statistics.record import load_policy, policy_texts
 
 METHOD = "interrupted/1"
 _MODEL = tuple(f.name for f in fields(Model))
 _PER_METRIC = ("ratio", "absolute", "margin")
-_PER_SCRAPE = ("d", "above")
 
 
 def result(measured: Interrupted, digest: str) -> dict[str, Any]:
     """The verdict with its record. `digest`: of the evidence that it was measured in."""
     found = judge(measured)
+    seen = (one[: found.at] for one in (measured.requests, measured.d, measured.above))
     return {
         "verdict": found.verdict,
         "at": found.at,
@@ -29,51 +28,64 @@ def result(measured: Interrupted, digest: str) -> dict[str, Any]:
         "guilty": list(found.guilty),
         "control": "none",
         "reason": _sentence(found, measured),
-        "evidence": {"method": METHOD, "sha256": digest, **_dump(measured, found.at)},
+        "evidence": {"method": METHOD, "sha256": digest, **settled(measured), **told(*seen)},
     }
 
 
 def recompute(record: Mapping[str, Any]) -> dict[str, Any]:
     """The same verdict as that whose `evidence` the record is."""
-    return result(_load(record), record["sha256"])
+    return result(load(record, [record]), record["sha256"])
 
 
-def _dump(measured: Interrupted, scrapes: int) -> dict[str, Any]:
+def settled(usual: Usual) -> dict[str, Any]:
+    """What is settled at the start: the policy in full, and what the history says."""
     return {
-        "policy": policy_texts(measured.policy),
-        "metrics": list(measured.names),
+        "policy": policy_texts(usual.policy),
+        "metrics": list(usual.names),
         "models": [
             None if model is None else {name: text(getattr(model, name)) for name in _MODEL}
-            for model in measured.models
+            for model in usual.models
         ],
-        "placebos": [_column(column) for column in measured.placebos.T],
-        "usual": text(measured.usual),
-        "requests": _column(measured.requests[:scrapes]),
-        **{name: _column(getattr(measured, name)) for name in _PER_METRIC},
-        **{name: [_column(one) for one in getattr(measured, name)[:scrapes].T] for name in _PER_SCRAPE},
+        "placebos": [_column(column) for column in usual.placebos.T],
+        "usual": text(usual.usual),
+        **{name: _column(getattr(usual, name)) for name in _PER_METRIC},
     }
 
 
-def _load(record: Mapping[str, Any]) -> Interrupted:
-    names = tuple(record["metrics"])
-    policy: Policy = load_policy(record["policy"], names)
-    return Interrupted(
-        policy=policy,
+def told(requests: Array, d: Array, above: Array) -> dict[str, Any]:
+    """What was measured in some scrapes."""
+    return {
+        "requests": _column(requests),
+        "d": [_column(one) for one in d.T],
+        "above": [_column(one) for one in above.T],
+    }
+
+
+def load(given: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> Interrupted:
+    """What `settled` wrote, with what `told` wrote of scrapes that follow each other."""
+    names = tuple(given["metrics"])
+    usual = Usual(
+        policy=load_policy(given["policy"], names),
         names=names,
         models=tuple(
             None if model is None else Model(*(float(model[name]) for name in _MODEL))
-            for model in record["models"]
+            for model in given["models"]
         ),
-        placebos=np.array([_values(column) for column in record["placebos"]]).T,
-        usual=float(record["usual"]),
-        requests=_values(record["requests"]),
-        **{name: _values(record[name]) for name in _PER_METRIC},
-        **{name: np.array([_values(column) for column in record[name]]).T for name in _PER_SCRAPE},
+        placebos=_table(given["placebos"]),
+        usual=float(given["usual"]),
+        **{name: _values(given[name]) for name in _PER_METRIC},
     )
+    requests = np.concatenate([_values(part["requests"]) for part in parts])
+    tables = (np.concatenate([_table(part[name]) for part in parts]) for name in ("d", "above"))
+    return followed(usual, requests, *tables)
 
 
 def _column(values: Array) -> list[str | None]:
     return [None if np.isnan(value) else text(value) for value in values.tolist()]
+
+
+def _table(columns: list[list[str | None]]) -> Array:
+    return np.array([_values(column) for column in columns]).T
 
 
 def _values(column: list[str | None]) -> Array:

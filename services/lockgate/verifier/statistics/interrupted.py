@@ -5,22 +5,23 @@ Whatever happens to all alike is not cancelled here, so it is only judged by how
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from lockgate.verifier.statistics.comparing import FIRST_BOUND
 from lockgate.verifier.statistics.evidence import Evidence
 from lockgate.verifier.statistics.gauges import Model, model_of_windows
-from lockgate.verifier.statistics.numerics import Array, exp, exp_of, ln, log, logit, rounded, total
+from lockgate.verifier.statistics.levels import Levels, counted, of_known
+from lockgate.verifier.statistics.numerics import Array, exp, exp_of, ln, rounded, total
 from lockgate.verifier.statistics.offsets import median
 from lockgate.verifier.statistics.policy import Policy
-from lockgate.verifier.statistics.series import Counting, Counts
 from lockgate.verifier.statistics.slowness import Reference, choose
 
 BEFORE = 60
 """So many scrapes before a moment are what is after it compared with."""
+_KNOWN = 0.8
+"""So much of the scrapes on either side of a placebo were read."""
 _AS_SIGMA = 1.4826
 """A median of absolute deviations as a standard deviation."""
 _PASSES = 0.5
@@ -28,8 +29,8 @@ _PASSES = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
-    """W metrics: errors, slower than each chosen bound, gauges; N scrapes since the rollout was over. All rounded."""
+class Usual:
+    """What is known before the watch. W metrics: errors, slower than each chosen bound, gauges. All rounded."""
 
     policy: Policy
     names: tuple[str, ...]
@@ -45,12 +46,40 @@ class Interrupted:
     """[W]: what a pass allows, as a logarithm."""
     usual: float
     """Requests a scrape before the rollout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(Usual):
+    """With N scrapes since the rollout was over."""
+
     requests: Array
     """[N]; NaN for a failed scrape."""
     d: Array
     """[N, W]: by how much it is higher than before the rollout; NaN where it is not known."""
     above: Array
     """[N, W]: the same in its own units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """In what each metric is told, by its name: what it takes to go on with other evidence of the same region."""
+
+    level: Mapping[str, float]
+    """As a logarithm of odds, or of a gauge, in the last scrapes before the rollout; NaN where it is not known."""
+    rates: Mapping[str, float]
+    """Of all requests before the rollout, those that count."""
+
+    def of(self, evidence: Evidence, first: int) -> tuple[Array, Array, Array]:
+        """`requests`, `d` and `above` of the scrapes from `first` on. What has other bounds than before is not known."""
+        found = Levels.of(evidence, self.rates)
+        level = np.array(list(self.level.values()))
+        usual, binary = of_known(exp, level), len(self.rates)
+        usual[:binary] /= 1.0 + usual[:binary]
+        return (
+            found.requests[first:],
+            rounded(found.y[first:] - level),
+            rounded(found.own[first:] - usual),
+        )
 
 
 def moments(began: int, length: int, avoided: Sequence[tuple[int, int]] = ()) -> tuple[int, ...]:
@@ -65,28 +94,38 @@ def moments(began: int, length: int, avoided: Sequence[tuple[int, int]] = ()) ->
     )
 
 
-def measure(evidence: Evidence, began: int, placebos: Sequence[int]) -> Interrupted:
-    """`began`: the scrape in which the rollout did; the evidence's start is where it was over. All pods are one region's."""
-    policy, end = evidence.policy, min(evidence.scrapes, evidence.start + evidence.policy.deadline)
-    counting = Counting.of(len(evidence.names), FIRST_BOUND + len(evidence.bounds))
-    counts = counting.fold(evidence.counters[:end], evidence.seen[:end])
-    n, events = _counts(counts)
-    ours = total(np.where(np.isnan(n[:began, None]), 0.0, events[:began]))
-    requests = float(total(np.where(np.isnan(n[:began]), 0.0, n[:began])))
+def scraped(evidence: Evidence, length: int, placebos: Sequence[int]) -> tuple[int, ...]:
+    """Those moments around which enough was scraped to tell anything."""
+    there = ~np.isnan(counted(evidence)[0])
+    spans = {
+        moment: (there[moment - BEFORE : moment], there[moment : moment + length]) for moment in placebos
+    }
+    return tuple(
+        moment
+        for moment, sides in spans.items()
+        if all(int(side.sum()) >= _KNOWN * len(side) for side in sides)
+    )
+
+
+def settle(evidence: Evidence, began: int, placebos: Sequence[int]) -> tuple[Usual, Scales]:
+    """What the history says. `began`: the scrape in which the rollout did. All pods are one region's."""
+    policy = evidence.policy
+    n, events = counted(evidence, began)
+    ours = total(np.where(np.isnan(n[:, None]), 0.0, events))
+    requests = float(total(np.where(np.isnan(n), 0.0, n)))
     chosen = choose(requests, ours[1:])
     columns = [0, *(1 + bound for bound in chosen)]
-    names = ("errors", *(f"latency>{evidence.bounds[k]!r}" for k in chosen), *evidence.gauges)
-    gauges = [_geometric(values[:end]) for values in evidence.gauges.values()]
-    rates = (events[:, columns] + 0.5) / (n[:, None] + 1.0)
-    levels = np.concatenate((rates, np.array(gauges).reshape(len(gauges), end).T), axis=1)
-    y = np.concatenate((_known(logit, rates), _known(log, levels[:, len(columns) :])), axis=1)
-    level = _mean(y[max(began - BEFORE, 0) : began])
+    binary = ("errors", *(f"latency>{evidence.bounds[k]!r}" for k in chosen))
+    names = (*binary, *evidence.gauges)
+    rates = dict(zip(binary, ((ours[columns] + 0.5) / (requests + 1.0)).tolist(), strict=True))
+    found = Levels.of(evidence, rates, began)
+    y, level = found.y, _mean(found.y[-BEFORE:])
     moved = np.array([_moved(y, moment, policy.deadline) for moment in placebos]).reshape(
         len(placebos), len(names)
     )
     tolerated, ratio, margin = _sizes(evidence, chosen, requests, ours)
-    usual = np.concatenate((_rate(level[: len(columns)]), exp(level[len(columns) :])))
-    return Interrupted(
+    gates = [2.0 * policy.of("g_abs", name) for name in evidence.gauges]
+    usual = Usual(
         policy=policy,
         names=names,
         models=tuple(
@@ -94,42 +133,25 @@ def measure(evidence: Evidence, began: int, placebos: Sequence[int]) -> Interrup
         ),
         placebos=rounded(moved),
         ratio=rounded(ratio),
-        absolute=np.array([2.0 * policy.err_abs, *[0.0] * len(chosen), *_gates(policy, evidence)]),
+        absolute=np.array([2.0 * policy.err_abs, *[0.0] * len(chosen), *gates]),
         margin=rounded(margin),
-        usual=float(rounded(_mean(n[max(began - BEFORE, 0) : began, None]))[0]),
-        requests=n[evidence.start :],
-        d=rounded(y[evidence.start :] - level),
-        above=rounded(levels[evidence.start :] - usual),
+        usual=float(np.nan_to_num(rounded(_mean(n[-BEFORE:, None])))[0]),
     )
+    return usual, Scales(dict(zip(names, level.tolist(), strict=True)), rates)
 
 
-def _gates(policy: Policy, evidence: Evidence) -> list[float]:
-    return [2.0 * policy.of("g_abs", name) for name in evidence.gauges]
+def measure(evidence: Evidence, began: int, placebos: Sequence[int]) -> Interrupted:
+    """All at once; the evidence's start is where the rollout was over."""
+    usual, scales = settle(evidence, began, placebos)
+    end = evidence.start + evidence.policy.deadline
+    told = (values[: end - evidence.start] for values in scales.of(evidence, evidence.start))
+    return followed(usual, *told)
 
 
-def _counts(counts: Counts) -> tuple[Array, Array]:
-    """Requests [A], NaN where no pod was scraped twice in a row, and events [A, 1 + bounds]."""
-    new = total(counts.new * counts.adjacent[..., None], axis=1)
-    return np.where(counts.adjacent.any(axis=1), new[:, 0], np.nan), new[:, 1:]
-
-
-def _geometric(values: Array) -> Array:
-    """[A, P] to [A]: the geometric mean of what there is; NaN where there is nothing."""
-    there = ~np.isnan(values)
-    count = np.add.reduce(there, axis=1, dtype=float)
-    means = exp(total(log(np.where(there, values, 1.0)) * there, axis=1) / np.maximum(count, 1.0))
-    return np.where(count > 0, means, np.nan)
-
-
-def _known(function: object, values: Array) -> Array:
-    """Of numbers and NaN."""
-    there = ~np.isnan(values)
-    return np.where(there, function(np.where(there, values, 0.5)), np.nan)  # type: ignore[operator]  # log or logit
-
-
-def _rate(logits: Array) -> Array:
-    odds = exp(logits)
-    return np.asarray(odds / (1.0 + odds))
+def followed(usual: Usual, requests: Array, d: Array, above: Array) -> Interrupted:
+    """What is known before, with scrapes since."""
+    before = {one.name: getattr(usual, one.name) for one in fields(Usual)}
+    return Interrupted(**before, requests=requests, d=d, above=above)
 
 
 def _mean(y: Array) -> Array:

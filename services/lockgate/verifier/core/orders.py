@@ -1,0 +1,86 @@
+"""The orders to measure the regions of a stage, each with its part of the release's false-alarm rate.
+
+The rate is spent in equal parts over the release's verifications: one a pilot's region, one a region of pre-production in
+which requests are judged together, and one a watch, which its regions divide: a release has one end, however many they are.
+"""
+
+from lockgate.messages.decision import CancelWork, StartWork, Step, emit, put
+from lockgate.messages.plan import PilotStage, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.verdicts import VerificationStarted
+from lockgate.verifier.core.holding import asked_after, schedule_of, waits_for_evidence
+from lockgate.verifier.core.measure import LOST, Measure, Pods, policy_of
+from lockgate.verifier.core.rows import RegionRow, VerificationRow
+from lockgate.verifier.core.scene import Scene
+from lockgate.verifier.core.terms import Terms
+
+
+def begin(scene: Scene, terms: Terms, regions: dict[str, RegionRow]) -> Scene:
+    """The verification of every region begins."""
+    part = alpha_of(scene) * terms.verifications
+    started = VerificationStarted(**scene.about, regions=terms.regions, duration=terms.length, alpha=part)
+    scene = scene.then(emit(started), phase=terms.phase, since=scene.now)
+    for name in terms.regions:
+        row = VerificationRow(release=scene.release.release, stage=terms.stage)
+        scene = scene.then(put(row, name), measured(scene, terms, name, regions[name]))
+    schedule = schedule_of(scene, terms)
+    over = schedule.step * schedule.scrapes + scene.plan.plan.metrics.outage + LOST
+    return waits_for_evidence(scene.then(asked_after(scene, terms, over, progress=0)), terms)
+
+
+def measured(scene: Scene, terms: Terms, name: str, region: RegionRow) -> Step:
+    """The region is measured, from the beginning of the verification on. What measures it already is replaced."""
+    schedule, metrics = schedule_of(scene, terms), scene.plan.plan.metrics
+    alpha = alpha_of(scene) * terms.verifications / len(terms.regions)
+    order = Measure(
+        release=scene.release.release,
+        stage=terms.stage,
+        region=name,
+        since=scene.release.since,
+        step=schedule.step,
+        scrapes=schedule.scrapes,
+        metrics=metrics,
+        pods=_pods(scene, terms, name, region),
+        policy=policy_of(terms, metrics, alpha),
+        **(
+            {"share": region.share}
+            if terms.beside
+            else {"share": 1.0, "history": schedule.history, "began": region.began}
+        ),
+    )
+    return Step(work=(StartWork(work_of(terms, name), "measure", order.model_dump(mode="json")),))
+
+
+def no_more(terms: Terms, region: str) -> Step:
+    return Step(work=(CancelWork(work_of(terms, region)),))
+
+
+def work_of(terms: Terms, region: str) -> str:
+    return f"measure {terms.stage} {region}"
+
+
+def alpha_of(scene: Scene) -> float:
+    """Of one verification."""
+    return scene.plan.plan.false_alarms / max(1, sum(map(_verifications, scene.plan.plan.stages)))
+
+
+def _verifications(stage: Stage) -> int:
+    match stage:
+        case PilotStage(regions=regions):
+            return len(regions)
+        case PreprodStage(regions=regions, requests=requests):
+            return len(regions) if any(request.times > 1 for request in requests) else 0
+        case WatchStage(verify=asked):
+            return 0 if asked is None else 1
+        case WaveStage():
+            return 0
+
+
+def _pods(scene: Scene, terms: Terms, name: str, region: RegionRow) -> Pods:
+    workload = scene.plan.plan.workload
+    return Pods(
+        namespace=scene.place(name).namespace,
+        pilot=region.pilot_pods if terms.beside else "",
+        baseline=region.baseline_pods if terms.beside else workload.deployment,
+        service=workload.service,
+        route=workload.route,
+    )

@@ -1,0 +1,75 @@
+"""What the plan asks of the measuring of a stage: of a pilot beside production, and of a watch after the release.
+
+One table, so that everything else of the measuring is the same for both.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from lockgate.messages.plan import Margins, PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.verifier.core.rows import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    stage: str
+    regions: tuple[str, ...]
+    phase: Phase
+    """In which the stage is measured."""
+    length: float
+    """Seconds."""
+    then: Literal["rollback", "pass", "hold"]
+    """What follows where the evidence decides neither way."""
+    margins: Margins
+    soak: float = 0.0
+    """Seconds before which nothing passes; 0: half of the length."""
+    extend: float = 0.0
+    beside: bool = True
+    """Whether there are pods of both arms. Else a region is compared with its own time before the release."""
+
+    @classmethod
+    def of(cls, plan: Plan, stage: Stage) -> Self | None:
+        """None where nothing is measured."""
+        match stage:
+            case PilotStage() as pilot:
+                return cls.of_pilot(pilot)
+            case WatchStage(verify=asked) if asked is not None:
+                return cls(
+                    stage=stage.name,
+                    regions=plan.deployed,
+                    phase=Phase.WATCH,
+                    length=stage.for_,
+                    then=asked.on_inconclusive,
+                    margins=asked.margins,
+                    beside=False,
+                )
+            case PreprodStage() | WaveStage() | WatchStage():
+                return None
+
+    @classmethod
+    def of_pilot(cls, stage: PilotStage) -> Self:
+        after, undecided = stage.after, stage.after.on_inconclusive
+        return cls(
+            stage=stage.name,
+            regions=tuple(stage.regions),
+            phase=Phase.EVIDENCE,
+            length=after.verify,
+            then=undecided.then,
+            margins=after.margins,
+            soak=after.soak,
+            extend=undecided.extend,
+        )
+
+    @property
+    def verifications(self) -> int:
+        """So many equal parts of the release's false-alarm rate it has: one a pilot's region, one a watch."""
+        return len(self.regions) if self.beside else 1
+
+    @property
+    def subject(self) -> str:
+        return "pilot" if self.beside else "watch"
+
+    @property
+    def kept(self) -> str:
+        """How the release is left while it is held, for people."""
+        return "with its pilot as it is" if self.beside else "and its watch goes on"
