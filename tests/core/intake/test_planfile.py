@@ -430,7 +430,7 @@ def test_a_watch_that_is_verified_is_read_with_what_follows_one_that_is_not_deci
     assert watch.verify is not None
     assert (watch.verify.on_inconclusive, watch.verify.margins.errors) == ("pass", 1.5)
     assert _problems(_instead("for: 2h", "for: 2h, verify: {on-inconclusive: wait}")) == [
-        "line 9: stages[1].verify.on-inconclusive: 'wait' is not possible here: write rollback, pass or hold"
+        "line 9: stages[1].verify.on-inconclusive: 'wait' is not possible here: write 'rollback', 'pass' or 'hold'"
     ]
 
 
