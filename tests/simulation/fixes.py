@@ -55,12 +55,21 @@ def _artifact(random: Random, scenario: Scenario, application: str, n: int) -> s
 
 
 def said(seed: int, scenario: Scenario) -> Scenario:
-    """The scenario, in which CI may say of an artifact what it fixes."""
+    """The scenario, in which CI may say of an artifact what it fixes, and plans let fixes skip stages."""
     random = Random(f"fixed {seed}")
     if random.random() >= SHARE:
         return scenario
     announcements = tuple(_fixing(random, each) for each in scenario.announcements)
-    return replace(scenario, announcements=announcements)
+    plans = tuple((at, _shorter(random, plan)) for at, plan in scenario.plans)
+    return replace(scenario, announcements=announcements, plans=plans)
+
+
+def _shorter(random: Random, plan: dict[str, Any]) -> dict[str, Any]:
+    """Half of the gates are none for a fix."""
+    gates = {stage["name"] for stage in plan["stages"] if stage["kind"] in {"preprod", "pilot"}}
+    skipped = {name for name in sorted(gates) if random.random() < 0.5}
+    stages = [{**each, "fixes": "skip"} if each["name"] in skipped else each for each in plan["stages"]]
+    return {**plan, "stages": stages}
 
 
 def _fixing(random: Random, said: Announcement) -> Announcement:

@@ -98,9 +98,14 @@ def _checked(file: Path, and_so: str) -> GoodPlan:
             raise typer.Exit(1)
 
 
+def _fixes(stage: Stage) -> str:
+    return ", skipped by fixes" if isinstance(stage, PreprodStage | PilotStage) and stage.fixes else ""
+
+
 def _summary(plan: Plan) -> str:
     rows = [
-        (stage.name, stage.kind, _where(stage), f"{_limits(stage)}{_before(stage)}") for stage in plan.stages
+        (stage.name, stage.kind, _where(stage), f"{_limits(stage)}{_before(stage)}{_fixes(stage)}")
+        for stage in plan.stages
     ]
     return "\n".join(f"  {line}" for line in columns(rows))
 

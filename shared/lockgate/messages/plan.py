@@ -55,7 +55,17 @@ class StagePart(PlanPart):
     )
 
 
-class PreprodStage(StagePart):
+class GatePart(StagePart):
+    """A stage that a fix may go without."""
+
+    fixes: Literal["skip"] | None = Field(
+        default=None,
+        exclude_if=lambda given: given is None,
+        description="skip: a fix that goes first goes without this stage",
+    )
+
+
+class PreprodStage(GatePart):
     kind: Literal["preprod"]
     regions: list[Name] = Field(min_length=1, max_length=20)
     environment: Literal["always-on", "on-demand"] = Field(
@@ -113,7 +123,7 @@ class PreprodStage(StagePart):
         return Environment(replicas=self.replicas, overrides=self.overrides, egress=self.egress)
 
 
-class PilotStage(StagePart):
+class PilotStage(GatePart):
     kind: Literal["pilot"]
     regions: list[Name] = Field(min_length=1, max_length=20)
     share: Share
@@ -213,6 +223,12 @@ class Plan(PlanPart):
         for _path, told in breaches(outlines, routed=self.workload.route is not None):
             raise ValueError(told)
         return self
+
+    @property
+    def of_a_fix(self) -> Self:
+        """The way of a fix: without the stages that it may skip. Waves and a watch it has always."""
+        stages = [stage for stage in self.stages if not (isinstance(stage, GatePart) and stage.fixes)]
+        return self.model_copy(update={"stages": stages})
 
     @property
     def regions(self) -> tuple[str, ...]:

@@ -18,7 +18,10 @@ from lockgate.messages.releases import (
 from tests.support.fixes import a_fix_in_production, fixed, in_preproduction, in_production, refused, send
 from tests.support.intake import (
     APP,
+    PREPROD,
+    PRODUCTION,
     announce,
+    announced,
     desk,
     digest,
     names,
@@ -77,6 +80,24 @@ def test_the_fix_enters_by_the_same_gates_with_numbers_above_all_from_before() -
     assert isinstance(entered, ReleaseEntered)
     assert (started.number, entered.number) == (3, 4)
     assert names(at_desk.give(watched(fix))) == ["ReleaseCompleted"]
+
+
+def test_stages_that_a_fix_may_skip_are_none_of_its_way() -> None:
+    smoke, probe = PREPROD
+    at_desk = desk(stages=[{**smoke, "fixes": "skip"}, probe, *PRODUCTION])
+    _queued, started, _answered = send(at_desk, 1)
+    assert isinstance(started, ReleaseStarted)
+    assert [stage.name for stage in started.plan.stages] == ["probe", "all", "watch"]
+
+
+def test_a_fix_that_may_skip_all_of_pre_production_enters_at_once_and_others_do_not() -> None:
+    at_desk = desk(stages=[*({**stage, "fixes": "skip"} for stage in PREPROD), *PRODUCTION])
+    _queued, started, entered, _answered = send(at_desk, 1)
+    assert isinstance(started, ReleaseStarted)
+    assert isinstance(entered, ReleaseEntered)
+    assert set(started.places) == {"eu-west", "us-east"}
+    at_desk.give(watched(started.release))
+    assert names(at_desk.give(announced(2))) == ["ReleaseQueued", "ReleaseStarted"]
 
 
 @pytest.mark.parametrize("said", [passed, watched])

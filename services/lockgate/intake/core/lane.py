@@ -21,7 +21,7 @@ from lockgate.intake.words import clip, sentence
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, Rows, Step, emit, put, remove
 from lockgate.messages.payload import Payload
-from lockgate.messages.plan import PreprodStage
+from lockgate.messages.plan import Plan, PreprodStage
 from lockgate.messages.releases import (
     ReleaseClosed,
     ReleaseEntered,
@@ -110,7 +110,8 @@ def supersede(rows: Rows, ids: tuple[str, ...], by: str) -> Step:
 
 def start(rows: Rows, lane: Lane, plan: NewestPlan, id_: str, release: Release) -> tuple[Lane, Step]:
     """The release is let go with the newest plan; without pre-production it enters production at once."""
-    stages = [stage.name for stage in plan.plan.stages if isinstance(stage, PreprodStage)]
+    way = plan.plan.of_a_fix if release.fix else plan.plan
+    stages = [stage.name for stage in way.stages if isinstance(stage, PreprodStage)]
     lane = lane.model_copy(update={"number": lane.number + 1, "under_way": (*lane.under_way, id_)})
     started = emit(
         ReleaseStarted(
@@ -119,8 +120,8 @@ def start(rows: Rows, lane: Lane, plan: NewestPlan, id_: str, release: Release) 
             artifact=release.artifact,
             number=lane.number,
             plan_version=plan.version,
-            plan=plan.plan,
-            places=_places(rows, plan),
+            plan=way,
+            places=_places(rows, way),
         )
     )
     if not stages:
@@ -130,10 +131,10 @@ def start(rows: Rows, lane: Lane, plan: NewestPlan, id_: str, release: Release) 
     return lane, started + put(going, id_)
 
 
-def _places(rows: Rows, plan: NewestPlan) -> dict[str, Place]:
+def _places(rows: Rows, plan: Plan) -> dict[str, Place]:
     """Where the plan's regions are. Each is known: a plan is accepted with known regions, which never go."""
-    regions = shared_many(rows, Region, plan.plan.regions)
-    return {region: regions[region].place for region in plan.plan.regions}
+    regions = shared_many(rows, Region, plan.regions)
+    return {region: regions[region].place for region in plan.regions}
 
 
 def enter(rows: Rows, lane: Lane, id_: str, release: Release) -> tuple[Lane, Step]:
