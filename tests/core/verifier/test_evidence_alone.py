@@ -38,6 +38,29 @@ def test_a_good_release_is_no_fail_and_mostly_a_pass() -> None:
     assert verdicts.count("pass") >= 50
 
 
+def test_traffic_that_falls_to_a_hundredth_is_no_fail() -> None:
+    """A rate of few requests moves more, and that is nobody's doing."""
+    for seed in range(20):
+        found = measure(parse(thinned(lonely(seed), 0.01)), LONE_BEGAN, WHEN)
+        assert judge(found).verdict != "fail"
+
+
+def thinned(given: Any, share: float) -> Any:
+    """Of the requests after the rollout this share, drawn alike from good and bad ones."""
+    rng = np.random.default_rng(7)
+    for pod in given["pods"]:
+        buckets = np.diff(np.array(pod["buckets"]), axis=0, prepend=0)
+        parts, errors = np.diff(buckets, axis=1, prepend=0), np.diff(np.array(pod["errors"]), prepend=0)
+        parts[LONE_START:] = rng.binomial(parts[LONE_START:], share)
+        errors[LONE_START:] = np.minimum(
+            rng.binomial(errors[LONE_START:], share), parts[LONE_START:].sum(axis=1)
+        )
+        pod["buckets"] = np.cumsum(np.cumsum(parts, axis=1), axis=0).tolist()
+        pod["requests"] = [row[-1] for row in pod["buckets"]]
+        pod["errors"] = np.cumsum(errors).tolist()
+    return given
+
+
 @pytest.mark.parametrize(
     ("worse", "why"), [({"errors": 4.0}, "errors"), ({"slower": 2.0}, "latency"), ({"cpu": 2.0}, "cpu")]
 )

@@ -68,10 +68,12 @@ class Scales:
     """As a logarithm of odds, or of a gauge, in the last scrapes before the rollout; NaN where it is not known."""
     rates: Mapping[str, float]
     """Of all requests before the rollout, those that count."""
+    requests: float
+    """That a scrape had."""
 
     def of(self, evidence: Evidence, first: int) -> tuple[Array, Array, Array]:
         """`requests`, `d` and `above` of the scrapes from `first` on. What has other bounds than before is not known."""
-        found = Levels.of(evidence, self.rates)
+        found = Levels.of(evidence, self.rates, self.requests)
         level = np.array(list(self.level.values()))
         usual, binary = of_known(exp, level), len(self.rates)
         usual[:binary] /= 1.0 + usual[:binary]
@@ -118,7 +120,8 @@ def settle(evidence: Evidence, began: int, placebos: Sequence[int]) -> tuple[Usu
     binary = ("errors", *(f"latency>{evidence.bounds[k]!r}" for k in chosen))
     names = (*binary, *evidence.gauges)
     rates = dict(zip(binary, ((ours[columns] + 0.5) / (requests + 1.0)).tolist(), strict=True))
-    found = Levels.of(evidence, rates, began)
+    each = requests / max(int((~np.isnan(n)).sum()), 1)
+    found = Levels.of(evidence, rates, each, began)
     y, level = found.y, _mean(found.y[-BEFORE:])
     moved = np.array([_moved(y, moment, policy.deadline) for moment in placebos]).reshape(
         len(placebos), len(names)
@@ -137,7 +140,7 @@ def settle(evidence: Evidence, began: int, placebos: Sequence[int]) -> tuple[Usu
         margin=rounded(margin),
         usual=float(np.nan_to_num(rounded(_mean(n[-BEFORE:, None])))[0]),
     )
-    return usual, Scales(dict(zip(names, level.tolist(), strict=True)), rates)
+    return usual, Scales(dict(zip(names, level.tolist(), strict=True)), rates, each)
 
 
 def measure(evidence: Evidence, began: int, placebos: Sequence[int]) -> Interrupted:

@@ -27,11 +27,15 @@ class Levels:
     """[A, W]: in its own units."""
 
     @classmethod
-    def of(cls, evidence: Evidence, rates: Mapping[str, float], end: int | None = None) -> "Levels":
+    def of(
+        cls, evidence: Evidence, rates: Mapping[str, float], requests: float, end: int | None = None
+    ) -> "Levels":
         """`rates`: what is usual of each binary metric, by its name; one that the evidence does not have is not known.
+        `requests`: how many a scrape has.
 
-        One event is added, and as many requests as usually have one. So where few are counted it is as usual, and not
-        the higher the fewer requests there are: traffic that falls is no failure.
+        One event is added, and as many requests as usually have one; and requests that a scrape has less than usual are
+        taken to be as usual. So traffic that falls is no failure: neither is a rate the higher the fewer requests there
+        are, nor does it move more than what is known of how it moves.
         """
         n, events = counted(evidence, end)
         columns = [_column(name, evidence.bounds) for name in rates]
@@ -39,7 +43,9 @@ class Levels:
         usual = np.array(list(rates.values()))
         gauges = [_geometric(values[:end]) for values in evidence.gauges.values()]
         others = np.array(gauges).reshape(len(gauges), len(n)).T
-        odds = of_known(logit, (events + 1.0) / (n[:, None] + 1.0 / usual))
+        lacking = np.maximum(requests - n, 0.0)[:, None]
+        shares = (events + 1.0 + lacking * usual) / (n[:, None] + lacking + 1.0 / usual)
+        odds = of_known(logit, shares)
         rate = (events + usual) / (n[:, None] + 1.0)
         y = np.concatenate((odds, of_known(log, others)), axis=1)
         return cls(n, y, np.concatenate((rate, others), axis=1))
