@@ -105,7 +105,9 @@ async def test_a_good_release_goes_through_and_a_bad_one_is_taken_back(
                     return (await telling.first(partial(of_release, kind, release), PATIENCE)).body
                 except TimeoutError:
                     heard = "\n".join(map(str, telling.all))
-                    raise AssertionError(f"no {kind.__name__}. Heard:\n{heard}\n{up.output[-5000:]}") from None
+                    raise AssertionError(
+                        f"no {kind.__name__}. Heard:\n{heard}\n{up.output[-5000:]}"
+                    ) from None
 
             await hears(ReleaseCompleted, await released(kafka, GOOD))
             assert images(control_plane, regions) == {"west": GOOD, "east": GOOD}
