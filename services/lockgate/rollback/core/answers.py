@@ -15,7 +15,7 @@ from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade, RegionAnswer
 from lockgate.messages.values import Fence
 from lockgate.rollback.core.halting import issued, restored_by, told
-from lockgate.rollback.core.histories import kept, way_back
+from lockgate.rollback.core.histories import staying, way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release
 from lockgate.rollback.core.sentences import listed, shortened
 from lockgate.rollback.core.settling import cleared, settled
@@ -33,7 +33,8 @@ def rolled_back(rows: Rows, given: Message[RegionRolledBack], now: datetime) -> 
         return NOTHING
     bad = (rows.get(Bad) or Bad()).has(given.body.digest)
     order = _with_flags_left(order, given.body)
-    why = f"it runs {given.body.digest[7:19]}, which is bad, and no version is known to go back to; publish a fix."
+    known = "nothing there goes back by itself" if order.keeps else "no version is known to go back to"
+    why = f"it runs {given.body.digest[7:19]}, which is bad, and {known}; publish a fix."
     return _remembered(rows, order, running=given.body.digest) + _answer(
         rows, order, RegionAnswer.ROLLED_BACK, owed=bad, reason=why
     )
@@ -112,16 +113,17 @@ def again_ordered(order: Order) -> Order:
 
 
 def to_no_bad_version(rows: Rows, order: Order) -> Order:
-    """The order as it would be given today: the version that it names may have been taken back since. Where one stays,
-    it may have been begun to be rolled out before its deployer heard of the halt.
+    """The order as it would be given today: the version that it names may have been taken back since. Where one stays, it
+    may have been begun to be rolled out before its deployer heard of the halt, and no mark takes it back.
     """
     bad, ordered = rows.get(Bad) or Bad(), order.ordered
     history = rows.get(History, ordered.region)
-    if order.stays:
-        digest = kept(history, ordered.release, ordered.bad) or ordered.digest
-        changed = ordered.model_copy(update={"digest": digest})
-        restores = order.restores and digest != ordered.bad
-        return order.model_copy(update={"ordered": changed, "restores": restores})
+    if (stays := staying(history, order)) is not None:
+        changed = ordered.model_copy(update={"digest": stays})
+        restores = order.restores and stays != ordered.bad
+        forward = order.forward or (history is not None and history.forward)
+        update = {"ordered": changed, "restores": restores, "keeps": True, "forward": forward}
+        return order.model_copy(update=update)
     if not bad.has(ordered.digest):
         return order
     digest = way_back(history, ordered.bad, bad.digests, "previous")
@@ -156,7 +158,8 @@ def _remembered(rows: Rows, order: Order, running: str | None = None) -> Step:
     history = before or History()
     if order.blamed:
         history = history.graded(order.ordered.bad, Grade.BAD)
-    after = history.now_running(running) if running else history
+    forward = order.forward and running == order.ordered.digest
+    after = history.now_running(running, forward=forward) if running else history
     return put(after, region) if after != before else NOTHING
 
 

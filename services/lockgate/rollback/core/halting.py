@@ -9,7 +9,7 @@ from lockgate.messages.plan import Plan, PreprodStage, WaveStage
 from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
 from lockgate.messages.values import Fence
 from lockgate.rollback.core.flags import forgotten
-from lockgate.rollback.core.histories import kept, way_back
+from lockgate.rollback.core.histories import kept, staying, way_back
 from lockgate.rollback.core.rows import Bad, History, Limits, Order, Phase, Release, Restore, Way
 from lockgate.rollback.core.sentences import listed, shortened
 from lockgate.rollback.core.settling import settled
@@ -70,9 +70,9 @@ def ordered_back(
     for region, number in numbers.items():
         deadline = max(limits.deadline, budgets.get(region, 0.0))
         history = histories.get(region)
-        owed = region in before and before[region].owed
+        debt = before[region] if region in before and before[region].owed else None
         order = _order(
-            back, way, region, number=number, history=history, bad=bad, owed=owed, deadline=deadline, to=to
+            back, way, region, number=number, history=history, bad=bad, debt=debt, deadline=deadline, to=to
         )
         step += issued(order, limits, now, flags)
     return step + (put(back) if numbers else settled(back, application, {}))
@@ -121,17 +121,18 @@ def _order(
     number: int,
     history: History | None,
     bad: Bad,
-    owed: bool,
+    debt: Order | None,
     deadline: float,
     to: str | None,
 ) -> Order:
-    """`owed`: an earlier release may run there still. That is taken back as well, though this one wrote nothing."""
-    leaving = release.artifact.digest
-    runs_bad = history is not None and bad.has(history.running)
-    if release.stays and not (owed or runs_bad):
-        digest = kept(history, release.release, leaving)
-    else:
-        digest = _wanted(history, to, bad) or way_back(history, leaving, bad.digests, way.plan.remediation.to)
+    """`debt`: an earlier release may run there still. That is taken back as well, though this one wrote nothing."""
+    leaving, owed = release.artifact.digest, debt is not None
+    wanted, goes_back = _wanted(history, to, bad), owed or not release.stays
+    stays = _stays(release, history, debt) if wanted is None else None
+    digest = wanted or stays
+    if digest is None and goes_back:
+        digest = way_back(history, leaving, bad.digests, way.plan.remediation.to)
+    runs_bad = goes_back and history is not None and bad.has(history.running)
     stranded = digest is None and runs_bad
     place = way.places[region]
     ordered = RollbackOrdered(
@@ -156,7 +157,22 @@ def _order(
         blamed=release.blamed,
         restores=restores,
         stays=release.stays,
+        keeps=stays is not None,
+        forward=_goes_forward(release, debt, stays),
     )
+
+
+def _stays(release: Release, history: History | None, debt: Order | None) -> str | None:
+    """The version with which a region stays where it is: the release's own where that is left as far as it has got, bad or
+    not; or that of an earlier one, of which the region owes just that.
+    """
+    own = kept(history, release.release, release.artifact.digest) if release.stays else None
+    return own or (staying(history, debt) if debt is not None else None)
+
+
+def _goes_forward(release: Release, debt: Order | None, stays: str | None) -> bool:
+    own = stays == release.artifact.digest and release.artifact.forward_only
+    return stays is not None and (own or (debt is not None and debt.forward))
 
 
 def _wanted(history: History | None, to: str | None, bad: Bad) -> str | None:

@@ -26,7 +26,8 @@ def deployment_started(rows: Rows, given: Message[DeploymentStarted], now: datet
     before = rows.get(History, body.region)
     history = before or History(versions=_adopted(body.found))
     if body.action in ROLLS and history.running != body.artifact.digest:
-        history = history.model_copy(update={"rolls": body.release})
+        forward = history.forward or body.artifact.forward_only
+        history = history.model_copy(update={"rolls": body.release, "forward": forward})
     return put(history, body.region) if history != before else NOTHING
 
 
@@ -40,7 +41,8 @@ def region_deployed(rows: Rows, given: Message[RegionDeployed], now: datetime) -
     if not _of_newest(rows, body):
         return NOTHING
     history = rows.get(History, body.region) or History()
-    running = history.now_running(body.artifact.digest, forward=body.artifact.forward_only)
+    forward = body.artifact.forward_only or history.forward
+    running = history.now_running(body.artifact.digest, forward=forward)
     return put(running, body.region) + _overtaken(rows, body)
 
 
@@ -69,6 +71,13 @@ def kept(history: History | None, release: str, digest: str) -> str | None:
     """The digest, where a release that stays as far as it has got has begun to serve the whole region; else None."""
     served = history is not None and (history.running == digest or history.rolls == release)
     return digest if served else None
+
+
+def staying(history: History | None, order: Order) -> str | None:
+    """The version with which an order leaves the region where it is, whatever was marked since; None if it keeps none."""
+    ordered = order.ordered
+    begun = kept(history, ordered.release, ordered.bad) if order.stays else None
+    return begun or (ordered.digest if order.keeps else None)
 
 
 def _within_reach(versions: tuple[Version, ...], leaving: str) -> list[Version]:

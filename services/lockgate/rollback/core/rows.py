@@ -78,7 +78,11 @@ class Order(Row):
     stranded: bool = False
     """The region runs a bad version, and none is known that it could go back to."""
     stays: bool = False
-    """What the region serves whole stays: only what is half-way there ends."""
+    """Its release is left as far as it has got: what the region serves whole stays, only what is half-way there ends."""
+    keeps: bool = False
+    """The version that it names is one that stays where it is: it is no way back, and no mark changes it."""
+    forward: bool = False
+    """Whether that version goes forward only."""
     answer: RegionAnswer | None = None
     owed: bool = False
     reason: str = ""
@@ -142,21 +146,24 @@ class History(Row):
     versions: tuple[Version, ...] = ()
     rolls: str | None = None
     """The release that has begun to serve all of the region with its version, until the next one ends there."""
+    forward: bool = False
+    """Whether one that goes forward only has begun so, and its end was not heard: what is deployed there next comes upon it."""
 
     @property
     def running(self) -> str | None:
         return self.versions[-1].digest if self.versions else None
 
     def now_running(self, digest: str, *, forward: bool = False) -> Self:
-        """With that version as the newest; it keeps the grade that it had here."""
-        new = Version(digest=digest, forward=forward)
+        """With that version as the newest; it keeps the grade that it had here, and what was known to go forward only."""
+        new = Version(digest=digest)
         known = next((v for v in self.versions if v.digest == digest), new)
+        known = known.model_copy(update={"forward": known.forward or forward})
         kept = [*(v for v in self.versions if v.digest != digest), known]
         while len(kept) > VERSIONS_KEPT:
             # A bad version is of no more use than to be avoided, and `Bad` remembers that: it goes first.
             spent = (v for v in kept[:-1] if v.grade is Grade.BAD and not v.forward)
             kept.remove(next(spent, kept[0]))
-        return self.model_copy(update={"versions": tuple(kept), "rolls": None})
+        return self.model_copy(update={"versions": tuple(kept), "rolls": None, "forward": False})
 
     def graded(self, digest: str, grade: Grade) -> Self:
         versions = tuple(

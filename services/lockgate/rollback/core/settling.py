@@ -57,7 +57,8 @@ def _stays(label: str, orders: Mapping[str, Order]) -> str:
     where = f"stays in {listed(kept)}" if kept else "had served no region whole"
     text = f"{label} {where}; what was half-way is ended."
     for region, order in orders.items():
-        text += f" {region} may still be half-way: {order.reason}" if order.owed else ""
+        half = "" if order.answer is RegionAnswer.ROLLED_BACK else " may still be half-way"
+        text += f" {region}{half}: {order.reason}" if order.owed else ""
     return text
 
 
