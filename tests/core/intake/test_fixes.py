@@ -128,7 +128,9 @@ def test_what_was_preempted_is_not_ended_a_second_time(end: type[Abort | Rollbac
     send(at_desk, 2)
     refusal = answer(at_desk, asked(end))
     assert refusal.code == "being-taken-back"
-    assert refusal.reason.endswith(f"already: ann sent the fix v2: {WHY}")
+    assert refusal.reason.startswith(
+        f"v1 is being taken back already: ann sent the fix v2: {WHY}; the fix v2"
+    )
 
 
 # --- what waits -------------------------------------------------------------------------------------------------
@@ -177,6 +179,16 @@ def test_a_newer_fix_takes_the_place_of_one_that_waits_and_nothing_is_preempted_
     assert (superseded.release, superseded.by) == (first, queued.release)
     at_desk.give(settled(running))
     assert at_desk.row(Lane, APP).under_way == (queued.release,)
+
+
+def test_who_means_the_fix_and_aborts_what_it_preempts_is_told_how_to_end_the_fix() -> None:
+    at_desk, _running = in_production()
+    fix = fixed(at_desk, 2)
+    told = answer(at_desk, asked(Abort))
+    assert told.code == "being-taken-back"
+    assert told.reason.endswith(
+        f"; the fix v2 waits for that: `lockgate abort payments --release {fix}` ends it"
+    )
 
 
 def test_a_fix_that_waits_is_withdrawn_by_an_abort_and_by_a_mark() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lockgate.intake.rows import Lane
+from lockgate.intake.rows import Lane, Release
 from lockgate.messages.artifacts import ArtifactPublished
-from lockgate.messages.operations import Fix, Pause
-from lockgate.messages.releases import ReleasePreempted, ReleaseQueued, ReleaseSuperseded
+from lockgate.messages.operations import Abort, Fix, Pause
+from lockgate.messages.releases import ReleasePreempted, ReleaseQueued, ReleaseStarted, ReleaseSuperseded
 from tests.support.fixes import fixed, in_production, refused, send
 from tests.support.intake import (
     APP,
@@ -109,12 +109,12 @@ def says_that_it_fixes(n: int, what: str) -> ArtifactPublished:
 def test_an_artifact_that_says_what_it_fixes_goes_first_if_that_is_under_way(what: str) -> None:
     at_desk, running = in_production()
     announce(at_desk, 3)
-    queued, superseded, preempted = at_desk.give(says_that_it_fixes(2, what))
+    queued, superseded, preempted = at_desk.give(says_that_it_fixes(2, what), writer="ci")
     assert isinstance(queued, ReleaseQueued)
     assert isinstance(superseded, ReleaseSuperseded)
     assert isinstance(preempted, ReleasePreempted)
-    assert (preempted.release, preempted.by, preempted.who) == (running, queued.release, "build-bot")
-    assert preempted.reason == "v2 fixes v1, as build-bot announced it"
+    assert (preempted.release, preempted.by, preempted.who) == (running, queued.release, "/ci")
+    assert preempted.reason == "v2 fixes v1, as /ci announced it"
     at_desk.give(settled(running))
     assert at_desk.row(Lane, APP).under_way == (queued.release,)
 
@@ -130,6 +130,40 @@ def test_in_a_pause_an_artifact_that_says_what_it_fixes_queues_like_any_other() 
     at_desk, _running = in_production()
     give(at_desk, asked(Pause))
     assert names(at_desk.give(says_that_it_fixes(2, "v1"))) == ["ReleaseQueued"]
+
+
+def test_behind_a_fix_that_an_operator_sent_an_artifact_that_fixes_the_same_waits_and_takes_no_place_of_it() -> (
+    None
+):
+    at_desk, running = in_production()
+    fix = fixed(at_desk, 2)
+    assert names(at_desk.give(says_that_it_fixes(3, "v1"))) == ["ReleaseQueued"]
+    at_desk.give(settled(running))
+    assert at_desk.row(Lane, APP).under_way == (fix,)
+
+
+def test_what_is_on_its_way_out_already_is_mended_by_no_announcement() -> None:
+    at_desk, _running = in_production()
+    announce(at_desk, 3)
+    give(at_desk, asked(Abort))
+    assert names(at_desk.give(says_that_it_fixes(2, "v1"))) == ["ReleaseQueued", "ReleaseSuperseded"]
+    assert not at_desk.row(Release, APP, at_desk.row(Lane, APP).waiting[0]).fix
+
+
+def test_who_sends_one_that_waits_may_say_that_it_goes_forward_only() -> None:
+    at_desk, running = in_production()
+    waits = announce(at_desk, 2)
+    answer(at_desk, asked(Fix, artifact=f"{purl(2)}&rollback=unsafe"))
+    started = next(event for event in at_desk.give(settled(running)) if isinstance(event, ReleaseStarted))
+    assert (started.release, started.artifact.forward_only) == (waits, True)
+
+
+def test_one_that_was_announced_as_one_that_goes_forward_only_does_so_by_its_digest_alone() -> None:
+    at_desk, running = in_production()
+    at_desk.give(ArtifactPublished(purl=f"{purl(2)}&rollback=unsafe"), writer="ci")
+    answer(at_desk, asked(Fix, artifact=digest(2)))
+    started = next(event for event in at_desk.give(settled(running)) if isinstance(event, ReleaseStarted))
+    assert started.artifact.forward_only
 
 
 def test_a_bad_version_stays_out_whatever_it_says_that_it_fixes() -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from lockgate.messages.releases import AbortRequested
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseHeld
 from lockgate.messages.verdicts import Action, FailCause
@@ -144,9 +146,9 @@ def test_its_flags_stay_off_where_its_code_stays_and_are_put_back_elsewhere() ->
 # --- the fix upon it --------------------------------------------------------------------------------------------
 
 
-def upon_b() -> Journey:
+def upon_b(to: str = "previous") -> Journey:
     """`b`, which goes forward only, stays in west; `c`, which may be taken back by itself, is the fix."""
-    way = Journey(plan=plan(), artifacts={"b": forward_only("b")})
+    way = Journey(plan=plan(to), artifacts={"b": forward_only("b")})
     way.succeed("a")
     way.start("b")
     reached = in_a_wave(way)
@@ -187,8 +189,9 @@ def test_the_next_fix_goes_on_from_it() -> None:
     }
 
 
-def test_an_operator_takes_it_back_to_what_it_came_upon() -> None:
-    way = upon_b()
+@pytest.mark.parametrize("to", ["previous", "good"])
+def test_an_operator_takes_it_back_to_what_it_came_upon(to: str) -> None:
+    way = upon_b(to)
     way.enter()
     way.contact("west", "b")
     way.deploy("west")

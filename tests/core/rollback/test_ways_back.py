@@ -36,7 +36,7 @@ def _version(word: str) -> Version:
         ("F+ A+ F?", "previous", "a"),
         ("", "previous", None),
         ("Aa B+! F?", "previous", "b"),
-        ("A+ B?! F?", "good", None),
+        ("A+ B?! F?", "good", "b"),
         ("A+ B-! F?", "previous", None),
         ("A+ B-! C? F?", "previous", "c"),
         ("A+ B?! C-! F?", "previous", None),

@@ -99,9 +99,17 @@ def _found(rows: Rows, given: Message[Abort] | Message[Rollback]) -> _Found | St
             f"{id_} is no release of {rows.key} that waits or is under way: it is over, or another application's",
         )
     if release.ending is not None:
-        told = f"{release.artifact.label} is being taken back already: {release.ended_by}"
+        told = f"{release.artifact.label} is being taken back already: {release.ended_by}{_fix_that_waits(rows, lane)}"
         return refused(given, OperationRefusal.BEING_TAKEN_BACK, told)
     return _Found(lane, id_, release)
+
+
+def _fix_that_waits(rows: Rows, lane: Lane) -> str:
+    """Mostly that is meant, and it is ended by its id."""
+    for id_, release in rows.many(Release, lane.waiting).items():
+        if release.fix:
+            return f"; the fix {release.artifact.label} waits for that: `lockgate abort {rows.key} --release {id_}` ends it"
+    return ""
 
 
 def _nothing(application: str, lane: Lane) -> str:

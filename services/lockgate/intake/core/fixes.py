@@ -52,21 +52,28 @@ def fixed(rows: Rows, given: Message[Fix], _now: datetime) -> Step:
 def announced(
     rows: Rows, given: Message[ArtifactPublished], plan: NewestPlan, id_: str, artifact: Artifact
 ) -> Step | None:
-    """CI says what its new artifact fixes: it goes first if just that is under way. None if it queues like any other."""
+    """CI says what its new artifact fixes: it goes first if just that is under way and gives way to nothing yet. None if it
+    queues like any other: behind a fix that waits, always.
+    """
     lane = rows.get(Lane) or Lane()
     mended = [
         release.artifact.label
         for release in rows.many(Release, lane.under_way if artifact.fixes else ()).values()
-        if not artifact.fixes.isdisjoint({release.artifact.digest, release.artifact.tag})
+        if release.ending is None
+        and not artifact.fixes.isdisjoint({release.artifact.digest, release.artifact.tag})
     ]
-    if not mended or holding(rows) is not None:
+    if not mended or holding(rows) is not None or _fix_waits(rows, lane):
         return None
-    who = clip(given.body.user or given.source, 256)
+    who = clip(given.source, 256)  # whoever CI says it was, nobody has authenticated
     sent = _Sent(who, f"{artifact.label} fixes {mended[0]}, as {who} announced it")
     step, _told = _goes_first(
         rows, lane, plan, _First(id_, Release(artifact=artifact, fix=True), False), sent
     )
     return step
+
+
+def _fix_waits(rows: Rows, lane: Lane) -> bool:
+    return any(release.fix for release in rows.many(Release, lane.waiting).values())
 
 
 def _goes_first(rows: Rows, lane: Lane, plan: NewestPlan, first: _First, sent: _Sent) -> tuple[Step, str]:
@@ -118,7 +125,7 @@ def _first(rows: Rows, given: Message[Fix], lane: Lane, plan: NewestPlan) -> _Fi
     if pending is None:
         id_ = derived_id("release", rows.key, given.source, given.id, artifact.digest)
         return _First(id_, Release(artifact=artifact, fix=True), waited=False)
-    return _that_waits(rows, given, lane, plan, pending.release)
+    return _that_waits(rows, given, lane, plan, pending.release, said=artifact)
 
 
 def _said(text: str, plan: NewestPlan) -> ArtifactPublished | str:
@@ -134,8 +141,12 @@ def _said(text: str, plan: NewestPlan) -> ArtifactPublished | str:
     return said
 
 
-def _that_waits(rows: Rows, given: Message[Fix], lane: Lane, plan: NewestPlan, id_: str) -> _First | Step:
-    """An artifact that was announced already: if it waits, it comes to the front."""
+def _that_waits(
+    rows: Rows, given: Message[Fix], lane: Lane, plan: NewestPlan, id_: str, *, said: Artifact
+) -> _First | Step:
+    """An artifact that was announced already: if it waits, it comes to the front. If only who sends it says that it goes
+    forward only, it does.
+    """
     release = rows.get(Release, id_)
     if release is None:
         raise LookupError(f"the release {id_} of {rows.key} is pending, but has no row")
@@ -151,7 +162,8 @@ def _that_waits(rows: Rows, given: Message[Fix], lane: Lane, plan: NewestPlan, i
         return refused(given, OperationRefusal.ALREADY_FIRST, told)
     if (why := stale(rows, plan, release)) is not None:
         return refused(given, OperationRefusal.NO_ARTIFACT, why)
-    return _First(id_, release.model_copy(update={"fix": True}), waited=True)
+    artifact = said if said.forward_only else release.artifact
+    return _First(id_, release.model_copy(update={"fix": True, "artifact": artifact}), waited=True)
 
 
 # --- what gives way ---------------------------------------------------------------------------------------------

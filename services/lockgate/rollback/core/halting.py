@@ -148,7 +148,9 @@ def _order(
         bad=leaving,
         regardless=owed or runs_bad,
         deadline=deadline,
-        reason=shortened(f"{_what(region, digest, release, stranded)} {release.reason}", most=ORDER_REASON),
+        reason=shortened(
+            f"{_what(region, digest, release, stranded, history)} {release.reason}", most=ORDER_REASON
+        ),
     )
     restores = release.switched and region in way.plan.production and digest != leaving
     return Order(
@@ -181,7 +183,7 @@ def _wanted(history: History | None, to: str | None, bad: Bad) -> str | None:
     return to if ran and not bad.has(to) else None
 
 
-def _what(region: str, digest: str | None, release: Release, stranded: bool) -> str:
+def _what(region: str, digest: str | None, release: Release, stranded: bool, history: History | None) -> str:
     if digest == release.artifact.digest:
         return f"{region} stays with {digest[7:19]}, and is served by it whole."
     if digest is not None:
@@ -192,6 +194,8 @@ def _what(region: str, digest: str | None, release: Release, stranded: bool) -> 
         )
     if release.stays:
         return f"{region} keeps what it runs: only clones and their share go."
+    if history is not None and len(history.versions) > 1:
+        return f"{region} has no earlier version that it may go back to: only clones and their share go."
     return f"{region} was never deployed to: only clones and their share go."
 
 

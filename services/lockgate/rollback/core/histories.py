@@ -93,11 +93,14 @@ def way_back(
     """The digest to go back to, never a bad one and never `leaving`, nor one from before another that goes forward only;
     None if there is none.
 
-    `previous`: what ran before. `good`: the newest that is good, else the newest that was adopted.
+    `previous`: what ran before. `good`: the newest that is good, else the newest that was adopted; and where one that goes
+    forward only bounds the way, else the newest there is.
     """
+    versions = history.versions if history else ()
+    reach = _within_reach(versions, leaving)
     open_ = [
         version
-        for version in _within_reach(history.versions if history else (), leaving)
+        for version in reach
         if version.digest != leaving and version.digest not in bad and version.grade is not Grade.BAD
     ]
     match to:
@@ -105,4 +108,5 @@ def way_back(
             wanted = open_
         case "good":
             wanted = [v for grade in (Grade.GOOD, Grade.ADOPTED) for v in open_ if v.grade is grade]
+            wanted += open_ if any(v.forward and v.digest != leaving for v in reach) else []
     return wanted[0].digest if wanted else None
