@@ -36,6 +36,11 @@ class Grid:
         """The first scrape after the start."""
         return self.history + 1
 
+    @property
+    def apart(self) -> int:
+        """So many scrapes would lie between the history and the first one after the start."""
+        return round((self.since - self.began) / self.step)
+
     def index(self, at: float) -> int | None:
         """None between the history and the start."""
         if at > self.since - self.step:

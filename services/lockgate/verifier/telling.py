@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from lockgate.verifier.core.measure import Counted, Unavailable
 from lockgate.verifier.gathering import Gathering
+from lockgate.verifier.grid import Grid
 from lockgate.verifier.statistics import alone, alone_record
 from lockgate.verifier.statistics.evidence import Evidence, canonical, parse
 from lockgate.verifier.statistics.interrupted import Scales, Usual, followed, moments, scraped, settle
@@ -80,7 +81,7 @@ class After:
             _, history = _parsed(self.gathering, 0)
             if isinstance(history, Unavailable):
                 return history
-            self.before = _settled(history, self.gathering.grid.history)
+            self.before = _settled(history, self.gathering.grid)
         _, since = _parsed(self.gathering, scrapes, self.gathering.grid.history)
         if isinstance(since, Unavailable):
             return since
@@ -100,9 +101,9 @@ class After:
         )
 
 
-def _settled(history: Evidence, began: int) -> tuple[Usual, Scales]:
-    length = history.policy.deadline
-    return settle(history, began, scraped(history, length, moments(began, length)))
+def _settled(history: Evidence, grid: Grid) -> tuple[Usual, Scales]:
+    began, apart, length = grid.history, grid.apart, history.policy.deadline
+    return settle(history, began, scraped(history, length, moments(began, length, apart=apart), apart), apart)
 
 
 def _parsed(gathering: Gathering, scrapes: int, first: int = 0) -> tuple[Any, Evidence | Unavailable]:

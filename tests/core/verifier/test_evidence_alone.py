@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from lockgate.verifier.statistics.evidence import parse
 from lockgate.verifier.statistics.interrupted import BEFORE, Interrupted, measure, moments, scatter, t99
 from lockgate.verifier.statistics.verification import encode
 from tests.support.verification import cut
-from tests.support.verification_regions import LONE_BEGAN, LONE_START, WATCH, lonely
+from tests.support.verification_regions import LONE_BEGAN, LONE_START, ROLLOUT, WATCH, lonely
 
 WHEN = moments(LONE_BEGAN, WATCH)
 
@@ -83,14 +84,81 @@ def test_what_was_as_high_after_one_placebo_is_no_fail() -> None:
     assert judge(found).verdict == "inconclusive"
 
 
-def test_a_region_without_requests_is_silent_even_if_nothing_else_can_be_told() -> None:
-    given = lonely(1)
+def silent_in(given: Any, *rows: range) -> Any:
+    """The same without requests in these scrapes."""
     for pod in given["pods"]:
         for key in ("requests", "errors", "buckets"):
-            last = pod[key][LONE_START + 2]
-            pod[key][LONE_START + 3 :] = [last] * (WATCH - 3)
-    found = judge(measure(parse(given), LONE_BEGAN, ()))
+            counts = np.array(pod[key])
+            new = np.diff(counts, axis=0, prepend=0)
+            for row in rows:
+                new[row.start : row.stop] = 0
+            pod[key] = np.cumsum(new, axis=0).tolist()
+    return given
+
+
+QUIET = range(LONE_START + 3, LONE_START + WATCH)
+
+
+def test_a_region_without_requests_is_silent() -> None:
+    given = silent_in(lonely(1), QUIET)
+    found = judge(measure(parse(given), LONE_BEGAN, WHEN))
     assert (found.verdict, found.why, found.at) == ("fail", "silence", 8)
+
+
+def test_silence_of_which_too_little_is_known_is_no_fail() -> None:
+    found = judge(measure(parse(silent_in(lonely(1), QUIET)), LONE_BEGAN, WHEN[1:20]))
+    assert (found.verdict, found.why) == ("inconclusive", "placebos")
+
+
+def test_a_region_that_was_silent_for_longer_before_there_was_the_release_is_no_fail_and_no_pass() -> None:
+    nights = [range(100, 112), range(300, 318)]
+    found = judge(measure(parse(silent_in(lonely(1), *nights, QUIET)), LONE_BEGAN, WHEN))
+    assert (found.verdict, found.why) == ("inconclusive", "requests")
+    longer = silent_in(lonely(1), range(100, 109), QUIET)
+    whole = result(measure(parse(longer), LONE_BEGAN, WHEN), "0")
+    assert (whole["verdict"], whole["why"], whole["at"]) == ("fail", "silence", 3 + 10)
+    assert "no request in 10 scrapes" in whole["reason"]
+
+
+def test_a_watch_that_begins_long_after_the_rollout_did_proves_nothing_and_says_so() -> None:
+    """What moved in between is nobody's doing, and the placebos do not tell how much does."""
+    long_before = LONE_BEGAN - 2 * WATCH
+    given = parse(lonely(80, errors=4.0))
+    whole = result(measure(given, long_before, moments(long_before, WATCH)), "0")
+    assert (whole["verdict"], whole["why"]) == ("inconclusive", "gap")
+    assert "44 scrapes after the release did" in whole["reason"]
+
+
+def test_placebos_are_as_far_from_what_is_before_them_as_the_watch_is() -> None:
+    """Errors rise by 1/200 with each scrape: by so much from the middle of 60 scrapes to that of a watch, and by the gap."""
+    began = LONE_BEGAN - WATCH
+    when = moments(began, WATCH, apart=WATCH + ROLLOUT)
+    assert when[-1] + WATCH + (WATCH + ROLLOUT) == began
+    given = lonely(1)
+    for pod in given["pods"]:
+        new = np.diff(np.array(pod["requests"]), prepend=0)
+        rates = 0.01 * np.exp(np.arange(len(new)) / 200)
+        pod["errors"] = np.cumsum(np.round(new * rates)).astype(int).tolist()
+    found = measure(parse(given), began, when)
+    assert found.apart == WATCH + ROLLOUT
+    assert found.placebos[:, 0] == pytest.approx((30 + WATCH + ROLLOUT + WATCH / 2) / 200, rel=0.15)
+
+
+def test_a_release_whose_latency_cannot_be_compared_does_not_pass() -> None:
+    good = measured(next(seed for seed in range(60) if judge(measured(seed)).verdict == "pass"))
+    keep = [i for i, name in enumerate(good.names) if not name.startswith("latency")]
+    lost = replace(
+        good,
+        names=tuple(good.names[i] for i in keep),
+        models=tuple(good.models[i] for i in keep),
+        **{
+            one: getattr(good, one)[..., keep]
+            for one in ("placebos", "ratio", "absolute", "margin", "d", "above")
+        },
+    )
+    whole = result(lost, "0")
+    assert (whole["verdict"], whole["why"]) == ("inconclusive", "no latency")
+    assert "other bounds of its histogram" in whole["reason"]
 
 
 def test_a_watch_of_which_most_is_missing_is_no_pass() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lockgate.verifier.statistics.deciding import Verdict
-from lockgate.verifier.statistics.interrupted import Interrupted, scatter, share_of
+from lockgate.verifier.statistics.interrupted import Interrupted, scatter, share_of, silences
 from lockgate.verifier.statistics.judging import Judged, Judging
 from lockgate.verifier.statistics.measured import Block, Setup
 from lockgate.verifier.statistics.numerics import Array, exp_of, ln, rounded, total
@@ -35,8 +35,9 @@ class Alone:
 def judge(measured: Interrupted) -> Alone:
     """The first verdict within its scrapes."""
     policy, scrapes = measured.policy, len(measured.requests)
-    silent = _silence(measured)
-    proven = _proven(measured) if len(measured.placebos) >= PLACEBOS else None
+    known = len(measured.placebos) >= PLACEBOS
+    silent = _silence(measured) if known else None
+    proven = _proven(measured) if known and not measured.too_far else None
     found = min((one for one in (silent, proven) if one), key=lambda one: one.at, default=None)
     if found is not None:
         return found
@@ -46,11 +47,12 @@ def judge(measured: Interrupted) -> Alone:
 
 
 def _silence(measured: Interrupted) -> Alone | None:
-    """No requests in so many scrapes in a row in which there would have been some before the rollout."""
-    policy, row = measured.policy, 0
-    for t, requests in enumerate(measured.requests.tolist()):
-        row = row + 1 if requests == 0 else 0 if requests > 0 else row
-        if row >= policy.silent and row * measured.usual >= policy.silent_expected:
+    """No requests in so many scrapes in a row in which there would have been some before the rollout: in more than there ever
+    were in the history, which has nights and hours without customers.
+    """
+    least = max(measured.policy.silent, measured.quiet + 1)
+    for t, row in enumerate(silences(measured.requests)):
+        if row >= least and row * measured.usual >= measured.policy.silent_expected:
             return Alone("fail", t + 1, "silence")
     return None
 
@@ -117,8 +119,8 @@ def _at_the_end(measured: Interrupted) -> Alone:
     present = np.add.reduce(~np.isnan(late), axis=0, dtype=float)
     if int((~np.isnan(measured.requests)).sum()) < policy.min_strata:
         return Alone("unmeasurable", policy.deadline, "strata")
-    if len(measured.placebos) < PLACEBOS:
-        return Alone("inconclusive", policy.deadline, "placebos")
+    if (undecided := _uncompared(measured)) is not None:
+        return Alone("inconclusive", policy.deadline, undecided)
     for w, name in enumerate(measured.names):
         if present[w] < _PRESENT * len(late) or measured.models[w] is None:
             return Alone("inconclusive", policy.deadline, name.partition(">")[0])
@@ -128,3 +130,16 @@ def _at_the_end(measured: Interrupted) -> Alone:
         if mean + apart > float(measured.margin[w]):
             return Alone("inconclusive", policy.deadline, name.partition(">")[0])
     return Alone("pass", policy.deadline, "margins")
+
+
+def _uncompared(measured: Interrupted) -> str | None:
+    """Why the series say nothing of the release, whatever they are."""
+    if measured.too_far:
+        return "gap"
+    if len(measured.placebos) < PLACEBOS:
+        return "placebos"
+    if int((measured.requests > 0).sum()) < measured.policy.min_strata:
+        return "requests"
+    compared = {name.partition(">")[0] for name in measured.names}
+    lacking = [name for name in measured.policy.required if name not in compared]
+    return f"no {lacking[0]}" if lacking else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from lockgate.verifier.statistics.alone import PLACEBOS, Alone, judge
 from lockgate.verifier.statistics.gauges import Model
-from lockgate.verifier.statistics.interrupted import Interrupted, Usual, followed, share_of
+from lockgate.verifier.statistics.interrupted import MOST_APART, Interrupted, Usual, followed, share_of
 from lockgate.verifier.statistics.numerics import Array, text
 from lockgate.verifier.statistics.record import load_policy, policy_texts
 
@@ -48,6 +48,8 @@ def settled(usual: Usual) -> dict[str, Any]:
         ],
         "placebos": [_column(column) for column in usual.placebos.T],
         "usual": text(usual.usual),
+        "quiet": usual.quiet,
+        "apart": usual.apart,
         **{name: _column(getattr(usual, name)) for name in _PER_METRIC},
     }
 
@@ -73,6 +75,8 @@ def load(given: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> Interr
         ),
         placebos=_table(given["placebos"]),
         usual=float(given["usual"]),
+        quiet=given.get("quiet", 0),  # not in records from before there was this
+        apart=given.get("apart", 0),
         **{name: _values(given[name]) for name in _PER_METRIC},
     )
     requests = np.concatenate([_values(part["requests"]) for part in parts])
@@ -99,7 +103,8 @@ def _sentence(found: Alone, measured: Interrupted) -> str:
 def _words(found: Alone, measured: Interrupted) -> str:
     match found.verdict:
         case "fail" if found.why == "silence":
-            return f"The region got no request in {measured.policy.silent} scrapes, and usually gets some."
+            row = max(measured.policy.silent, measured.quiet + 1)
+            return f"The region got no request in {row} scrapes, which it never was so long without."
         case "fail":
             return _higher(found, measured)
         case "pass":
@@ -123,6 +128,21 @@ def _higher(found: Alone, measured: Interrupted) -> str:
 
 
 def _undecided(found: Alone, measured: Interrupted) -> str:
-    if found.why == "placebos":
-        return f"Only {len(measured.placebos)} of {PLACEBOS} moments without a deployment are known, too few to judge by."
-    return f"The time is over and {found.why} is neither proven worse nor shown to be within its margin."
+    match found.why:
+        case "placebos":
+            few = f"{len(measured.placebos)} of {PLACEBOS}"
+            return f"Only {few} moments without a deployment are known, too few to judge by."
+        case "gap":
+            return (
+                f"The watch began {measured.apart} scrapes after the release did in the region, more than {MOST_APART} times "
+                "its length: how the region moves by itself in so long a time is not known, so nothing was compared."
+            )
+        case "requests":
+            return "The region got hardly any requests, as it does at times without a release, so nothing was compared."
+        case why if why.startswith("no "):
+            return (
+                f"The plan's metrics have {why[3:]}, and it could not be compared: the release may have other bounds of its "
+                "histogram than the pods before it."
+            )
+        case why:
+            return f"The time is over and {why} is neither proven worse nor shown to be within its margin."

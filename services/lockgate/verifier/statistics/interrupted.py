@@ -20,6 +20,10 @@ from lockgate.verifier.statistics.slowness import Reference, choose
 
 BEFORE = 60
 """So many scrapes before a moment are what is after it compared with."""
+MOST_APART = 2
+"""So many times the length of a watch may lie between what is before and the watch, as a rollout, a pilot or a night does. The
+placebos have the same gap; for a longer one, too few of them are apart from each other.
+"""
 _KNOWN = 0.8
 """So much of the scrapes on either side of a placebo were read."""
 _AS_SIGMA = 1.4826
@@ -46,6 +50,14 @@ class Usual:
     """[W]: what a pass allows, as a logarithm."""
     usual: float
     """Requests a scrape before the rollout."""
+    quiet: int
+    """The longest row of scrapes without requests in the history: so long a one is nobody's doing."""
+    apart: int
+    """So many scrapes lie between what is before the rollout and the watch; after each placebo as many are left out."""
+
+    @property
+    def too_far(self) -> bool:
+        return self.apart > MOST_APART * self.policy.deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +96,13 @@ class Scales:
         )
 
 
-def moments(began: int, length: int, avoided: Sequence[tuple[int, int]] = ()) -> tuple[int, ...]:
-    """Scrapes that can be placebos: as far apart as a watch is long, the last one watch before the rollout, and at least
-    as far from `avoided`, the spans (first, end) of deployments and known incidents.
+def moments(
+    began: int, length: int, avoided: Sequence[tuple[int, int]] = (), apart: int = 0
+) -> tuple[int, ...]:
+    """Scrapes that can be placebos: as far apart as a watch is long, the last one watch and its gap before the rollout, and
+    at least a watch from `avoided`, the spans (first, end) of deployments and known incidents.
     """
-    found = range(began - length, BEFORE - 1, -length)
+    found = range(began - length - apart, BEFORE - 1, -length)
     return tuple(
         moment
         for moment in reversed(found)
@@ -96,11 +110,12 @@ def moments(began: int, length: int, avoided: Sequence[tuple[int, int]] = ()) ->
     )
 
 
-def scraped(evidence: Evidence, length: int, placebos: Sequence[int]) -> tuple[int, ...]:
+def scraped(evidence: Evidence, length: int, placebos: Sequence[int], apart: int = 0) -> tuple[int, ...]:
     """Those moments around which enough was scraped to tell anything."""
     there = ~np.isnan(counted(evidence)[0])
     spans = {
-        moment: (there[moment - BEFORE : moment], there[moment : moment + length]) for moment in placebos
+        moment: (there[moment - BEFORE : moment], there[moment + apart : moment + apart + length])
+        for moment in placebos
     }
     return tuple(
         moment
@@ -109,8 +124,19 @@ def scraped(evidence: Evidence, length: int, placebos: Sequence[int]) -> tuple[i
     )
 
 
-def settle(evidence: Evidence, began: int, placebos: Sequence[int]) -> tuple[Usual, Scales]:
-    """What the history says. `began`: the scrape in which the rollout did. All pods are one region's."""
+def silences(requests: Array) -> list[int]:
+    """For each scrape, how many without requests there are in a row. One that failed neither lengthens a row nor ends it."""
+    rows, row = [], 0
+    for each in requests.tolist():
+        row = row + 1 if each == 0 else 0 if each > 0 else row
+        rows.append(row)
+    return rows
+
+
+def settle(evidence: Evidence, began: int, placebos: Sequence[int], apart: int) -> tuple[Usual, Scales]:
+    """What the history says. `began`: the scrape in which the rollout did; the watch begins `apart` scrapes later. All pods
+    are one region's.
+    """
     policy = evidence.policy
     n, events = counted(evidence, began)
     ours = total(np.where(np.isnan(n[:, None]), 0.0, events))
@@ -123,7 +149,7 @@ def settle(evidence: Evidence, began: int, placebos: Sequence[int]) -> tuple[Usu
     each = requests / max(int((~np.isnan(n)).sum()), 1)
     found = Levels.of(evidence, rates, each, began)
     y, level = found.y, _mean(found.y[-BEFORE:])
-    moved = np.array([_moved(y, moment, policy.deadline) for moment in placebos]).reshape(
+    moved = np.array([_moved(y, moment, policy.deadline, apart) for moment in placebos]).reshape(
         len(placebos), len(names)
     )
     tolerated, ratio, margin = _sizes(evidence, chosen, requests, ours)
@@ -139,13 +165,15 @@ def settle(evidence: Evidence, began: int, placebos: Sequence[int]) -> tuple[Usu
         absolute=np.array([2.0 * policy.err_abs, *[0.0] * len(chosen), *gates]),
         margin=rounded(margin),
         usual=float(np.nan_to_num(rounded(_mean(n[-BEFORE:, None])))[0]),
+        quiet=max(silences(n), default=0),
+        apart=apart,
     )
     return usual, Scales(dict(zip(names, level.tolist(), strict=True)), rates, each)
 
 
 def measure(evidence: Evidence, began: int, placebos: Sequence[int]) -> Interrupted:
     """All at once; the evidence's start is where the rollout was over."""
-    usual, scales = settle(evidence, began, placebos)
+    usual, scales = settle(evidence, began, placebos, evidence.start - began)
     end = evidence.start + evidence.policy.deadline
     told = (values[: end - evidence.start] for values in scales.of(evidence, evidence.start))
     return followed(usual, *told)
@@ -164,8 +192,9 @@ def _mean(y: Array) -> Array:
     return np.where(count > 0, total(np.where(there, y, 0.0)) / np.maximum(count, 1.0), np.nan)
 
 
-def _moved(y: Array, moment: int, length: int) -> Array:
-    return np.asarray(_mean(y[moment : moment + length]) - _mean(y[max(moment - BEFORE, 0) : moment]))
+def _moved(y: Array, moment: int, length: int, apart: int) -> Array:
+    first = moment + apart
+    return np.asarray(_mean(y[first : first + length]) - _mean(y[max(moment - BEFORE, 0) : moment]))
 
 
 def _sizes(
