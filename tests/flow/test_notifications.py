@@ -52,12 +52,13 @@ async def test_people_are_told_what_waits_for_them_what_is_completed_and_what_fa
         ("failure", f"{application} v3 failed in the stage rest"),
         (
             "rollback",
-            f"{application} v3 is halted, and every region that it may have touched is ordered back",
+            f"{application} v3 is halted, and the regions that it may have touched are ordered back",
         ),
         ("recovery", f"{application} v3 is settled, and no region owes anything"),
     }
     assert ops.taken[0].says["commands"] == [
         f'lockgate approve {application} --release {good} --stage rest --why "..."',
+        f'lockgate abort {application} --release {good} --why "..."',
         f'lockgate reject {application} --release {good} --stage rest --why "..."',
     ]
     assert {call.says["release"] for call in ops.taken} == {good, bad}

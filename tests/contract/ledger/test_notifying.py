@@ -162,6 +162,49 @@ async def test_a_message_that_its_receiver_cannot_take_is_given_up_and_the_next_
     assert METRICS.notices.labels("choosy", "given-up")._value.get() == 1
 
 
+async def test_an_event_that_cannot_be_written_keeps_nobody_from_being_told_of_the_others(
+    bench: Bench, told: Told
+) -> None:
+    before = METRICS.defects._value.get()
+    async with pager() as ops, told.telling(told.receiver("one-is-bad", ops)):
+        await bench.rows(
+            "create function ledger.refuses() returns trigger language plpgsql as"
+            " $$ begin raise exception 'no such text' using errcode = '22021'; end $$"
+        )
+        await bench.rows(
+            "create trigger refuses before insert on ledger.deliveries for each row"
+            " when (new.notice like '%in bad any more%') execute function ledger.refuses()"
+        )
+        for region in ("one", "bad", "two"):
+            await happens(bench, cleared(region))
+        await eventually(lambda: what("two") in ops.whats)
+    assert ops.whats == [what("one"), what("two")]
+    assert METRICS.defects._value.get() == before + 1
+
+
+async def test_what_was_taken_is_not_told_again_while_no_note_of_it_can_be_written(
+    bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "STANDBY_SECONDS", 0.02)
+    async with pager() as ops, told.telling(told.receiver("no-note", ops)):
+        await bench.rows("create sequence ledger.tries")
+        await bench.rows(
+            "create function ledger.refuses() returns trigger language plpgsql as"
+            " $$ begin perform nextval('ledger.tries'); raise exception 'no' using errcode = '53100'; end $$"
+        )
+        await bench.rows(
+            "create trigger refuses before update on ledger.deliveries execute function ledger.refuses()"
+        )
+        await happens(bench, cleared("one"))
+        await eventually(lambda: bench.rows("select 1 from ledger.tries where last_value >= 4"))
+        assert len(ops.calls) == 1
+        await bench.rows("drop trigger refuses on ledger.deliveries")
+        await happens(bench, cleared("two"))
+        await eventually(lambda: what("two") in ops.whats)
+    assert [call.says["what"] for call in ops.calls] == [what("one"), what("two")]
+    assert METRICS.notices.labels("no-note", "delivered")._value.get() == 2
+
+
 async def test_what_a_dead_receiver_did_not_take_in_time_is_given_up_and_counted(
     bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from lockgate.ledger.chain import encode_headers
 from lockgate.ledger.notifying.following import Following, commands
 from lockgate.ledger.notifying.notice import TOPICS, Kind, Notice, noticed
 from lockgate.ledger.notifying.receivers import Receiver
-from lockgate.ledger.notifying.telling import addressed, events, named, notices
+from lockgate.ledger.notifying.telling import addressed, called, events, named, notices
 from lockgate.messages.message import Message, encode, event_id
 from lockgate.messages.payload import PAYLOADS, Payload
 from lockgate.messages.releases import ReleaseCompleted, ReleaseQueued
@@ -38,6 +38,7 @@ RELEASE = "0d5f7a52-0f57-5d8a-9d8e-1f4f3f0f8a11"
 DIGEST = "sha256:" + "03" * 32
 ARTIFACT = Artifact(purl=f"pkg:oci/payments@{DIGEST}", digest=DIGEST, tag="v3")
 OURS: dict[str, Any] = {"application": "payments", "release": RELEASE}
+FIX = 'lockgate fix payments --artifact "pkg:oci/..." --why "..."'
 WHY = "1 in 20 requests failed, and 1 in 1000 beside it."
 ORDER: dict[str, Any] = {
     **OURS, "deployer": "deployer-eu", "namespace": "shop", "cluster": "c1", "deadline": 60.0, "reason": WHY,
@@ -70,11 +71,11 @@ def waits(waiting_for: WaitingFor) -> StageWaiting:
     return StageWaiting(**OURS, stage="first", waiting_for=waiting_for, reason=WHY)
 
 
-def ordered(region: str, grant: int = 1, turn: int = 2) -> RollbackOrdered:
+def ordered(region: str, grant: int = 1, turn: int = 2, digest: str | None = None) -> RollbackOrdered:
     workload = Workload(deployment="payments", container="app", service="payments")
     return RollbackOrdered(
         **ORDER, region=region, fence=Fence(number=7, turn=turn, grant=grant), workload=workload,
-        digest=None, bad=DIGEST,
+        digest=digest, bad=DIGEST,
     )  # fmt: skip
 
 
@@ -96,7 +97,12 @@ TOLD = [
     (
         ordered("eu-west"),
         Kind.ROLLBACK,
-        "payments v3 is halted, and every region that it may have touched is ordered back",
+        "payments v3 is halted, and the regions that it may have touched are ordered back",
+    ),
+    (
+        ordered("eu-west", digest=DIGEST),
+        Kind.ROLLBACK,
+        "payments v3 is halted, and stays where it is served whole",
     ),
     (
         ReleaseResumed(**OURS, number=7, turn=3, reason=WHY),
@@ -165,13 +171,37 @@ def test_the_id_is_that_of_the_event_and_so_the_same_each_time() -> None:
 def test_an_operator_reads_which_commands_come_next() -> None:
     assert told(waits(WaitingFor.APPROVAL)).commands == (
         f'lockgate approve payments --release {RELEASE} --stage first --why "..."',
+        f'lockgate abort payments --release {RELEASE} --why "..."',
         f'lockgate reject payments --release {RELEASE} --stage first --why "..."',
     )
     assert told(ReleaseHeld(**OURS, turn=1, reason=WHY)).commands == (
+        FIX,
         f'lockgate rollback payments --release {RELEASE} --why "..."',
         f'lockgate abort payments --release {RELEASE} --why "..."',
     )
-    assert told(settled("us-east")).commands == ("lockgate status payments",)
+    assert told(settled("us-east")).commands == ("lockgate status payments", FIX)
+    assert told(settled()).commands == (FIX,)
+
+
+def test_a_release_that_is_held_is_said_to_go_on_by_a_fix_before_it_is_taken_back() -> None:
+    held = told(ReleaseHeld(**OURS, turn=1, reason=WHY))
+    assert held.says == (
+        "Nothing goes on until an operator says what follows. A fix goes on from here; the others take it back all the same:"
+    )
+    assert told(verdict()).says == (
+        "Lockgate does what the plan says of a failure; if that asks anything of you, another notice follows."
+    )
+
+
+def test_nobody_is_sent_to_the_end_of_the_queue_with_a_fix() -> None:
+    assert told(settled()).says == (
+        "The next release may begin. Where no fix is under way yet, one goes before all that wait:"
+    )
+
+
+def test_a_release_that_stays_where_it_is_is_not_told_as_one_that_goes_back() -> None:
+    stays, goes = told(ordered("eu-west", digest=DIGEST), 1), told(ordered("us-east"), 2)
+    assert stays.id == told(ordered("ap-south", digest=DIGEST), 3).id != goes.id
 
 
 @pytest.mark.parametrize("following", Following)
@@ -187,6 +217,7 @@ def test_every_command_is_one_that_there_is_with_options_that_it_has(following: 
 def test_an_id_that_is_none_becomes_no_part_of_a_command() -> None:
     body = ReleaseHeld(application="payments", release='x"; rm -rf /', turn=1, reason=WHY)
     assert told(body).commands == (
+        FIX,
         'lockgate rollback payments --why "..."',
         'lockgate abort payments --why "..."',
     )
@@ -251,6 +282,16 @@ def test_a_release_is_called_as_its_first_event_calls_its_artifact() -> None:
         (2, "payments v3 failed in the stage pilot"),
         (3, "payments v3 is settled, and no region owes anything"),
     ]
+
+
+def test_no_name_is_learned_of_or_looked_up_for_an_id_that_intake_never_gives() -> None:
+    body = settled().model_copy(update={"release": "x" * 2000})
+    found = events([row(1, body, writer="rollback", number=1)])
+    assert [event.message.body for event in found] == [body]
+    assert named(found) == {}
+    assert called(found, {}) == []
+    assert called(events(STORY), {}) == [RELEASE]
+    assert called(events(STORY), {RELEASE: "v3"}) == []
 
 
 def test_who_may_not_write_to_a_topic_tells_nobody_anything() -> None:

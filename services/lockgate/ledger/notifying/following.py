@@ -27,12 +27,17 @@ class _Next(NamedTuple):
     commands: tuple[str, ...] = ("lockgate status {application}",)
 
 
+_FIX: Final = 'lockgate fix {application} --artifact "pkg:oci/..." --why "..."'
+
 _NEXT: Final[dict[Following, _Next]] = {
-    Following.REMEDIATION: _Next("Lockgate does what the plan says of a failure; nothing is asked of you."),
+    Following.REMEDIATION: _Next(
+        "Lockgate does what the plan says of a failure; if that asks anything of you, another notice follows."
+    ),
     Following.APPROVAL: _Next(
-        "An operator says whether it may begin:",
+        'An operator says whether it may begin. "Not today" is abort; reject marks its version bad:',
         (
             'lockgate approve {application}{release} --stage {stage} --why "..."',
+            'lockgate abort {application}{release} --why "..."',
             'lockgate reject {application}{release} --stage {stage} --why "..."',
         ),
     ),
@@ -45,20 +50,25 @@ _NEXT: Final[dict[Following, _Next]] = {
         ),
     ),
     Following.HELD: _Next(
-        "Nothing goes on until an operator takes it back all the same:",
+        "Nothing goes on until an operator says what follows. A fix goes on from here; the others take it back all the same:",
         (
+            _FIX,
             'lockgate rollback {application}{release} --why "..."',
             'lockgate abort {application}{release} --why "..."',
         ),
     ),
-    Following.FLAGS: _Next("It goes on if that helps, and is taken back if not; nothing is asked of you."),
+    Following.FLAGS: _Next(
+        "It goes on if that helps. If not, it is taken back or held, and another notice follows."
+    ),
     Following.ROLLBACK: _Next("Another notice follows when every region has answered."),
-    Following.JUDGED_ANEW: _Next("It is taken back if it fails again; nothing is asked of you."),
+    Following.JUDGED_ANEW: _Next("If it fails again, it is taken back or held, and another notice follows."),
     Following.FIX: _Next(
-        "The next release may begin; a fix is announced with lockgate publish PACKAGE DIGEST."
+        "The next release may begin. Where no fix is under way yet, one goes before all that wait:", (_FIX,)
     ),
     Following.DEBT: _Next(
-        "Each of these regions is ordered back again when its deployer registers. See why it does not obey:"
+        "Each of these regions is ordered back again when its deployer registers, where there is a version to go back to."
+        " See why it does not obey; a fix replaces what runs there:",
+        ("lockgate status {application}", _FIX),
     ),
     Following.NOTHING: _Next("Nothing is asked of you."),
 }

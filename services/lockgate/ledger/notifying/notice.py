@@ -85,7 +85,7 @@ def noticed(message: Message[Payload], version: str | None, at: datetime) -> Not
         return None
     called = plain(version or f"(release {body.release})")
     stage = getattr(body, "stage", None)
-    release = body.release if _ID.fullmatch(body.release) else None
+    release = body.release if is_id(body.release) else None
     parts = (body.application, body.release, told.once) if told.once else (message.id,)
     return Notice(
         id=derived_id("notice", *parts),
@@ -124,8 +124,14 @@ def _waiting(body: StageWaiting) -> _Told | None:
 def _ordered_back(body: RollbackOrdered) -> _Told | None:
     if body.fence.grant != FIRST_ORDER:
         return None
-    what = "is halted, and every region that it may have touched is ordered back"
-    return _Told(Kind.ROLLBACK, what, Following.ROLLBACK, once=f"rollback {body.fence.turn}")
+    if body.digest == body.bad:  # a fix goes before it, and it stays as far as it has got
+        what, once = "is halted, and stays where it is served whole", f"stays {body.fence.turn}"
+    else:
+        what, once = (
+            "is halted, and the regions that it may have touched are ordered back",
+            f"rollback {body.fence.turn}",
+        )
+    return _Told(Kind.ROLLBACK, what, Following.ROLLBACK, once=once)
 
 
 def _flags(body: FlagsOrdered) -> _Told:
@@ -163,6 +169,11 @@ _TOLD: Final[Mapping[type[Payload], Callable[[Any], _Told | None]]] = {
 
 _ID = re.compile(r"[0-9a-f-]{1,64}")
 """What a release's id is made of; anything else is no part of a command."""
+
+
+def is_id(release: str) -> bool:
+    """Whether it is a release's id as intake makes them. An event of another writer may say anything."""
+    return _ID.fullmatch(release) is not None
 
 
 def plain(text: str) -> str:

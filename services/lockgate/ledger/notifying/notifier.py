@@ -17,8 +17,8 @@ import structlog
 from lockgate.ledger.notifying.metrics import METRICS
 from lockgate.ledger.notifying.posting import Attempt, post, posting
 from lockgate.ledger.notifying.receivers import Receiver
-from lockgate.ledger.notifying.store import MovedError, Open, Store
-from lockgate.ledger.notifying.telling import addressed, events, named, notices
+from lockgate.ledger.notifying.store import Heard, MovedError, Open, Store, singly
+from lockgate.ledger.notifying.telling import addressed, called, events, named, notices
 from lockgate.ledger.settings import Settings
 from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.bounded import end
@@ -35,6 +35,8 @@ SAID = 20
 """Ids in one line of the log."""
 
 AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+UNTELLABLE = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, ValueError)
+"""What cannot be written as it is, however often it is tried."""
 
 log = structlog.get_logger("lockgate.ledger")
 
@@ -57,13 +59,16 @@ class Notifier:
         self._settings = settings
         self._within = timedelta(seconds=settings.notify_within)
         self._news = {receiver.name: asyncio.Event() for receiver in settings.notify}
+        self._backoff = Backoff(STANDBY_SECONDS, 30.0)
+        self._taken: dict[str, str] = {}
+        """Receiver -> the notice that it took, while no note of that is written: it is not told again."""
 
     async def run(self) -> None:
         """One term after the other; the next one begins with what PostgreSQL says."""
-        backoff = Backoff(STANDBY_SECONDS, 30.0)
+        backoff = self._backoff
         while True:
             try:
-                await self._term(backoff)
+                await self._term()
             except (*AWAY, MovedError) as error:
                 log.warning("telling starts over", trouble=repr(error), seconds=backoff.peek)
             except Exception:  # a defect here must not end the ledger
@@ -71,15 +76,14 @@ class Notifier:
                 log.exception("telling raised; it starts over", seconds=backoff.peek)
             await backoff.wait()
 
-    async def _term(self, backoff: Backoff) -> None:
+    async def _term(self) -> None:
         store = await Store.open(self._settings.ledger_postgres)
         if store is None:
-            backoff.reset()
+            self._backoff.reset()
             return
         try:
             async with posting(self._settings.notify_timeout) as session:
                 log.info("telling", receivers=[receiver.name for receiver in self._settings.notify])
-                backoff.reset()
                 delivering = [self._deliver(store, session, receiver) for receiver in self._settings.notify]
                 await _until_one_ends([self._listen(store), self._keep(store), *delivering])
         finally:
@@ -91,15 +95,36 @@ class Notifier:
             if heard.upto == heard.before:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
-            found = events(heard.rows)
-            learned = named(found)
-            missing = {event.message.body.chain for event in found} - {None, *learned}
-            known = await store.versions(sorted(release for release in missing if release is not None))
-            made = notices(found, known | learned)
-            told = addressed(made, self._settings.notify, heard.now, self._within)
-            await store.tell(heard, learned, told)
-            for receiver, _, _ in told:
-                self._news[receiver].set()
+            try:
+                await self._tell(store, heard)
+            except UNTELLABLE:
+                await self._tell_singly(store, heard)
+
+    async def _tell(self, store: Store, heard: Heard) -> None:
+        found = events(heard.rows)
+        learned = named(found)
+        known = await store.versions(called(found, learned))
+        made = notices(found, known | learned)
+        told = addressed(made, self._settings.notify, heard.now, self._within)
+        await store.tell(heard, learned, told)
+        self._wrote()
+        for receiver, _, _ in told:
+            self._news[receiver].set()
+
+    async def _tell_singly(self, store: Store, heard: Heard) -> None:
+        """An event that cannot be written keeps nobody from being told of the others."""
+        for one in singly(heard):
+            try:
+                await self._tell(store, one)
+            except UNTELLABLE:
+                METRICS.defects.inc()
+                log.exception("nobody can be told of an event", record=one.upto)
+                await store.tell(one, {}, [])
+
+    def _wrote(self) -> None:
+        """PostgreSQL takes what is written, and so the next trouble is a new one."""
+        if not self._taken:
+            self._backoff.reset()
 
     async def _deliver(self, store: Store, session: aiohttp.ClientSession, receiver: Receiver) -> None:
         """One after the other, in the order of the ledger: who does not answer gets nothing later before it."""
@@ -118,14 +143,17 @@ class Notifier:
     async def _attempt(
         self, store: Store, session: aiohttp.ClientSession, receiver: Receiver, given: Open
     ) -> None:
-        """At least once: who dies between the answer and the note of it asks again, with the same id."""
+        """At least once: who dies between the answer and the note of it asks again, with the same id. Who lives notes it alone."""
         name, notice = receiver.name, given.notice
         reach(Point.WORK_CLAIMED)
-        attempt = await post(session, receiver, notice)
+        taken = self._taken.get(name) == notice.id
+        attempt = Attempt() if taken else await post(session, receiver, notice)
         reach(Point.WORK_DONE)
         about = {"receiver": name, "id": notice.id, "kind": notice.kind.value, "key": notice.application}
         if attempt.delivered:
+            self._taken[name] = notice.id
             await store.done(name, notice.id)
+            del self._taken[name]
             METRICS.notices.labels(name, "delivered").inc()
             log.info("told", **about)
         elif attempt.refused and given.refused + 1 >= REFUSALS:
@@ -139,13 +167,16 @@ class Notifier:
             await store.again(name, notice.id, delay, refused=attempt.refused)
             METRICS.notices.labels(name, "failed").inc()
             log.warning("not told; it is tried again", trouble=attempt.trouble, seconds=delay, **about)
+        self._wrote()
         reach(Point.REPORTED)
 
     async def _keep(self, store: Store) -> None:
         """Gives up what is too old, and says how much waits."""
         while True:
             for receiver, lost in groupby(await store.forget(self._within), lambda each: each.receiver):
-                ids = [each.id for each in lost]
+                ids = [each.id for each in lost if self._taken.get(receiver) != each.id]
+                if not ids:
+                    continue
                 METRICS.notices.labels(receiver, "given-up").inc(len(ids))
                 log.error(
                     "notices are given up: their receiver took them in no attempt, and they are too old now",

@@ -5,7 +5,7 @@ can write nothing more. Every statement has a timeout.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, NamedTuple
@@ -35,6 +35,16 @@ class Heard(NamedTuple):
     upto: int
     now: datetime
     rows: Sequence[Any]
+
+
+def singly(heard: Heard) -> Iterator[Heard]:
+    """The same, event by event."""
+    before = heard.before
+    for row in heard.rows:
+        yield Heard(before, row["seq"], heard.now, (row,))
+        before = row["seq"]
+    if before < heard.upto:
+        yield Heard(before, heard.upto, heard.now, ())
 
 
 class Open(NamedTuple):

@@ -8,7 +8,7 @@ import structlog
 
 from lockgate.ledger.chain import decode_headers
 from lockgate.ledger.notifying.metrics import METRICS
-from lockgate.ledger.notifying.notice import Notice, noticed
+from lockgate.ledger.notifying.notice import Notice, is_id, noticed
 from lockgate.ledger.notifying.receivers import Receiver
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
@@ -45,9 +45,17 @@ def named(found: Iterable[Event]) -> dict[str, str]:
     named: dict[str, str] = {}
     for event in found:
         artifact, release = getattr(event.message.body, "artifact", None), event.message.body.chain
-        if isinstance(artifact, Artifact) and release is not None:
+        if isinstance(artifact, Artifact) and release is not None and is_id(release):
             named.setdefault(release, artifact.label)
     return named
+
+
+def called(found: Iterable[Event], learned: Mapping[str, str]) -> list[str]:
+    """The releases whose version is to be looked up."""
+    releases = {event.message.body.chain for event in found}
+    return sorted(
+        release for release in releases if release is not None and is_id(release) and release not in learned
+    )
 
 
 def notices(found: Iterable[Event], versions: Mapping[str, str]) -> list[tuple[int, Notice]]:
