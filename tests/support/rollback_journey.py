@@ -8,6 +8,7 @@ from lockgate.messages.deployments import (
     FlagsSwitched,
     Live,
     OrderRefused,
+    PilotDeployed,
     RefusalCode,
     RegionDeployed,
     RegionRegistered,
@@ -122,6 +123,10 @@ class Journey:
 
     def deploy(self, region: str) -> list[Payload]:
         return self.desk.give(RegionDeployed(**self._step(region, Action.DEPLOY)))
+
+    def shares(self, region: str, share: float) -> list[Payload]:
+        step = self._step(region, Action.CANARY)
+        return self.desk.give(PilotDeployed(**step, share=share, pilot_pods="c", baseline_pods="p"))
 
     def fail(
         self, stage: str, reason: str = "errors rose from 0.1% to 8%", cause: FailCause | None = None

@@ -98,6 +98,19 @@ def test_a_green_side_that_has_all_traffic_serves_its_region_whole() -> None:
     assert (given["west"].digest, given["east"].digest) == (digest("b"), None)
 
 
+@pytest.mark.parametrize(("share", "stays"), [(1.0, True), (0.5, False)])
+def test_a_canary_that_has_all_traffic_serves_its_region_whole_and_one_that_has_half_does_not(
+    share: float, stays: bool
+) -> None:
+    way = Journey(plan=plan(preprod=False), artifacts={"b": forward_only("b")})
+    way.succeed("a")
+    way.start("b")
+    way.enter()
+    way.contact("west", "a", Action.CANARY)
+    way.shares("west", share)
+    assert orders(preempt(way))["west"].digest == (digest("b") if stays else None)
+
+
 def test_where_it_has_begun_to_roll_before_the_halt_was_heard_the_next_order_keeps_it() -> None:
     way = forward()
     north = orders(preempt(way))["north"]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from lockgate.messages.decision import NOTHING, Rows, Step, put, remove
-from lockgate.messages.deployments import DeploymentStarted, RegionDeployed
+from lockgate.messages.deployments import DeploymentStarted, PilotDeployed, RegionDeployed
 from lockgate.messages.message import Message
 from lockgate.messages.rollbacks import Grade
 from lockgate.messages.verdicts import Action
@@ -25,10 +25,27 @@ def deployment_started(rows: Rows, given: Message[DeploymentStarted], now: datet
         return NOTHING
     before = rows.get(History, body.region)
     history = before or History(versions=_adopted(body.found))
-    if body.action in ROLLS and history.running != body.artifact.digest:
-        forward = history.forward or body.artifact.forward_only
-        history = history.model_copy(update={"rolls": body.release, "forward": forward})
+    if body.action in ROLLS:
+        history = _begun(history, body)
     return put(history, body.region) if history != before else NOTHING
+
+
+def share_set(rows: Rows, given: Message[PilotDeployed], now: datetime) -> Step:
+    """A clone that has all of the traffic serves the whole region, also as the last step of a canary."""
+    del now
+    body, before = given.body, rows.get(History, given.body.region)
+    if body.share < 1 or before is None or not _of_newest(rows, body):
+        return NOTHING
+    after = _begun(before, body)
+    return put(after, body.region) if after != before else NOTHING
+
+
+def _begun(history: History, body: DeploymentStarted | PilotDeployed) -> History:
+    """From here on its release has begun to serve all of the region."""
+    if history.running == body.artifact.digest:
+        return history
+    forward = history.forward or body.artifact.forward_only
+    return history.model_copy(update={"rolls": body.release, "forward": forward})
 
 
 def _adopted(found: str | None) -> tuple[Version, ...]:
@@ -57,7 +74,7 @@ def _overtaken(rows: Rows, body: RegionDeployed) -> Step:
     return remove(Order, body.region) + cleared(order, f"It runs the newer {body.artifact.label} now.{flags}")
 
 
-def _of_newest(rows: Rows, body: DeploymentStarted | RegionDeployed) -> bool:
+def _of_newest(rows: Rows, body: DeploymentStarted | PilotDeployed | RegionDeployed) -> bool:
     """Whether it is about the newest release, by the deployer that this one was given for the region."""
     newest = rows.get(Release)
     if newest is None or newest.release != body.release or newest.phase is Phase.ENDED:
