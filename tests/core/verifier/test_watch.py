@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from lockgate.messages.operations import Approve, Promote
+from lockgate.messages.operations import Approve, OperationRefusal, Promote, Reject, Retry
 from lockgate.messages.payload import Payload
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseResumed
 from lockgate.messages.verdicts import (
     FailCause,
     Outcome,
+    StageOperationAnswered,
     StagePassed,
     StageWaiting,
     VerdictReached,
@@ -258,6 +259,36 @@ def test_an_operator_ends_a_watch_before_its_time_and_nothing_of_the_measuring_i
     assert names(said) == ["WatchEnded", "StagePassed", "StageOperationAnswered"]
     assert (release.timers(), release.desk.work) == (set(), {})
     assert not [row for row in release.desk.rows.values() if isinstance(row, PartRow | VerificationRow)]
+
+
+def test_a_watch_that_is_held_is_approved_and_not_promoted() -> None:
+    release = watching()
+    say(release, BLIND)
+    refused = only(give(release.desk, asked(Promote)), StageOperationAnswered)
+    assert refused.code is OperationRefusal.NEEDS_EVIDENCE
+    assert "approve it" in refused.reason
+    ended = only(give(release.desk, asked(Approve)), WatchEnded)
+    assert "though nothing was proven" in ended.reason
+
+
+@pytest.mark.parametrize("operation", [Approve, Reject, Retry])
+def test_a_watch_that_was_held_is_not_while_its_flags_are_read(operation: Any) -> None:
+    """Else a retry would watch it anew before they are, and whatever its incident says."""
+    release = watching()
+    say(release, BLIND)
+    release.incident(region="eu-west")
+    release.give(_halted())
+    release.give(
+        ReleaseResumed(
+            application=APPLICATION, release=RELEASE, number=8, turn=3, wait=60, reason="The flags are off."
+        )
+    )
+    said = give(release.desk, asked(operation))
+    assert names(said) == ["StageOperationAnswered"]
+    assert only(said, StageOperationAnswered).code is not None
+    assert "every instance has to read it" in only(said, StageOperationAnswered).reason
+    failed = only(release.fire("resume"), VerdictReached)
+    assert failed.cause is FailCause.INCIDENT
 
 
 def test_a_halt_ends_the_measuring() -> None:

@@ -88,8 +88,8 @@ def _outcome(scene: Scene, body: OfStage) -> Outcome:
             return _rejected(scene, body)
         case Promote():
             return _promoted(scene, body)
-        case Retry() if scene.terms and scene.release.held:
-            return _measured_anew(scene, scene.terms)
+        case Retry() if (terms := _held(scene)) is not None:
+            return _measured_anew(scene, terms)
         case Retry() | Skip():
             told = f"no region of the stage {scene.stage.name} failed and is held: {_doing(scene)}"
             return Refusal(OperationRefusal.NOT_HELD, told)
@@ -97,12 +97,19 @@ def _outcome(scene: Scene, body: OfStage) -> Outcome:
             raise TypeError(f"{body.type} is decided by another service")
 
 
+def _held(scene: Scene) -> Terms | None:
+    """What is measured, where it holds the release: not while the release waits for its flags, and not before it is begun."""
+    terms = scene.terms
+    measured = terms is not None and scene.release.phase is terms.phase
+    return terms if measured and scene.release.held else None
+
+
 # --- approval ---------------------------------------------------------------------------------------------------
 
 
 def _unasked(scene: Scene) -> Refusal | None:
     """Why there is nothing to approve."""
-    if scene.terms and scene.release.held:
+    if _held(scene) is not None:
         return None
     if scene.release.phase is Phase.BEFORE and scene.stage.before.approval and not scene.release.approved:
         return None
@@ -113,8 +120,8 @@ def _unasked(scene: Scene) -> Refusal | None:
 def _approved(scene: Scene, body: OfStage) -> Outcome:
     if refusal := _unasked(scene):
         return refusal
-    if scene.terms and scene.release.held:
-        return _let_through(scene, scene.terms, body)
+    if (terms := _held(scene)) is not None:
+        return _let_through(scene, terms, body)
     after = stages.let_go_on(scene.then(approved=True))
     still = after.release.phase is Phase.BEFORE
     return Done(after, f"the stage {scene.stage.name} is approved{'' if not still else ', and waits on'}")
@@ -155,8 +162,7 @@ def _promoted(scene: Scene, body: OfStage) -> Outcome:
             quiet = scene.then(Step(timers=(CancelTimer("bake"),)))
             return Done(waves.baked(quiet, stage), f"the bake time of the stage {stage.name} is over")
         case (Phase.WATCH, WatchStage()):
-            after = watch.ended(scene, f"{body.who} ended the watch before its time: {body.why}")
-            return Done(after, "the watch is over")
+            return _watch_promoted(scene, body)
         case (Phase.REGIONS, WaveStage() as stage):
             return _steps_promoted(scene, stage)
         case (Phase.BEFORE, stage) if (gate := gates.unmet(scene)) and gate.waiting_for is WaitingFor.WINDOW:
@@ -168,6 +174,17 @@ def _promoted(scene: Scene, body: OfStage) -> Outcome:
         case _:
             told = f"the release waits for no time to pass: {_doing(scene)}"
             return Refusal(OperationRefusal.NOT_WAITING, told)
+
+
+def _watch_promoted(scene: Scene, body: OfStage) -> Outcome:
+    if _held(scene) is not None:
+        told = (
+            f"the watch {scene.stage.name} is held, and no time ends that: approve it, which says that nothing was proven, "
+            "or reject it, or retry it"
+        )
+        return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)
+    after = watch.ended(scene, f"{body.who} ended the watch before its time: {body.why}")
+    return Done(after, "the watch is over")
 
 
 def _steps_promoted(scene: Scene, stage: WaveStage) -> Outcome:
