@@ -166,6 +166,12 @@ _REPLICA: Final = re.compile(
     r"((pilot|canary|green)-\d+-)?[bcdf-hj-np-tv-xz2456789]{1,10}-[bcdf-hj-np-tv-xz2456789]{5}"
 )
 """What follows the name of a Deployment in those of its pods, and of its clones': Kubernetes' hashes have no vowels."""
+_LONGEST: Final = 63
+"""Of a pod's name. What it begins with is cut before the last five letters are added, so that a dash or more is missing."""
+_CUT: Final = re.compile(
+    r"((pilot|canary|green)-\d+-?)?[bcdf-hj-np-tv-xz2456789]{0,10}-?[bcdf-hj-np-tv-xz2456789]{5}"
+)
+"""The same of a name that was cut."""
 
 
 def _serves(preset: Preset, pods: Pods, name: str) -> bool:
@@ -173,7 +179,8 @@ def _serves(preset: Preset, pods: Pods, name: str) -> bool:
     match preset.by:
         case By.POD:
             start = prefix(pods.baseline)
-            return name.startswith(start) and _REPLICA.fullmatch(name, len(start)) is not None
+            replica = _CUT if len(name) == _LONGEST else _REPLICA
+            return name.startswith(start) and replica.fullmatch(name, len(start)) is not None
         case By.SERVICE:
             return name == pods.service
         case By.BACKEND:  # a rule with one backend is named without it

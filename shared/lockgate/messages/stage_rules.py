@@ -29,7 +29,7 @@ class Outline:
     """Of a watch: whether every region is measured in it."""
 
 
-MOST_VERIFIED: Final = 100
+MOST_VERIFIED: Final = 20
 """Regions that a watch measures: each asks for a day or two of samples when it begins."""
 
 MOST_WITHOUT_ROUTE: Final = 0.5

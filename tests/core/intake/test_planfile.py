@@ -435,12 +435,12 @@ def test_a_watch_that_is_verified_is_read_with_what_follows_one_that_is_not_deci
 
 
 def test_a_watch_that_is_verified_has_not_too_many_regions() -> None:
-    many = ", ".join(f"r{number}" for number in range(101))
+    many = ", ".join(f"r{number}" for number in range(21))
     text = _instead("for: 2h", "for: 2h, verify: {}").replace("[eu-west]", f"[{many}]")
     assert _problems(text) == [
         (
-            "line 9: stages[1].verify: a watch measures at most 100 regions, and the waves have 101: leave `verify` out, "
+            "line 9: stages[1].verify: a watch measures at most 20 regions, and the waves have 21: leave `verify` out, "
             "and let monitoring report incidents"
         )
     ]
-    assert isinstance(check_plan(text.replace(", r100]", "]")), GoodPlan)
+    assert isinstance(check_plan(text.replace(", r20]", "]")), GoodPlan)

@@ -184,3 +184,30 @@ def test_whatever_a_name_is_no_query_leaves_its_shape(pilot: str, route: str, na
     assert asked <= {"__name__", "region", "namespace", preset.arm, *preset.where}
     assert chosen.count("{") == chosen.count("}") == 1
     assert "\\" not in chosen
+
+
+@pytest.mark.parametrize(
+    ("length", "end"),
+    [
+        (46, "-6f7d9c5b8-fxzwv"),
+        (47, "-6f7d9c5b8ffxzwv"),
+        (50, "-6f7d9c5fxzwv"),
+        (57, "-fxzwv"),
+        (37, "-pilot-812-6f7d9c5b8-fxzwv"),
+        (39, "-canary-812-6f7d9c5fxzwv"),
+        (48, "-pilot-812fxzwv"),
+    ],
+)
+def test_pods_of_a_long_name_are_those_of_their_workload_though_their_name_was_cut(
+    length: int, end: str
+) -> None:
+    workload = "x" * length
+    pods = PODS.model_copy(update={"pilot": "", "baseline": workload})
+    assert arm_of(of("opentelemetry-http"), pods, {"pod": workload + end}) == "baseline"
+
+
+def test_a_name_that_begins_alike_is_another_workloads_though_it_was_cut() -> None:
+    pods = PODS.model_copy(update={"pilot": "", "baseline": "x" * 40})
+    cut = "x" * 40 + "-worker-6f7d9c5b" + "fxzwvtq"
+    assert len(cut) == 63
+    assert arm_of(of("opentelemetry-http"), pods, {"pod": cut}) is None
