@@ -130,10 +130,14 @@ class Versions:
             started = self.world.checks.releases.started[body.release]
             held = body.application in self.upon and body.region in started.plan.production
             that(not held, f"{body.release} is taken back, but came upon one that goes forward only")
+        reach = self.forward.get(spot)
         if body.digest == body.bad:
             self.kept.add((body.release, body.region))
             that(not body.restore, f"{body.region} keeps {body.bad}, and its flags are put back on")
-        reach = self.forward.get(spot)
+            begun = (body.release, body.region) in self.begun
+            that(begun, f"{body.region} is to stay with {body.bad}, of which nothing was begun there")
+            if reach is not None:
+                reach.append(body.bad)
         that(
             reach is None or body.digest is None or body.digest in reach,
             f"{body.region} is ordered to {body.digest}, from before one that goes forward only",
