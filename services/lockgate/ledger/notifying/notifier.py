@@ -17,7 +17,7 @@ import structlog
 from lockgate.ledger.notifying.metrics import METRICS
 from lockgate.ledger.notifying.posting import Attempt, post, posting
 from lockgate.ledger.notifying.receivers import Receiver
-from lockgate.ledger.notifying.store import Heard, MovedError, Open, Store, singly
+from lockgate.ledger.notifying.store import REFUSALS, Heard, MovedError, Open, Store, singly
 from lockgate.ledger.notifying.telling import addressed, called, events, named, notices
 from lockgate.ledger.settings import Settings
 from lockgate.runtime.backoff import Backoff
@@ -29,8 +29,6 @@ STANDBY_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 10.0
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 300.0
-REFUSALS = 3
-"""So often a receiver is asked to take a message that it says it cannot take."""
 SAID = 20
 """Ids in one line of the log."""
 
@@ -156,17 +154,13 @@ class Notifier:
             del self._taken[name]
             METRICS.notices.labels(name, "delivered").inc()
             log.info("told", **about)
-        elif attempt.refused and given.refused + 1 >= REFUSALS:
-            await store.done(name, notice.id)
-            METRICS.notices.labels(name, "given-up").inc()
-            log.error(
-                "a notice is given up, as its receiver cannot take it", trouble=attempt.trouble, **about
-            )
         else:
             delay = retry_delay(given.attempts, attempt)
             await store.again(name, notice.id, delay, refused=attempt.refused)
             METRICS.notices.labels(name, "failed").inc()
             log.warning("not told; it is tried again", trouble=attempt.trouble, seconds=delay, **about)
+            if attempt.refused and given.refused + 1 == REFUSALS:
+                log.error("what its receiver says it cannot take is set aside: the others go first", **about)
         self._wrote()
         reach(Point.REPORTED)
 

@@ -20,6 +20,8 @@ AT_ONCE = 100
 """Events; between two batches the ledger goes on with its records."""
 STRETCH = 20_000
 """Records that are looked through at once for such events."""
+REFUSALS = 3
+"""So often a receiver is asked to take a message that it says it cannot take, before what comes behind it goes first."""
 VERSIONS_KEPT = timedelta(days=90)
 
 _EVENTS = (
@@ -150,13 +152,17 @@ class Store:
             )
 
     async def first(self, receiver: str, within: timedelta) -> Open | None:
-        """The oldest notice that a receiver has not got and that is not too old. What comes behind it waits for it."""
+        """The oldest notice that a receiver has not got and that is not too old. What comes behind it waits for it,
+        unless the receiver has refused it so often that it is set aside.
+        """
         async with self._alone:
             row = await self._connection.fetchrow(
                 "select notice, attempts, refused, extract(epoch from due - now())::float8 as wait from ledger.deliveries"
-                " where receiver = $1 and not done and at > now() - $2::interval order by seq limit 1",
+                " where receiver = $1 and not done and at > now() - $2::interval"
+                " order by refused >= $3, case when refused >= $3 then due end, seq limit 1",
                 receiver,
                 within,
+                REFUSALS,
             )
         if row is None:
             return None
