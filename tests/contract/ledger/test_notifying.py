@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from prometheus_client import generate_latest
 
@@ -51,6 +52,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cleared(region: str) -> DebtCleared:
     return DebtCleared(**OURS, region=region, reason="It answered the order at last.")
+
+
+def sampled(name: str, receiver: str) -> float | None:
+    """What whoever scrapes the process reads."""
+    return REGISTRY.get_sample_value(name, {"receiver": receiver})
 
 
 def what(region: str) -> str:
@@ -259,6 +265,26 @@ async def test_one_process_tells_at_a_time_and_another_takes_over(bench: Bench, 
             await happens(bench, cleared("three"))
             await eventually(lambda: len(ops.taken) == 3)
     assert ops.whats == [what(region) for region in ("one", "two", "three")]
+
+
+async def test_whoever_watches_sees_that_nobody_tells_and_how_far_telling_is_behind(
+    bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "HOUSEKEEPING_SECONDS", 0.2)
+    writer = await asyncpg.connect(bench.dsn)
+    async with pager() as ops, told.telling(told.receiver("watched", ops)):
+        ops.answers = itertools.repeat(500)
+        async with writer.transaction():
+            await writer.execute("lock table ledger.notifying in exclusive mode")
+            await happens(bench, cleared("one"))
+            await eventually(lambda: METRICS.behind._value.get() == 1)
+        await eventually(lambda: sampled("lockgate_notices_waiting", "watched") == 1)
+        await eventually(lambda: METRICS.behind._value.get() == 0)
+        assert METRICS.telling._value.get() == 1
+    await writer.close()
+    assert METRICS.telling._value.get() == 0
+    assert sampled("lockgate_notices_waiting", "watched") is None
+    assert sampled("lockgate_notices_oldest_seconds", "watched") is None
 
 
 async def test_a_connection_that_is_cut_is_made_anew_and_nothing_is_lost(bench: Bench, told: Told) -> None:

@@ -33,6 +33,20 @@ class Metrics:
             registry=REGISTRY,
         )
     )
+    telling: Gauge = field(
+        default_factory=lambda: Gauge(
+            "lockgate_notices_telling",
+            "1 in the process that tells people, 0 in any other",
+            registry=REGISTRY,
+        )
+    )
+    behind: Gauge = field(
+        default_factory=lambda: Gauge(
+            "lockgate_notices_behind_records",
+            "Records of the ledger that were not yet looked through for what people are told; 0 where nobody is told",
+            registry=REGISTRY,
+        )
+    )
     defects: Counter = field(
         default_factory=lambda: Counter(
             "lockgate_notices_defects",
@@ -40,6 +54,17 @@ class Metrics:
             registry=REGISTRY,
         )
     )
+
+    def begin(self) -> None:
+        """This process tells from here on."""
+        self.telling.set(1)
+
+    def end(self) -> None:
+        """It does not any more, and so it knows nothing of what waits."""
+        self.telling.set(0)
+        self.behind.set(0)
+        self.waiting.clear()
+        self.oldest.clear()
 
 
 METRICS = Metrics()

@@ -82,14 +82,17 @@ class Notifier:
         try:
             async with posting(self._settings.notify_timeout) as session:
                 log.info("telling", receivers=[receiver.name for receiver in self._settings.notify])
+                METRICS.begin()
                 delivering = [self._deliver(store, session, receiver) for receiver in self._settings.notify]
                 await _until_one_ends([self._listen(store), self._keep(store), *delivering])
         finally:
+            METRICS.end()
             store.close()
 
     async def _listen(self, store: Store) -> None:
         while True:
             heard = await store.hear()
+            METRICS.behind.set(heard.behind + heard.upto - heard.before)
             if heard.upto == heard.before:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue

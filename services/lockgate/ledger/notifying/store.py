@@ -31,12 +31,13 @@ _EVENTS = (
 
 
 class Heard(NamedTuple):
-    """Records up to number `upto`, and those of them that may be events to tell of."""
+    """Records up to number `upto`, and those of them that may be events to tell of. `behind`: how many are left then."""
 
     before: int
     upto: int
     now: datetime
     rows: Sequence[Any]
+    behind: int = 0
 
 
 def singly(heard: Heard) -> Iterator[Heard]:
@@ -115,7 +116,8 @@ class Store:
             if upto <= before:
                 return Heard(before, before, now, ())
             rows = await self._connection.fetch(_EVENTS, before, upto, list(TOPICS), AT_ONCE)
-        return Heard(before, rows[-1]["seq"] if len(rows) == AT_ONCE else upto, now, rows)
+        upto = rows[-1]["seq"] if len(rows) == AT_ONCE else upto
+        return Heard(before, upto, now, rows, head - upto)
 
     async def versions(self, releases: Sequence[str]) -> dict[str, str]:
         async with self._alone:
