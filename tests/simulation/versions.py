@@ -134,8 +134,6 @@ class Versions:
         if body.digest == body.bad:
             self.kept.add((body.release, body.region))
             that(not body.restore, f"{body.region} keeps {body.bad}, and its flags are put back on")
-            begun = (body.release, body.region) in self.begun
-            that(begun, f"{body.region} is to stay with {body.bad}, of which nothing was begun there")
             if reach is not None:
                 reach.append(body.bad)
         that(
