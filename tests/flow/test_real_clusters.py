@@ -46,7 +46,8 @@ def regions(control_plane: ControlPlane) -> dict[str, Tenant]:
     for tenant in found.values():
         for path, obj in zip(_PATHS, objects("payments", RUNS, 2), strict=True):
             if path == _PATHS[0]:
-                obj["spec"]["progressDeadlineSeconds"] = 10
+                # A bad one is seen before that, and a good one may be slow beside thousands of pods.
+                obj["spec"]["progressDeadlineSeconds"] = 90
             control_plane.admin.ask("POST", path.format(tenant.namespace), obj)
     return found
 
