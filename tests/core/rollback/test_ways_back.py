@@ -1,5 +1,7 @@
 """To which version a region goes back: what ran before, or the newest good one; never a bad one."""
 
+from typing import Literal
+
 import pytest
 
 from lockgate.messages.rollbacks import Grade
@@ -45,8 +47,16 @@ def _version(word: str) -> Version:
     ],
 )
 def test_leaving_f_a_region_goes_back_to(ran: str, to: str, expected: str | None) -> None:
-    found = way_back(history(ran), digest("f"), (), to)  # type: ignore[arg-type]  # a Literal, from a table
+    found = way_back(history(ran), digest("f"), (), to, past=True)  # type: ignore[arg-type]  # a Literal, from a table
     assert found == (digest(expected) if expected else None)
+
+
+@pytest.mark.parametrize("to", ["previous", "good"])
+def test_a_version_announced_again_without_its_mark_is_not_gone_back_past(
+    to: Literal["previous", "good"],
+) -> None:
+    """Seeds 1894 and 2977 of the simulation: it went forward only when an earlier release brought it here."""
+    assert way_back(history("A+ F+!"), digest("f"), (), to) is None
 
 
 def test_a_region_without_history_has_no_way_back() -> None:

@@ -131,7 +131,8 @@ def _order(
     stays = _stays(release, history, debt) if wanted is None else None
     digest = wanted or stays
     if digest is None and goes_back:
-        digest = way_back(history, leaving, bad.digests, way.plan.remediation.to)
+        past, to_ = release.artifact.forward_only, way.plan.remediation.to
+        digest = way_back(history, leaving, bad.digests, to_, past=past)
     runs_bad = goes_back and history is not None and bad.has(history.running)
     stranded = digest is None and runs_bad
     place = way.places[region]

@@ -97,24 +97,30 @@ def staying(history: History | None, order: Order) -> str | None:
     return begun or (ordered.digest if order.keeps else None)
 
 
-def _within_reach(versions: tuple[Version, ...], leaving: str) -> list[Version]:
-    """The newest first, up to one that goes forward only."""
+def _within_reach(versions: tuple[Version, ...], past: str | None) -> list[Version]:
+    """The newest first, up to one that goes forward only and is not gone back `past`."""
     newest_first = list(reversed(versions))
-    ends = (n for n, version in enumerate(newest_first) if version.forward and version.digest != leaving)
+    ends = (n for n, version in enumerate(newest_first) if version.forward and version.digest != past)
     return newest_first[: next(ends, len(newest_first)) + 1]
 
 
 def way_back(
-    history: History | None, leaving: str, bad: Collection[str], to: Literal["previous", "good"]
+    history: History | None,
+    leaving: str,
+    bad: Collection[str],
+    to: Literal["previous", "good"],
+    *,
+    past: bool = False,
 ) -> str | None:
     """The digest to go back to, never a bad one and never `leaving`, nor one from before another that goes forward only;
-    None if there is none.
+    None if there is none. `past`: `leaving` itself goes forward only, and somebody wants it taken back all the same. That
+    it did when an earlier release brought it here is another matter.
 
     `previous`: what ran before. `good`: the newest that is good, else the newest that was adopted; and where one that goes
     forward only bounds the way, else the newest there is.
     """
     versions = history.versions if history else ()
-    reach = _within_reach(versions, leaving)
+    reach = _within_reach(versions, leaving if past else None)
     open_ = [
         version
         for version in reach
