@@ -21,7 +21,7 @@ from tests.support.rollback_journey import (
 
 def migrating(**changes: object) -> Journey:
     """A release with a migration, which runs in west; a is good everywhere."""
-    way = Journey(plan=plan(preprod=False, **changes), artifacts={"b": forward_only("b")})  # type: ignore[arg-type]
+    way = Journey(plan=plan(preprod=False, **changes), artifacts={"b": forward_only("b")})  # type: ignore[arg-type]  # fields of a plan, by name
     way.succeed("a")
     way.start("b")
     way.enter()

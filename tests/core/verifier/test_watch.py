@@ -200,7 +200,7 @@ def test_an_undecided_watch_says_so_and_passes_unless_the_plan_says_otherwise() 
 def test_an_undecided_watch_takes_the_release_back_where_the_plan_says_so() -> None:
     said = tell(watching(then="rollback"), LAST, placebos=5)
     assert names(said) == ["VerdictReached", "VerdictReached", "WatchEnded", "StageWaiting"]
-    assert said[1].cause is FailCause.UNDECIDED  # type: ignore[attr-defined]
+    assert said[1].cause is FailCause.UNDECIDED  # type: ignore[attr-defined]  # a verdict: see the names
 
 
 def test_an_undecided_watch_is_held_where_the_plan_says_so_until_somebody_lets_it_pass() -> None:
