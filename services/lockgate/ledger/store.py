@@ -6,15 +6,14 @@ compare-and-set: who lost the lock without noticing fails as a whole. Every stat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import asyncpg
 
+from lockgate.ledger.alone import alone
 from lockgate.ledger.chain import Head, Link, decode_headers, encode_headers
 from lockgate.messages.message import Headers
 
-STATEMENT_SECONDS = 15.0
 _LOCK = 0x10C4_6A7E_1ED6_E400
 _COLUMNS = ("seq", "topic", "part", "offset", "time", "key", "headers", "value", "leaf", "chain")
 
@@ -51,22 +50,8 @@ class Store:
     @classmethod
     async def lead(cls, dsn: str) -> "Store | None":
         """The store of the one writer, its tables up to date; None if another process is the writer."""
-        connection = await asyncpg.connect(
-            dsn,
-            timeout=STATEMENT_SECONDS,
-            command_timeout=STATEMENT_SECONDS,
-            server_settings={"application_name": "lockgate-ledger", "timezone": "UTC"},
-        )
-        try:
-            if await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
-                tables = resources.files("lockgate.ledger").joinpath("tables.sql").read_text("utf-8")
-                await connection.execute(tables)
-                return cls(connection)
-        except BaseException:
-            connection.terminate()
-            raise
-        connection.terminate()
-        return None
+        connection = await alone(dsn, name="lockgate-ledger", lock=_LOCK, package="lockgate.ledger")
+        return None if connection is None else cls(connection)
 
     def close(self) -> None:
         """At once; the server frees the lock. Nothing is under way between two calls of this class."""

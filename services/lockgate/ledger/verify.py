@@ -13,12 +13,13 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from lockgate.ledger.alone import STATEMENT_SECONDS
 from lockgate.ledger.chain import Link, Record
 from lockgate.ledger.comparison import Comparison, compared
 from lockgate.ledger.findings import Finding, Sound, Untrusted
 from lockgate.ledger.heads import bounds, read_heads, reading, stretches
 from lockgate.ledger.reader import READ, as_record, partitions
-from lockgate.ledger.store import STATEMENT_SECONDS, Partition
+from lockgate.ledger.store import Partition
 from lockgate.ledger.walk import Walk, checked_heads
 from lockgate.messages.checkpoints import HeadSigned
 

@@ -7,13 +7,12 @@ can write nothing more. Every statement has a timeout.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from importlib import resources
 from typing import Any, NamedTuple
 
 import asyncpg
 
+from lockgate.ledger.alone import alone
 from lockgate.ledger.notifying.notice import TOPICS, Notice
-from lockgate.ledger.store import STATEMENT_SECONDS
 
 _LOCK = 0x10C4_6A7E_1ED6_E401
 AT_ONCE = 100
@@ -84,23 +83,14 @@ class Store:
     @classmethod
     async def open(cls, dsn: str) -> "Store | None":
         """The store, its tables up to date; None if another process tells, or the ledger has made no tables yet."""
-        connection = await asyncpg.connect(
+        connection = await alone(
             dsn,
-            timeout=STATEMENT_SECONDS,
-            command_timeout=STATEMENT_SECONDS,
-            server_settings={"application_name": "lockgate-notices", "timezone": "UTC"},
+            name="lockgate-notices",
+            lock=_LOCK,
+            package="lockgate.ledger.notifying",
+            needs="ledger.outbox",
         )
-        try:
-            ready = await connection.fetchval("select to_regclass('ledger.outbox') is not null")
-            if ready and await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
-                tables = resources.files("lockgate.ledger.notifying").joinpath("tables.sql")
-                await connection.execute(tables.read_text("utf-8"))
-                return cls(connection)
-        except BaseException:
-            connection.terminate()
-            raise
-        connection.terminate()
-        return None
+        return None if connection is None else cls(connection)
 
     def close(self) -> None:
         """At once; the server frees the lock."""
