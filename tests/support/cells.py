@@ -37,7 +37,8 @@ NTH: Mapping[tuple[str, Point], int] = {
     ("deployer-eu", Point.AFTER_COMMIT): REGIONS + 2,
     **{("deployer-eu", point): REGIONS + 1 for point in WORK},
 }
-"""Which time is meant where the first times are those of the start itself."""
+"""Which time is meant where the first times are those of the start itself: it is told, and each region is registered. What is
+decided is counted, not what is written: how much of it shares a transaction depends on how busy the machine is."""
 
 
 def reached(service: str) -> list[Point]:

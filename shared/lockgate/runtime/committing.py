@@ -109,12 +109,12 @@ class Committing:
 
     async def _write(self, batch: Batch) -> None:
         if batch.decisions:
-            reach(Point.BEFORE_COMMIT)
+            reach(Point.BEFORE_COMMIT, batch.decisions)
         at, bases = await self._store.apply(batch)
         self.writes += 1
         self.offsets.update({place: end for place, (_, end) in batch.offsets.items()})
         if batch.decisions:
-            reach(Point.AFTER_COMMIT)
+            reach(Point.AFTER_COMMIT, batch.decisions)
         self._clock.learn(at)
         METRICS.decided.inc(batch.decisions)
         self._committed(Committed(bases, batch.out, batch.timers, batch.work))

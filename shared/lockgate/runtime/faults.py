@@ -47,7 +47,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens when a point is reached for the nth time since the start."""
+    """What happens when a point is reached for the nth time since the start; of commits, with the nth decision."""
 
     point: Point
     action: Action
@@ -90,14 +90,14 @@ def arm(fault: Fault | None, written_to: Path | None) -> None:
     log.warning("a fault is armed: this process will end or hang", point=fault.point, action=fault.action)
 
 
-def reach(point: Point) -> None:
-    """The mechanism has come to this point."""
+def reach(point: Point, times: int = 1) -> None:
+    """The mechanism has come to this point. `times`: so many come to it together, as what shares a transaction does."""
     if point is _Armed.point:
-        _come()
+        _come(times)
 
 
-def _come() -> None:
-    _Armed.left -= 1
+def _come(times: int) -> None:
+    _Armed.left -= times
     if _Armed.left > 0:
         return
     _Armed.point = None  # once: what was stopped goes on without a fault

@@ -21,6 +21,7 @@ for i in range(3):
     reach(Point.FETCHED)
     print(i, flush=True)
     reach(Point.SENT)
+    reach(Point.AFTER_COMMIT, 2)
 """
 
 
@@ -63,6 +64,12 @@ async def test_the_process_dies_where_it_was_told_to_and_has_written_it_down(tmp
     assert b"a fault is armed" in said.splitlines()[0]
     [line] = [json.loads(line) for line in file.read_text().splitlines()]
     assert (line["point"], line["action"], line["pid"]) == ("sent", "kill", process.pid)
+
+
+async def test_what_comes_to_a_point_together_is_counted_each(tmp_path: Path) -> None:
+    process = await run("after-commit:kill:3", tmp_path / "faults")
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, said.split()[-2:]) == (-signal.SIGKILL, [b"0", b"1"])
 
 
 async def test_a_process_that_was_stopped_goes_on_without_a_fault(tmp_path: Path) -> None:
