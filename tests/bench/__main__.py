@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import chain, door, hop, ledger, replay, rollouts, runtime, verdicts
+from tests.bench import anomaly, chain, door, failover, hop, ledger, replay, rollouts, runtime, verdicts
 from tests.bench.figures import write
 
 BENCHES = {
@@ -14,6 +14,8 @@ BENCHES = {
     "verdicts": verdicts.measure,
     "door": door.measure,
     "rollouts": rollouts.measure,
+    "anomaly": anomaly.measure,
+    "failover": failover.measure,
 }
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,16 @@ def read(file: Path, *regions: str) -> Clusters:
     return read_clusters(file, regions or ("us-east=east/shop",), PROMETHEUS, file.parent)
 
 
-def told(clusters: Clusters, monkeypatch: pytest.MonkeyPatch) -> DeployerSettings:
+def told(clusters: Clusters, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> DeployerSettings:
     """What a deployer makes of it."""
-    for name, value in deployer_environment("deployer", clusters.regions, clusters).items():
+    given = deployer_environment("deployer", clusters.regions, clusters, tmp_path)
+    for name, value in given.items():
         monkeypatch.setenv(name, value)
     return DeployerSettings()
 
 
 def test_a_context_is_a_region_with_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = told(read(written(tmp_path)), monkeypatch)
+    settings = told(read(written(tmp_path)), monkeypatch, tmp_path)
     region = settings.regions[0]
     assert (region.region, region.namespace, region.url) == ("us-east", "shop", "https://10.0.0.1:6443")
     assert (region.bearer, region.ca_file) == ("t0ken", None)
@@ -54,13 +56,15 @@ def test_files_are_looked_for_beside_the_kubeconfig_and_a_token_file_wins(
 ) -> None:
     (tmp_path / "fresh").write_text("n3w\n")
     file = written(tmp_path, {"certificate-authority": "ca.crt"}, {"tokenFile": "fresh", "token": "old"})
-    region = told(read(file), monkeypatch).regions[0]
+    region = told(read(file), monkeypatch, tmp_path).regions[0]
     assert (region.bearer, region.ca_file) == ("n3w", tmp_path / "ca.crt")
 
 
 def test_an_authority_in_the_file_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
-    region = told(read(written(tmp_path, {"certificate-authority-data": data})), monkeypatch).regions[0]
+    region = told(
+        read(written(tmp_path, {"certificate-authority-data": data})), monkeypatch, tmp_path
+    ).regions[0]
     assert region.ca_file is not None
     assert region.ca_file.read_bytes() == b"-----BEGIN CERTIFICATE-----"
 
@@ -68,6 +72,16 @@ def test_an_authority_in_the_file_becomes_a_file(tmp_path: Path, monkeypatch: py
 def test_several_regions_may_be_of_one_context(tmp_path: Path) -> None:
     found = read(written(tmp_path), "one=east/a", "two=east/b").regions
     assert {name: place["namespace"] for name, place in found.items()} == {"one": "a", "two": "b"}
+
+
+def test_a_deployer_is_told_of_two_thousand_regions_by_a_file_that_nobody_else_reads(tmp_path: Path) -> None:
+    names = [f"region-{number}" for number in range(2000)]
+    places = read(written(tmp_path), *(f"{name}=east/{name}" for name in names))
+    given = deployer_environment("west", names, places, tmp_path)
+    assert max(len(value) for value in given.values()) < 1000  # a variable has no room for them
+    settings = DeployerSettings(name="west", regions_file=Path(given["LOCKGATE_DEPLOYER_REGIONS_FILE"]))
+    assert [each.region for each in settings.regions] == names
+    assert stat.S_IMODE(Path(given["LOCKGATE_DEPLOYER_REGIONS_FILE"]).stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,10 @@ import asyncio
 import json
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +25,9 @@ from tests.support.story import Story
 from tests.support.telling import Telling, Told
 
 KILLED = 128 + 9
+
+ACCEPTED = 120.0
+"""Seconds until every region is registered and accepted, were it a thousand of them."""
 
 STARTED = 180.0
 """Seconds that a process may take to start on a machine with other work; how soon releases go on is judged apart."""
@@ -101,6 +103,28 @@ def cdevent(kind: str, subject: str, content: Mapping[str, Any]) -> dict[str, An
     }
 
 
+def shaped(
+    deployers: Mapping[str, tuple[str, ...]],
+    *,
+    trials: Mapping[str, str] = MappingProxyType({}),
+    more: Mapping[str, str] = MappingProxyType({}),
+    scrape: float = 0.5,
+) -> Shape:
+    """What is started. `more` are settings of all services, `scrape` the seconds between two looks at all pods."""
+    return Shape(
+        deployers,
+        sandbox={"scrape_seconds": scrape, "rate": 0, "usual_errors": 0.02},
+        environment={
+            "LOCKGATE_LEDGER_SIGN_EVERY": "1s",
+            "LOCKGATE_LEDGER_LOOK_EVERY": "1s",
+            "LOCKGATE_SESSION_SECONDS": SESSION,
+            **more,
+        },
+        prefix=f"story-{secrets.token_hex(4)}.",
+        trials=trials,
+    )
+
+
 @asynccontextmanager
 async def opened(
     kafka: KafkaUnderTest | None,
@@ -109,24 +133,14 @@ async def opened(
     tolerant: bool = False,
     postgres: PostgresUnderTest | None = None,
     more: Mapping[str, str] = MappingProxyType({}),
+    shape: Shape | None = None,
     launch: Launch = Guarded,
 ) -> AsyncIterator[Whole]:
     """The whole system, started and stopped; without servers on embedded ones of its own. `tolerant`: see Telling.
 
-    `more` are settings of all services, `launch` starts their processes.
+    `more` are settings of all services, `shape` is another one than the stories have, `launch` starts the processes.
     """
-    shape = Shape(
-        DEPLOYERS,
-        sandbox={"scrape_seconds": 0.5, "rate": 0, "usual_errors": 0.02},
-        environment={
-            "LOCKGATE_LEDGER_SIGN_EVERY": "1s",
-            "LOCKGATE_LEDGER_LOOK_EVERY": "1s",
-            "LOCKGATE_SESSION_SECONDS": SESSION,
-            **more,
-        },
-        prefix=f"story-{secrets.token_hex(4)}.",
-        trials={TRIED: PILOTED},
-    )
+    shape = shape or shaped(DEPLOYERS, trials={TRIED: PILOTED}, more=more)
     local = LocalSystem(shape, servers=servers, launch=launch)
     await asyncio.to_thread(local.start)
     try:
@@ -135,8 +149,7 @@ async def opened(
             _producer(bootstrap) as producer,
             Telling(bootstrap, shape.prefix, tolerant=tolerant) as telling,
         ):
-            for region in shape.regions:
-                await telling.first(partial(_accepts, region), 30.0)
+            await telling.first(_accepts(shape.regions), ACCEPTED)
             kafka = kafka or KafkaUnderTest(bootstrap, local.kafka)
             postgres = postgres or PostgresUnderTest(local.servers.postgres, local.postgres)
             yield Whole(local, telling, producer, kafka, postgres)
@@ -162,9 +175,16 @@ async def started_whole(kafka: KafkaUnderTest, postgres: PostgresUnderTest) -> A
             yield whole
 
 
-def _accepts(region: str, told: Told) -> bool:
-    """A plan that names a region before this is refused."""
-    return isinstance(told.body, RegionAccepted) and told.body.place.region == region
+def _accepts(regions: Iterable[str]) -> Callable[[Told], bool]:
+    """Whether the last of the regions is accepted: a plan that names one before that is refused."""
+    left = set(regions)
+
+    def accepted(told: Told) -> bool:
+        if isinstance(told.body, RegionAccepted):
+            left.discard(told.body.place.region)
+        return not left
+
+    return accepted
 
 
 @pytest.fixture

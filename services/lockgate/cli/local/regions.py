@@ -99,10 +99,17 @@ def _beside(place: Mapping[str, str]) -> dict[str, str]:
     return {**place, "namespace": _ENVIRONMENTS, "source": place["namespace"]}
 
 
-def deployer_environment(name: str, served: Iterable[str], places: Sandboxed | Clusters) -> dict[str, str]:
-    """The settings of one deployer: its own regions and no others."""
-    settings = {"LOCKGATE_DEPLOYER_NAME": name}
-    settings["LOCKGATE_DEPLOYER_REGIONS"] = json.dumps([_told(each, places.regions[each]) for each in served])
+def deployer_environment(
+    name: str, served: Iterable[str], places: Sandboxed | Clusters, folder: Path
+) -> dict[str, str]:
+    """The settings of one deployer: its own regions and no others, in a file of this folder.
+
+    A variable has no room for a thousand regions, and everybody who may see the process may read it.
+    """
+    file = folder / f"{name}-regions.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps([_told(each, places.regions[each]) for each in served]))
+    settings = {"LOCKGATE_DEPLOYER_NAME": name, "LOCKGATE_DEPLOYER_REGIONS_FILE": str(file)}
     if isinstance(places, Sandboxed):  # its pods start in moments
         pace = {"poll": "200ms", "progress": "500ms", "drain": "500ms"}
         settings["LOCKGATE_DEPLOYER_PACE"] = json.dumps(pace)

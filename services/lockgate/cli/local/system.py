@@ -160,12 +160,15 @@ class LocalSystem:
             return self._process(name, service, self.door.environment)
         served = self.shape.deployers.get(service)
         if served is not None:
-            return self._process(name, "deployer", deployer_environment(service, served, self.places))
+            return self._process(name, "deployer", self._told(service, served))
         return self._process(name, service)
 
     def deployer(self, name: str, served: Iterable[str]) -> Child:
         """A deployer beyond the shape's, not started yet; its regions are among the shape's."""
-        return self._process(name, "deployer", deployer_environment(name, served, self.places))
+        return self._process(name, "deployer", self._told(name, served))
+
+    def _told(self, deployer: str, served: Iterable[str]) -> dict[str, str]:
+        return deployer_environment(deployer, served, self.places, self.home)
 
     def ended(self) -> list[Child]:
         """The processes that ended although nobody stopped them."""

@@ -1,0 +1,145 @@
+"""From an incident in Kafka to the write that takes the share away in the last of 100 regions, and to the last order.
+
+A canary has a quarter of the traffic in 100 regions of the sandbox, which one deployer serves. Monitoring writes an incident to
+Kafka; the verifier blames the release, the coordinator orders every region back, the deployer writes. The clock begins before the
+incident is sent. The writes are seen by watches on the regions' API servers, what services say by a consumer of its own.
+"""
+
+import asyncio
+import statistics
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from lockgate.messages.deployments import PilotDeployed
+from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
+from lockgate.messages.verdicts import VerdictReached
+from lockgate.runtime.service import partition_of
+from lockgate.runtime.settings import ProcessSettings
+from tests.bench.figures import Figure
+from tests.bench.hop import reading_ends
+from tests.support.many import clusters, everywhere, many, names
+from tests.support.plans import watch, wave
+from tests.support.seen_writes import ROUTES, Written, seen_writes
+from tests.support.story import Story
+from tests.support.whole import Whole, opened
+
+REGIONS = 100
+ROUNDS = 40
+WARM = 2
+"""Rounds that do not count: the first release meets every object for the first time."""
+
+PODS = 2
+SHARE = 0.25
+PATIENCE = 300.0
+
+SAID = {
+    kind.type.encode(): name
+    for kind, name in (
+        (VerdictReached, "verdict"),
+        (ReleaseHalted, "halt"),
+        (RollbackOrdered, "order"),
+    )
+}
+
+
+class Heard:
+    """When the first and the last of each kind of event was read, and how many there were, since it was forgotten."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, float] = {}
+        self.last: dict[str, float] = {}
+        self.counts = Counter[str]()
+        self._news = asyncio.Event()
+
+    def forget(self) -> None:
+        self.first.clear()
+        self.last.clear()
+        self.counts.clear()
+
+    async def all_of(self, name: str, count: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while self.counts[name] < count:
+                self._news.clear()
+                await self._news.wait()
+
+    async def listen(self, consumer: AIOKafkaConsumer) -> None:
+        async for record in consumer:
+            name = SAID.get(dict(record.headers).get("ce_type", b""))
+            if name is not None:
+                now = time.perf_counter()
+                self.first.setdefault(name, now)
+                self.last[name] = now
+                self.counts[name] += 1
+                self._news.set()
+
+
+def measure(*, profile: bool) -> Iterator[Figure]:
+    """Yields the figures: p50 and p99 of the rounds, and the middle of each part of the way."""
+    del profile
+    rounds = uvloop.run(_measured())
+    for name in ("order-last", "write-last"):
+        times = [parts[name] for parts in rounds]
+        for percent in (50, 99):
+            value = statistics.quantiles(times, n=100, method="inclusive")[percent - 1]
+            yield Figure(f"anomaly-to-{name}-of-{REGIONS}-p{percent}", value, "ms")
+    for name in ("verdict-first", "halt-first", "order-first", "write-first"):
+        yield Figure(f"anomaly-to-{name}-p50", statistics.median(parts[name] for parts in rounds), "ms")
+    yield Figure("anomaly-rounds", len(rounds), "rounds")
+
+
+async def _measured() -> list[dict[str, float]]:
+    regions = names(REGIONS)
+    async with opened(None, shape=many(REGIONS)) as whole, clusters(whole.local.sandbox) as reader:
+        story = whole.story("blamed")
+        await reader.runs(story, "v1", PODS, regions)
+        canary = {"canary": [SHARE], "wait": "2h"}
+        rest = {"strategy": canary, "max-parallel": REGIONS, "budget": "10m", "retry": 3}
+        await story.plans(wave("all", *regions, **rest), watch("1h"))
+        async with (
+            _heard(whole, story.application) as heard,
+            seen_writes(whole.local.sandbox, story.application, regions, ROUTES) as written,
+        ):
+            found = [await _round(story, f"v{number + 2}", heard, written) for number in range(WARM + ROUNDS)]
+    return found[WARM:]
+
+
+async def _round(story: Story, version: str, heard: Heard, written: Written) -> dict[str, float]:
+    """Milliseconds from before the incident was sent, of each part."""
+    release = await story.announces(version)
+    await written.all_have(SHARE, story.regions, PATIENCE)
+    await everywhere(story, PilotDeployed, release, story.regions, PATIENCE)
+    await story.telling.forget()
+    heard.forget()
+    began = time.perf_counter()
+    await story.alarms(f"{story.application}-{version}", "production")
+    await heard.all_of("order", len(story.regions))
+    await written.all_have(0.0, story.regions, PATIENCE)
+    ends = {
+        **{f"{name}-first": at for name, at in heard.first.items()},
+        "order-last": heard.last["order"],
+        "write-first": min(written.changed.values()),
+        "write-last": max(written.changed.values()),
+    }
+    await story.is_taken_back(release, within=PATIENCE)
+    return {name: (at - began) * 1000 for name, at in ends.items()}
+
+
+@asynccontextmanager
+async def _heard(whole: Whole, application: str) -> AsyncIterator[Heard]:
+    """What the verifier and the coordinator say of an application."""
+    part = partition_of(application, ProcessSettings(kafka=whole.local.servers.kafka).partitions)
+    places = [TopicPartition(whole.prefix + name, part) for name in ("verdicts", "rollbacks")]
+    consumer = await reading_ends(whole.local.servers.kafka, *places)
+    heard = Heard()
+    listening = asyncio.create_task(heard.listen(consumer))
+    try:
+        yield heard
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await consumer.stop()
