@@ -99,7 +99,7 @@ class Engine:
     async def run(self) -> Final:
         """The answer. It comes by `until`, but for the time that one request and the undoing take."""
         answer = await self._carried_out()
-        if isinstance(answer, Failed) and self.undo is not None and self._started:
+        if isinstance(answer, Failed) and self.undo is not None and (self._started or self._left() <= 0):
             await self._undone(self.undo)
         if isinstance(answer, Deployed):
             return answer.model_copy(update={"requests": self.cluster.requests})
@@ -202,7 +202,9 @@ class Engine:
                 reason=f"{self._writes} writes to {self.target.region} did not bring about what was wanted: "
                 f"somebody else keeps changing the same objects (kubectl get --show-managed-fields)."
             )
-        await self._begun(live)
+        if await self._begun(live):
+            self._known = live
+            return None  # what was chosen may be in what is to be written
         self._writes += 1
         answer = await self._write(write)
         self._refusals = 0
@@ -227,17 +229,18 @@ class Engine:
                 self._last = f"the {kind} {name} was deleted"
                 return None
 
-    async def _begun(self, live: Region) -> None:
-        """Reported once, before the first write: what ran before this release."""
-        if self._started:
-            return
-        seen = production(self.target, live)
-        if isinstance(seen, Production):
-            rolls = self.estimates and seen.digest != self.target.digest
-            takes = await estimated(self.cluster, live, seen.deployment, self._left()) if rolls else None
-            said = {"seconds": takes.seconds, "estimate": takes.text} if takes is not None else {}
-            await self._tell(Started(found=found_before(self.target, seen), **said))
-            self._started = True
+    async def _begun(self, live: Region) -> bool:
+        """Reported once, before the first write: what ran before this release. Whether something was chosen for its roll-out."""
+        seen = production(self.target, live) if not self._started else None
+        if not isinstance(seen, Production):
+            return False
+        said: dict[str, float | str | None] = {}
+        if self.estimates and (takes := await estimated(self.cluster, live, self.target, seen, self._left())):
+            said = {"seconds": takes.seconds, "estimate": takes.text}
+            self.target = replace(self.target, surge=takes.surge)
+        await self._tell(Started(found=found_before(self.target, seen), **said))
+        self._started = True
+        return self.target.surge is not None
 
     async def _progress(self, wait: Wait) -> None:
         """At most one report in `pace.progress` seconds, and only what is new."""

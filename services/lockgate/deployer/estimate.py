@@ -1,7 +1,8 @@
-"""How long a Deployment's roll-out will take, before it begins: from how long its pods took to get ready. Pure.
+"""How long a Deployment's roll-out will take, before it begins, and the maxSurge with which it fits its time. Pure.
 
 A roll-out goes in waves: as many pods at once as the Deployment may have too many and too few together; the next wave begins
-where pods of this one are available. What is said leaves out how long Kubernetes itself takes, seconds for hundreds of pods.
+where pods of this one are available, each as long as pods took to get ready. What is said leaves out how long Kubernetes itself
+takes, seconds for hundreds of pods. What pods may be missing is never chosen: it stays as the Deployment has it.
 """
 
 import math
@@ -9,14 +10,64 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from lockgate.deployer.objects import Json, may_add, may_miss, recreates, replicas_of
+from lockgate.deployer.objects import Json, max_surge, may_add, may_miss, recreates, replicas_of, with_surge
+
+_SPARE = 1.2
+"""An estimate is right within a fifth, so that much time is to be left over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    seconds: float
+    seconds: float | None
+    """None: nobody knows."""
     text: str
+    surge: int | None = None
+    """The maxSurge that makes it fit; None: the Deployment's own does, or none would."""
+
+
+UNKNOWN: Final = Estimate(
+    None, "How long it will take is not known: no pod that is ready says how long it took to start."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RollOut:
+    """What is to be done: so many pods of the Deployment, as its owner has it, each ready after `one` seconds."""
+
+    deployment: Json
+    pods: int
+    one: float
+
+    @classmethod
+    def of(cls, deployment: Json, start: float, pods: int | None = None) -> "RollOut":
+        """Of all of its pods, if it is not said of how many."""
+        one = start + float(deployment["spec"].get("minReadySeconds", 0))
+        return cls(deployment, replicas_of(deployment) if pods is None else pods, one)
+
+    @property
+    def at_once(self) -> int:
+        if recreates(self.deployment):
+            return self.pods
+        return min(self.pods, may_add(self.deployment) + may_miss(self.deployment))
+
+    @property
+    def waves(self) -> int:
+        return math.ceil(self.pods / self.at_once)
+
+    @property
+    def seconds(self) -> float:
+        return self.waves * self.one
+
+    def surging(self, surge: int) -> "RollOut":
+        return RollOut(with_surge(self.deployment, surge), self.pods, self.one)
+
+    def fitting(self, left: float) -> int | None:
+        """The smallest maxSurge with which it takes no longer; None if one pod does already."""
+        waves = int(left / self.one)
+        missing = may_miss(with_surge(self.deployment, 1))
+        return max(1, math.ceil(self.pods / waves) - missing) if waves else None
 
 
 def start_of(pods: Sequence[Json]) -> float | None:
@@ -40,30 +91,49 @@ def _start(pod: Json) -> float | None:
     return None
 
 
-def estimate(deployment: Json, start: float, budget: float) -> Estimate:
-    """What the roll-out will take with the Deployment's own strategy, and what to change if that is more than there is."""
-    pods, one = replicas_of(deployment), start + float(deployment["spec"].get("minReadySeconds", 0))
-    budget = max(0.0, budget)
-    at_once = pods if recreates(deployment) else min(pods, may_add(deployment) + may_miss(deployment))
-    waves = math.ceil(pods / at_once)
-    seconds = waves * one
+def estimate(own: RollOut, left: float, most: float = 1.0, hindered: str | None = None) -> Estimate:
+    """What the roll-out will take, and the maxSurge for it, where the Deployment's own would make it too long.
+
+    `most`: of its pods, what maxSurge may be raised to. `hindered`: why it cannot be raised, and what to do.
+    """
+    left = max(0.0, left)
+    highest = int(most * replicas_of(own.deployment)) if hindered is None else 0
+    surge = _chosen(own, left, highest)
+    chosen = own if surge is None else own.surging(surge)
     text = (
-        f"{_counted(pods, 'pod')} in {_counted(waves, 'wave')} of {at_once}, of which each takes about {one:.0f} s as "
-        f"running pods took: about {seconds:.0f} s of the {budget:.0f} s that there are."
+        f"{_counted(chosen.pods, 'pod')} in {_counted(chosen.waves, 'wave')} of {chosen.at_once}, of which each takes "
+        f"about {own.one:.0f} s as running pods took: about {chosen.seconds:.0f} s of the {left:.0f} s that there are."
     )
-    return Estimate(seconds, f"{text}{_remedy(deployment, at_once, one, budget)}")
+    why = (
+        hindered or f"The settings of the region's deployer have it raised to {most:.0%} of the pods at most."
+    )
+    return Estimate(chosen.seconds, f"{text}{_remark(own, surge, left, why)}", surge)
 
 
-def _remedy(deployment: Json, at_once: int, one: float, budget: float) -> str:
-    """What makes it fit; empty if it does."""
-    pods = replicas_of(deployment)
-    if math.ceil(pods / at_once) * one <= budget:
+def _chosen(own: RollOut, left: float, highest: int) -> int | None:
+    """The smallest maxSurge that leaves some time over, or else the smallest that fits at all."""
+    if own.seconds * _SPARE <= left:
+        return None
+    for time in (left / _SPARE, left):
+        surge = own.fitting(time)
+        if surge is not None and surge <= highest and own.surging(surge).waves < own.waves:
+            return surge
+    return None
+
+
+def _remark(own: RollOut, surge: int | None, left: float, why: str) -> str:
+    """What is done so that it fits, or what others have to do; empty if it fits as it is."""
+    if surge is not None:
+        return (
+            f" With the Deployment's own maxSurge, {max_surge(own.deployment)}, it would be about {own.seconds:.0f} s: "
+            f"maxSurge is {surge} until the roll-out is over."
+        )
+    if own.seconds <= left:
         return ""
-    waves = int(budget // one)
-    if waves == 0:
-        return f" That is too long for one pod: give the stage a budget of more than {one:.0f} s."
-    more = math.ceil(pods / waves) - may_miss(deployment)
-    return f" That does not fit: set maxSurge of the Deployment to {more}, or give the stage a longer budget."
+    needed = own.fitting(left)
+    if needed is None:
+        return f" That is too long for one pod: give the stage a budget of more than {own.one:.0f} s."
+    return f" That does not fit: set maxSurge of the Deployment to {needed}, or let it be raised. {why}"
 
 
 def _counted(number: int, what: str) -> str:

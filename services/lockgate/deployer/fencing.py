@@ -74,6 +74,11 @@ class Marks:
         return f"{self.prefix}/floor"
 
     @property
+    def surge(self) -> str:
+        """What a Deployment's maxSurge was before it was raised, and to what: 25% 40. Empty once it was put back."""
+        return f"{self.prefix}/surge"
+
+    @property
     def bare(self) -> str:
         """Which of a route's rules had said another weight than they meant, and what: none in the first, 0 in the third is 0:,2:0."""
         return f"{self.prefix}/bare"

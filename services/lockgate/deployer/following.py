@@ -10,11 +10,15 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster, ClusterError, Trouble
-from lockgate.deployer.estimate import Estimate, estimate, start_of
+from lockgate.deployer.estimate import UNKNOWN, Estimate, RollOut, estimate, start_of
 from lockgate.deployer.fencing import is_adoption
 from lockgate.deployer.look import selector_of
 from lockgate.deployer.objects import Json, labels_of, name_of, newest, pods_of, uid_of
-from lockgate.deployer.strategies.given import Kind, Patch, Region
+from lockgate.deployer.strategies.given import Kind, Patch, Region, Target
+from lockgate.deployer.strategies.owners import MAX_SURGE, to_hand_over
+from lockgate.deployer.strategies.production import Production
+from lockgate.deployer.strategies.rolling import to_replace
+from lockgate.deployer.strategies.surge import as_owned
 
 _HASH = "pod-template-hash"
 _SHORTEST = 0.1  # seconds of a watch
@@ -97,20 +101,26 @@ async def newest_pods(cluster: Cluster, deployment: Json) -> list[Json]:
     return await cluster.some(PODS, f"{selector},{_HASH}={mark}" if mark else selector)
 
 
-async def estimated(cluster: Cluster, live: Region, deployment: Json, budget: float) -> Estimate | None:
+async def estimated(
+    cluster: Cluster, live: Region, target: Target, seen: Production, left: float
+) -> Estimate | None:
     """How long the Deployment's roll-out will take, from the pods of a clone beside it, or else from its own.
 
-    None if no pod can tell, or nothing can be read or understood: a roll-out neither waits for this nor fails by it.
+    None if it does not roll, or nothing can be read or understood: a roll-out neither waits for this nor fails by it.
     """
     try:
-        return await _estimated(cluster, live, deployment, budget)
+        return await _estimated(cluster, live, target, seen, left) if to_replace(target, seen) else None
     except (ClusterError, ArithmeticError, LookupError, TypeError, ValueError):
         return None
 
 
-async def _estimated(cluster: Cluster, live: Region, deployment: Json, budget: float) -> Estimate | None:
-    for each in (*live.clones, deployment):
-        pods = await cluster.some(PODS, selector_of(each), _ENOUGH)
-        if (start := start_of(pods_of(each, pods))) is not None:
-            return estimate(deployment, start, budget)
-    return None
+async def _estimated(
+    cluster: Cluster, live: Region, target: Target, seen: Production, left: float
+) -> Estimate | None:
+    for each in (*live.clones, seen.deployment):
+        pods = pods_of(each, await cluster.some(PODS, selector_of(each), _ENOUGH))
+        if (start := start_of(pods)) is not None:
+            hindered = to_hand_over(seen.deployment, MAX_SURGE, target.region)
+            rolls = RollOut.of(as_owned(seen.deployment), start, to_replace(target, seen))
+            return estimate(rolls, left, cluster.settings.surge, hindered)
+    return UNKNOWN

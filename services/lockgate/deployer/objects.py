@@ -80,17 +80,27 @@ def may_miss(deployment: Json) -> int:
         return wanted
     bounds = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
     missing = _part_of(wanted, bounds.get("maxUnavailable", "25%"), math.floor)
-    return missing if missing or _part_of(wanted, bounds.get("maxSurge", "25%"), math.ceil) else 1
+    return missing if missing or may_add(deployment) else 1
 
 
 def may_add(deployment: Json) -> int:
     """How many pods more than it wants a roll-out of a Deployment may have, by its own strategy."""
+    return 0 if recreates(deployment) else _part_of(replicas_of(deployment), max_surge(deployment), math.ceil)
+
+
+def max_surge(deployment: Json) -> int | str:
+    """As its strategy says it; Kubernetes takes 25% where nothing is written."""
     bounds = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
-    return (
-        0
-        if recreates(deployment)
-        else _part_of(replicas_of(deployment), bounds.get("maxSurge", "25%"), math.ceil)
-    )
+    surge: int | str = bounds.get("maxSurge", "25%")
+    return surge
+
+
+def with_surge(deployment: Json, surge: int | str) -> Json:
+    """The same Deployment with another maxSurge."""
+    spec = deployment["spec"]
+    strategy = spec.get("strategy") or {}
+    bounds = {**(strategy.get("rollingUpdate") or {}), "maxSurge": surge}
+    return {**deployment, "spec": {**spec, "strategy": {**strategy, "rollingUpdate": bounds}}}
 
 
 def _part_of(wanted: int, bound: int | str, rounded: Callable[[float], int]) -> int:

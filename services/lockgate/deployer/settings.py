@@ -1,14 +1,14 @@
 """What one deployer is told: its name, and each region that it serves with the credentials for it alone."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lockgate.messages.values import Duration, Name
+from lockgate.messages.values import Duration, Name, parse_share
 
 
 class RegionSettings(BaseModel):
@@ -34,6 +34,12 @@ class RegionSettings(BaseModel):
         default=None,
         pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$",
         description="of flagd's OFREP, without a path: asked whether a flag is off. Without, nobody is asked",
+    )
+
+    surge: Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)] = Field(
+        default=1.0,
+        description="of a Deployment's pods, the most that its maxSurge is raised to where a roll-out does not fit its budget; "
+        "0%: it is never raised",
     )
 
     @model_validator(mode="after")

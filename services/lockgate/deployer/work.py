@@ -26,6 +26,7 @@ from lockgate.deployer.strategies.given import Target
 from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling
+from lockgate.deployer.strategies.surge import not_raised
 from lockgate.messages.rollbacks import FlagsOrdered, RollbackOrdered
 from lockgate.messages.verdicts import Action, Granted
 
@@ -39,9 +40,10 @@ _STRATEGIES: dict[Action, Strategy] = {
     Action.GREEN: green,
     Action.SWITCH: switch,
 }
-_UNDOING: dict[Action, Undo] = dict.fromkeys(
-    (Action.PILOT, Action.CANARY, Action.GREEN, Action.SWITCH), no_share
-)
+_UNDOING: dict[Action, Undo] = {
+    Action.DEPLOY: not_raised,
+    **dict.fromkeys((Action.PILOT, Action.CANARY, Action.GREEN, Action.SWITCH), no_share),
+}
 
 
 @asynccontextmanager
@@ -96,7 +98,7 @@ class Work:
     async def _step(self, given: StepBody, report: Report) -> Answer:
         target, action = target_of(given.grant), given.grant.action
         engine = self._engine(_STRATEGIES[action], target, given.until, report)
-        engine.undo, engine.estimates = _UNDOING.get(action), action is Action.DEPLOY
+        engine.undo, engine.estimates = _UNDOING[action], action is Action.DEPLOY
         return await engine.run()
 
     async def rollback(self, body: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -115,7 +117,9 @@ class Work:
         )
         if order.region in self.trials:
             return (await self._gone(target, given.until, report)).json_body()
-        answer: Answer = await self._engine(rollback, target, given.until, report).run()
+        engine = self._engine(rollback, target, given.until, report)
+        engine.undo = not_raised
+        answer: Answer = await engine.run()
         if order.restore and isinstance(answer, RolledBack | Untouched):
             left = await self._switching(order, given.until).put_back(order.restore)
             answer = answer.model_copy(update={"flags_left": left})  # the version is back all the same

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from lockgate.deployer.estimate import estimate, start_of
+from lockgate.deployer.estimate import Estimate, RollOut, start_of
+from lockgate.deployer.estimate import estimate as estimate_of
 from tests.support.deployer import deployment
 
 
@@ -23,6 +24,12 @@ def pod(made: str, ready: str, *, is_ready: bool = True, restarts: int = 0) -> d
 def rolls(pods: int, surge: int | str, unavailable: int | str, **spec: Any) -> dict[str, Any]:
     bounds = {"maxSurge": surge, "maxUnavailable": unavailable}
     return deployment(replicas=pods, strategy={"type": "RollingUpdate", "rollingUpdate": bounds}, **spec)
+
+
+def estimate(
+    found: dict[str, Any], start: float, left: float, pods: int | None = None, **bounds: Any
+) -> Estimate:
+    return estimate_of(RollOut.of(found, start, pods), left, **bounds)
 
 
 def test_a_start_is_the_median_of_the_pods_that_are_ready() -> None:
@@ -69,19 +76,72 @@ def test_it_is_said_in_words() -> None:
     )
 
 
-def test_what_does_not_fit_says_which_surge_would() -> None:
+def test_what_does_not_fit_gets_the_smallest_surge_that_leaves_a_sixth_of_the_time_over() -> None:
     said = estimate(rolls(100, 5, 0), 30.0, 300.0)
-    assert said.seconds == 600.0
-    assert said.text.endswith(
-        " That does not fit: set maxSurge of the Deployment to 10, or give the stage a longer budget."
+    assert (said.seconds, said.surge) == (240.0, 13)
+    assert said.text == (
+        "100 pods in 8 waves of 13, of which each takes about 30 s as running pods took: about 240 s of the 300 s that there "
+        "are. With the Deployment's own maxSurge, 5, it would be about 600 s: maxSurge is 13 until the roll-out is over."
     )
-    assert estimate(rolls(100, 10, 0), 30.0, 300.0).seconds == 300.0
-    assert "does not fit" not in estimate(rolls(100, 10, 0), 30.0, 300.0).text
+    assert estimate(rolls(100, 13, 0), 30.0, 300.0).surge is None
+    assert "fit" not in estimate(rolls(100, 13, 0), 30.0, 300.0).text
 
 
-def test_what_pods_may_be_missing_is_left_as_it_is() -> None:
-    said = estimate(rolls(100, 0, 5), 30.0, 300.0)
-    assert "set maxSurge of the Deployment to 5," in said.text
+@pytest.mark.parametrize(
+    ("found", "start", "left", "seconds", "surge"),
+    [
+        (rolls(100, 10, 0), 30.0, 300.0, 240.0, 13),  # it would fit, but with nothing to spare
+        (rolls(100, "5%", 0), 30.0, 300.0, 240.0, 13),
+        (rolls(100, 0, 5), 30.0, 300.0, 240.0, 8),  # what may be missing counts, and stays as it is
+        (
+            rolls(4, 0, "10%"),
+            30.0,
+            60.0,
+            30.0,
+            4,
+        ),  # without a surge Kubernetes takes one pod away: no more with one
+        (rolls(100, 1, 0), 30.0, 36.0, 30.0, 100),
+        (rolls(100, 1, 0), 30.0, 31.0, 30.0, 100),  # nothing to spare, but it fits
+        (rolls(100, 60, 0), 30.0, 65.0, 30.0, 100),
+        (rolls(100, 50, 0), 30.0, 65.0, 30.0, 100),
+        (rolls(100, 5, 0, minReadySeconds=10), 30.0, 300.0, 240.0, 17),
+        (rolls(100, 5, 0), 30.0, 20.0, 600.0, None),
+        (deployment(replicas=100, strategy={"type": "Recreate"}), 30.0, 31.0, 30.0, None),
+        (rolls(1, 1, 0), 30.0, 31.0, 30.0, None),
+    ],
+)
+def test_a_surge_is_chosen_where_one_makes_it_fit(
+    found: dict[str, Any], start: float, left: float, seconds: float, surge: int | None
+) -> None:
+    said = estimate(found, start, left)
+    assert (said.seconds, said.surge) == (seconds, surge)
+
+
+def test_what_is_left_of_an_attempt_before_is_all_that_counts() -> None:
+    said = estimate(rolls(100, 5, 0), 30.0, 300.0, pods=20)
+    assert (said.seconds, said.surge) == (120.0, None)
+    assert said.text.startswith("20 pods in 4 waves of 5,")
+
+
+def test_a_surge_that_may_not_be_written_is_said_with_what_to_do() -> None:
+    said = estimate(rolls(100, 5, 0), 30.0, 300.0, hindered="Argo CD owns it.")
+    assert (said.seconds, said.surge) == (600.0, None)
+    assert said.text.endswith(
+        " That does not fit: set maxSurge of the Deployment to 10, or let it be raised. Argo CD owns it."
+    )
+    assert "Argo CD" not in estimate(rolls(100, 10, 0), 30.0, 300.0, hindered="Argo CD owns it.").text
+
+
+def test_no_more_is_chosen_than_the_region_has_room_for() -> None:
+    assert estimate(rolls(100, 5, 0), 30.0, 300.0, most=0.13).surge == 13
+    assert estimate(rolls(100, 5, 0), 30.0, 300.0, most=0.12).surge == 10  # which fits, with nothing to spare
+    said = estimate(rolls(100, 5, 0), 30.0, 300.0, most=0.09)
+    assert (said.seconds, said.surge) == (600.0, None)
+    assert said.text.endswith(
+        " That does not fit: set maxSurge of the Deployment to 10, or let it be raised. The settings of the region's deployer "
+        "have it raised to 9% of the pods at most."
+    )
+    assert estimate(rolls(100, 5, 0), 30.0, 300.0, most=0.0).surge is None
 
 
 def test_no_surge_helps_where_one_pod_takes_longer_than_there_is_time() -> None:

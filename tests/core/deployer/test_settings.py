@@ -24,6 +24,17 @@ def test_name_and_regions_come_from_the_environment(monkeypatch: pytest.MonkeyPa
     assert settings.regions[0].bearer == "s3cret"
 
 
+@pytest.mark.parametrize(("said", "most"), [({}, 1.0), ({"surge": "50%"}, 0.5), ({"surge": "0%"}, 0.0)])
+def test_a_region_says_how_far_a_surge_may_be_raised_in_it(said: dict[str, str], most: float) -> None:
+    assert RegionSettings.model_validate({**WEST, **said}).surge == most
+
+
+@pytest.mark.parametrize("said", ["150%", "many", "-1%"])
+def test_a_surge_that_is_no_share_is_refused(said: str) -> None:
+    with pytest.raises(ValidationError):
+        RegionSettings.model_validate({**WEST, "surge": said})
+
+
 def test_regions_may_be_in_a_file_because_a_variable_has_no_room_for_a_thousand(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

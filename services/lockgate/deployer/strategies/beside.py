@@ -20,7 +20,7 @@ from lockgate.deployer.objects import (
 )
 from lockgate.deployer.reports import Failed, Fenced, Piloted
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
-from lockgate.deployer.strategies import autoscaling, drift, production
+from lockgate.deployer.strategies import autoscaling, drift, production, surge
 from lockgate.deployer.strategies.clones import (
     clone_deployment,
     clone_service,
@@ -154,7 +154,7 @@ def _claimed(target: Target, live: Region, seen: Production, traffic: Traffic) -
     if seen.fence is None:
         return production.adopt(target, seen)
     if seen.fence != target.fence:
-        return production.claim(target, seen, [])
+        return production.claim(target, seen, surge.put_back(seen.deployment))
     return traffic.claim(target, live) or autoscaling.claimed(target, live)
 
 

@@ -6,7 +6,7 @@ that the next attempt knows, and begins anew.
 
 from lockgate.deployer.fencing import OWN, clone_fence
 from lockgate.deployer.objects import Json, annotations_of, container_at, digest_of, image_at, name_of
-from lockgate.deployer.strategies import production
+from lockgate.deployer.strategies import production, surge
 from lockgate.deployer.strategies.given import Patch, Target
 from lockgate.deployer.strategies.production import Production
 from lockgate.messages.values import Fence
@@ -54,7 +54,9 @@ def said(target: Target, seen: Production, clone: Json) -> bool:
 def saying(target: Target, seen: Production) -> Patch | None:
     """Until it is noted that this attempt says it; then None."""
     noted = {OWN.drift: str(target.fence)}
-    return production.claim(target, seen, [], noted) if _noted(seen) != target.fence else None
+    if _noted(seen) == target.fence:
+        return None
+    return production.claim(target, seen, surge.put_back(seen.deployment), noted)
 
 
 def _noted(seen: Production) -> Fence | None:

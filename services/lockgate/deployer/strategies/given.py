@@ -36,6 +36,8 @@ class Target:
     touched: bool = False
     role: Role = Role.PILOT
     """What the release's clone is called by: what it was made for, or is about to be."""
+    surge: int | None = None
+    """The maxSurge with which production's roll-out fits its time; None: the Deployment's own."""
 
     @property
     def route_marks(self) -> Marks:

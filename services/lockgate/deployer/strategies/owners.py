@@ -48,6 +48,15 @@ FLOOR: Final = Field(
 )
 SELECTOR: Final = Field(Kind.SERVICE, "", "selector", ("/spec/selector",), ("f:spec", "f:selector"))
 
+_SURGE = "/spec/strategy/rollingUpdate/maxSurge"
+MAX_SURGE: Final = Field(
+    Kind.DEPLOYMENT,
+    "apps",
+    "maxSurge",
+    (_SURGE,),
+    ("f:spec", "f:strategy", "f:rollingUpdate", "f:maxSurge"),
+)
+
 
 class Engine(Enum):
     ARGO_CD = "Argo CD"

@@ -3,7 +3,7 @@
 from lockgate.deployer.fencing import OWN, clone_fence
 from lockgate.deployer.objects import annotations_of
 from lockgate.deployer.reports import Failed, RolledBack, Untouched
-from lockgate.deployer.strategies import autoscaling, production
+from lockgate.deployer.strategies import autoscaling, production, surge
 from lockgate.deployer.strategies.clones import farewell, met
 from lockgate.deployer.strategies.given import Next, Region, Stuck, Target
 from lockgate.deployer.strategies.handover import grown, is_short, meanwhile
@@ -59,7 +59,12 @@ def _taken_back(target: Target, live: Region, seen: Production, traffic: Traffic
     back = _production_back(target, seen)
     if isinstance(back, Stuck | Failed) and not _stays(target):
         return _cleared(target, live, traffic) or back  # production needs people, and clones go all the same
-    return back or _cleared(target, live, traffic) or _answer(target, seen)
+    return (
+        back
+        or surge.released(target, seen.deployment)
+        or _cleared(target, live, traffic)
+        or _answer(target, seen)
+    )
 
 
 def _stays(target: Target) -> bool:

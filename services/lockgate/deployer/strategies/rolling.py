@@ -4,7 +4,7 @@ from lockgate.deployer.fencing import OWN, Operation, clone_fence, fenced
 from lockgate.deployer.objects import image_at, name_of, replicas_of
 from lockgate.deployer.reports import Deployed, Failed
 from lockgate.deployer.rollout import RolledOut, Rolling, TimedOut, rollout_status
-from lockgate.deployer.strategies import autoscaling, drift, production
+from lockgate.deployer.strategies import autoscaling, drift, production, surge
 from lockgate.deployer.strategies.clones import farewell, met, taken_over
 from lockgate.deployer.strategies.given import Kind, Next, Patch, Region, Stuck, Target, Wait
 from lockgate.deployer.strategies.handover import grown
@@ -32,6 +32,7 @@ def rolling(target: Target, live: Region) -> Next:
         traffic.claim(target, live)
         or autoscaling.claimed(target, live)
         or observed(target, seen)
+        or surge.released(target, seen.deployment)
         or grown(target, live, seen, traffic)
         or farewell(target, live, traffic)
         or autoscaling.released(target, live)
@@ -65,10 +66,28 @@ def _clone_grown(target: Target, live: Region, seen: Production, traffic: Traffi
 def _begin(target: Target, seen: Production) -> Next:
     if seen.fence is None:
         return production.adopt(target, seen)
+    changes = surge.raised(target, seen.deployment)
     if seen.digest != target.digest:
-        return production.claim(target, seen, production.to_digest(target, seen, str(target.digest)))
-    failed_before = isinstance(rollout_status(seen.deployment), TimedOut)
-    return production.claim(target, seen, production.restarted(target, seen) if failed_before else [])
+        changes = [*production.to_digest(target, seen, str(target.digest)), *changes]
+    elif isinstance(rollout_status(seen.deployment), TimedOut):
+        changes = [*production.restarted(target, seen), *changes]
+    return production.claim(target, seen, changes)
+
+
+def to_replace(target: Target, seen: Production) -> int:
+    """How many pods the step's write will have replaced; what an attempt before has replaced is left."""
+    wanted = replicas_of(seen.deployment)
+    if seen.digest != target.digest:
+        return wanted
+    if seen.fence == target.fence:
+        return 0
+    match rollout_status(seen.deployment):
+        case RolledOut():
+            return 0
+        case TimedOut():
+            return wanted
+        case Rolling(updated=updated):
+            return wanted - updated
 
 
 def observed(target: Target, seen: Production) -> Wait | Stuck | None:
