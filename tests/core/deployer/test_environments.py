@@ -189,13 +189,12 @@ def test_a_step_that_is_outdated_writes_nothing() -> None:
     assert answer.live == fence("7.0.1")
 
 
-def test_pods_go_before_the_policy_that_holds_them_back() -> None:
+@pytest.mark.parametrize("left", ["pods", "replicasets"])
+def test_pods_and_what_makes_them_go_before_the_policy_that_holds_them_back(left: str) -> None:
     whole = built()
     order: list[tuple[Kind, str, str]] = []
-    pods: tuple[dict[str, Any], ...] = ({"metadata": {"name": "p", "labels": {"lockgate.dev/clone": NAME}}},)
-    region = live(
-        clones=whole.clones, clone_services=whole.clone_services, policies=whole.policies, pods=pods
-    )
+    owned: dict[str, Any] = {left: ({"metadata": {"name": "p", "labels": {"lockgate.dev/clone": NAME}}},)}
+    region = live(clones=whole.clones, clone_services=whole.clone_services, policies=whole.policies, **owned)
     for _ in range(10):
         match gone(TRIED, region):
             case Delete(kind=kind, name=name, uid=uid):
@@ -205,11 +204,11 @@ def test_pods_go_before_the_policy_that_holds_them_back() -> None:
                     clones=region.clones if kind is not Kind.DEPLOYMENT else (),
                     clone_services=region.clone_services if kind is not Kind.SERVICE else (),
                     policies=region.policies if kind is not Kind.NETWORK_POLICY else (),
-                    pods=region.pods,
+                    **owned,
                 )
             case Wait():
                 assert [kind for kind, _, _ in order] == [Kind.DEPLOYMENT, Kind.SERVICE]
-                region = Region(None, policies=region.policies)  # the pods have ended
+                region = Region(None, policies=region.policies)  # they have ended
             case answer:
                 assert isinstance(answer, Untouched)
                 break

@@ -27,10 +27,10 @@ UNTIL: Final = "lockgate.dev/until"
 
 
 def departures(live: Region, chosen: Callable[[Json], bool]) -> Iterator[Delete]:
-    """What of the chosen ones can go now. A policy goes once there are no pods any more that it holds back."""
+    """What of the chosen ones can go now. A policy goes once nothing is left that it holds back, or that makes such pods."""
     held = {
         *(name_of(clone) for clone in live.clones),
-        *(labels_of(pod).get(CLONE_LABEL, "") for pod in live.pods),
+        *(labels_of(each).get(CLONE_LABEL, "") for each in (*live.replicasets, *live.pods)),
     }
     unheld = tuple(each for each in live.policies if name_of(each) not in held)
     for kind, objects in (

@@ -11,6 +11,7 @@ from lockgate.deployer.cluster import (
     DEPLOYMENTS,
     NETWORK_POLICIES,
     PODS,
+    REPLICASETS,
     SERVICES,
     Cluster,
     ClusterError,
@@ -31,6 +32,7 @@ _RESOURCES: dict[Kind, Resource] = {
     Kind.NETWORK_POLICY: NETWORK_POLICIES,
 }
 
+_READ: Final = (DEPLOYMENTS, SERVICES, NETWORK_POLICIES, REPLICASETS, PODS)
 
 MARGIN: Final = timedelta(minutes=10)
 """So long after its step's time an environment may still be there; then anybody removes it."""
@@ -76,6 +78,7 @@ class Trial:
                 clones=found.clones,
                 clone_services=found.clone_services,
                 pods=found.pods,
+                replicasets=found.replicasets,
                 policies=found.policies,
             )
 
@@ -106,8 +109,8 @@ class Trial:
 
 async def environments(cluster: Cluster, selector: str) -> Region:
     """The environments of a namespace, or of one application there."""
-    clones, services, policies, pods = await asyncio.gather(
-        *(cluster.all(each, selector) for each in (DEPLOYMENTS, SERVICES, NETWORK_POLICIES, PODS))
+    clones, services, policies, sets, pods = await asyncio.gather(
+        *(cluster.all(each, selector) for each in _READ)
     )
     return Region(
         None,
@@ -115,4 +118,5 @@ async def environments(cluster: Cluster, selector: str) -> Region:
         clone_services=tuple(services),
         policies=tuple(policies),
         pods=tuple(pods),
+        replicasets=tuple(sets),
     )
