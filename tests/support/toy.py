@@ -8,7 +8,7 @@ a row and answers with a VersionMarked on `rollbacks`. `python -m tests.support.
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,6 +38,8 @@ from lockgate.messages.rollbacks import Grade, VersionMarked
 from lockgate.messages.topics import ANOMALIES, RELEASES, VERDICTS
 from lockgate.messages.values import EVERY
 from lockgate.messages.verdicts import StageWaiting
+from lockgate.runtime.checks import Record
+from lockgate.runtime.gathering import Gathering
 from lockgate.runtime.producer import Producer
 from lockgate.runtime.running import run
 from lockgate.runtime.service import OpenWork, Service, no_work
@@ -154,6 +156,19 @@ def toy(
     )
 
 
+def _waiting_for_ever(marks: Path) -> Callable[[Gathering, Sequence[Record], float], list[Record]]:
+    """What cannot be read waits as it does, but for no other time than the first; and says so."""
+    due = Gathering.due
+
+    def waiting(gathering: Gathering, records: Sequence[Record], _now: float) -> list[Record]:
+        found = due(gathering, records, 0.0)
+        if gathering:
+            (marks / "waiting").touch()
+        return found
+
+    return waiting
+
+
 def main() -> int:
     """Settings as those of a service, and TOY_MARKS: a folder where it leaves a file for what it has come to."""
     marks = Path(os.environ["TOY_MARKS"])
@@ -175,6 +190,8 @@ def main() -> int:
     async def open_work() -> AsyncIterator[Mapping[str, WorkFunction]]:
         yield {"toy": work}
 
+    if fault == "wait":
+        Gathering.due = _waiting_for_ever(marks)  # type: ignore[assignment,method-assign]  # so that it can be killed meanwhile
     if fault == "publish":
         Producer.send = never  # type: ignore[assignment,method-assign]  # the fault: what is committed is not published
     return run(toy(open_work=open_work), RuntimeSettings())

@@ -27,6 +27,15 @@ class TopicError(Exception):
     """A topic is missing or not as it must be. The message names it and says what to do."""
 
 
+def lost(topic: str, part: int, position: int, handled: int) -> TopicError:
+    """What to raise when a partition does not have what was handled from it."""
+    return TopicError(
+        f"the topic {topic} (partition {part}) goes on at offset {position}, but it was handled up to {handled}"
+        " already: it was deleted and made again, or the broker lost records. Restore the topic, or set the"
+        " offsets in the service's database by hand"
+    )
+
+
 async def ensure_topics(settings: ProcessSettings, topics: Iterable[Topic]) -> None:
     """Makes sure that the topics are there and right. TopicError if they are not.
 

@@ -18,7 +18,8 @@ from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.checks import Record
 from lockgate.runtime.engine import Engine
 from lockgate.runtime.faults import Point, reach
-from lockgate.runtime.kafka_topics import TopicError
+from lockgate.runtime.gathering import Gathering
+from lockgate.runtime.kafka_topics import lost
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.record_hash import printable_headers
 from lockgate.runtime.recovering import Recovery
@@ -29,6 +30,7 @@ from lockgate.runtime.subscription import KAFKA_ERRORS, Subscription
 log = structlog.get_logger()
 
 MAX_RECORDS = 500
+READ_SECONDS = 0.5
 HINT_SECONDS = 1.0
 SETTLE_SECONDS = 0.5
 ANSWER_SECONDS = 5.0
@@ -55,6 +57,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._topics = [topic.name for topic in reads]
         self._assigned: set[int] = set()
         self._careful: dict[tuple[str, int], int] = {}  # up to here one by one: a batch could not be written
+        self._gathering = Gathering()
         self._lost: Exception | None = None
         engine.committing.on_lost = self._lose
         self._settled = self._hinted = 0.0
@@ -128,16 +131,20 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             self.mark_stale()
         if self.stale:
             await self._restore()
+        careful, loop = self._is_careful, asyncio.get_running_loop()
         found = await self.consumer.getmany(
-            timeout_ms=500, max_records=1 if self._is_careful else MAX_RECORDS
+            timeout_ms=int(1000 * self._gathering.left(loop.time(), READ_SECONDS)) + 1,
+            max_records=1 if careful else MAX_RECORDS,
         )
-        now = asyncio.get_running_loop().time()
+        now = loop.time()
         records = [self._record(r) for records in found.values() for r in records]
         if records:
             reach(Point.FETCHED)
-        if records or self._engine.has_parked:
+        if not careful:
+            records = self._gathering.due(records, now)
+        if records or (self._engine.has_parked and not self._gathering):
             await self._handle(records)
-        if now - self._settled > SETTLE_SECONDS:
+        if not self._gathering and now - self._settled > SETTLE_SECONDS:  # else the consumer is ahead by it
             await self._settle()
             self._settled = now
         if now - self._hinted > HINT_SECONDS:
@@ -200,7 +207,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 async with asyncio.timeout(ANSWER_SECONDS):
                     position = await self.consumer.position(at)
                 if position < next_:
-                    raise TopicError(_lost(self._prefix + topic, part, position, next_))
+                    raise lost(self._prefix + topic, part, position, next_)
                 if position > next_:
                     over[topic, part] = position
             if over:
@@ -215,6 +222,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Drops what is remembered and takes the assigned partitions over from the database."""
         async with self._engine.alone():
             self.stale = False  # whatever happens from here on marks it again
+            self._gathering = Gathering()  # what waited there is read again
             try:
                 restored = await self._recovery.run()
                 parts = set(self._assigned)
@@ -284,11 +292,3 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def _record(self, raw: Any) -> Record:
         topic = raw.topic.removeprefix(self._prefix)
         return Record(topic, raw.partition, raw.offset, raw.key, printable_headers(raw.headers), raw.value)
-
-
-def _lost(topic: str, part: int, position: int, handled: int) -> str:
-    return (
-        f"the topic {topic} (partition {part}) goes on at offset {position}, but it was handled up to {handled}"
-        " already: it was deleted and made again, or the broker lost records. Restore the topic, or set the"
-        " offsets in the service's database by hand"
-    )

@@ -1,4 +1,4 @@
-"""Publishes what was committed: journal records first, then events, in the order of the outbox.
+"""Publishes what was committed: journal records first, then events, in the order of the outbox, and dead letters last.
 
 One relay per (service, output partition) holds a PostgreSQL advisory lock; the lock lives as long as its
 connection, which is checked before each batch. In the common case a relay sends what was just committed
@@ -8,7 +8,7 @@ again is harmless: numbers are contiguous and readers keep high-water marks. Tal
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ READ_AT_ONCE = 500
 PRUNE_SECONDS = 1.0
 COMMAND_SECONDS = 10.0
 _JOURNALS = frozenset(t.name for t in JOURNALS.values())
-_FIRST = frozenset(t.name for t in (*JOURNALS.values(), *DEAD_LETTERS.values()))
+_LETTERS = frozenset(t.name for t in DEAD_LETTERS.values())
 
 
 @dataclass(slots=True)
@@ -149,8 +149,8 @@ class Relay:
             return False
         # The lock is held as long as this connection lives.
         await connection.fetchval("select 1", timeout=5.0)
-        first = [r for r in records if r.topic in _FIRST]
-        for group in (first, [r for r in records if r.topic not in _FIRST]):
+        first = [r for r in records if r.topic in _JOURNALS]
+        for group in (first, _letters_last(r for r in records if r.topic not in _JOURNALS)):
             for topic in dict.fromkeys(r.topic for r in group):
                 if self._store.doubt.suspect:
                     return False
@@ -253,6 +253,11 @@ class Relay:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+
+def _letters_last(records: Iterable[Out]) -> list[Out]:
+    """In their order, but for dead letters: somebody waits for an event, and nobody for those."""
+    return sorted(records, key=lambda record: record.topic in _LETTERS)
 
 
 def _headers(packed: bytes) -> tuple[tuple[str, bytes], ...]:

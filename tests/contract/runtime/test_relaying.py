@@ -84,6 +84,24 @@ async def test_what_was_decided_is_in_the_journal_before_it_is_said(postgres: Po
     ]
 
 
+async def test_an_event_does_not_wait_for_the_dead_letters_of_its_transaction(
+    postgres: PostgresUnderTest,
+) -> None:
+    noted = Noted()
+    async with relays(postgres, noted, 1) as (store, [relay]):
+        batch = decided("first")
+        for key in (b"bad", b"worse"):
+            batch.out.insert(0, Out(0, "rollback.deadletters", key, (), b"\xff"))
+        await store.apply(batch)
+        assert await relay.drain(5.0)
+    assert noted.sent == [
+        ("rollback.journal", "first"),
+        ("rollbacks", "first"),
+        ("rollback.deadletters", "worse"),
+        ("rollback.deadletters", "bad"),
+    ]
+
+
 async def test_a_relay_that_hangs_between_two_messages_to_the_database_loses_its_partition(
     postgres: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,7 +157,7 @@ async def test_the_journal(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_the_journal_before_the_events(
     postgres: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, Relay, "_send_some", ("if r.topic in _FIRST", "if r.topic not in _FIRST"))
+    without(monkeypatch, Relay, "_send_some", ("if r.topic in _JOURNALS]", "if r.topic not in _JOURNALS]"))
     check = relaying.test_what_was_decided_is_in_the_journal_before_it_is_said(postgres)
     await fails(check, "rollbacks")
 
