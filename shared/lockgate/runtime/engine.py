@@ -33,6 +33,9 @@ from lockgate.runtime.waiting import Name
 
 log = structlog.get_logger()
 
+Reported = tuple[WorkRow, Mapping[str, Any], bool]
+"""A piece of work, what it reports, and whether it is over with that."""
+
 AT_ONCE = 100  # of a batch are read, then decided; then what is committed and sent meanwhile gets its turn
 
 
@@ -120,15 +123,22 @@ class Engine:
             reach(Point.TIMER_FIRED)
         await self._commit(batch)
 
-    async def take_report(self, work: WorkRow, report: Mapping[str, Any], *, final: bool) -> None:
-        """Handles what a piece of work reports. ConflictError if it was replaced meanwhile."""
+    async def take_reports(self, reports: Sequence[Reported]) -> set[Name]:
+        """Handles what different pieces of work report, and names those whose report was taken; ConflictError if one was
+        replaced meanwhile. One whose work an earlier one of the same batch set or cancelled is passed over.
+        """
         batch = Batch()
-        batch.reported[work.key, work.name] = work.set_by
-        if final:
-            batch.work[work.key, work.name] = None
-        given = WorkReported(work.name, work.kind, work.body, dict(report), final)
-        await self._handling.alone(batch, work.key, given, work.causes, self._wiring.clock.now())
+        for work, report, final in reports:
+            name = (work.key, work.name)
+            if name in batch.work:
+                continue
+            batch.reported[name] = work.set_by
+            if final:
+                batch.work[name] = None
+            given = WorkReported(work.name, work.kind, work.body, dict(report), final)
+            await self._handling.alone(batch, work.key, given, work.causes, self._wiring.clock.now())
         await self._commit(batch)
+        return set(batch.reported)
 
     async def take_start(self, settings: Mapping[str, Any]) -> None:
         """Tells the core that the service starts, or takes over the key `*`."""

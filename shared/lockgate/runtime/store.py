@@ -243,12 +243,16 @@ class Store:
             for r in rows
         ]
 
-    async def has_work(self, row: WorkRow) -> bool:
-        """Whether this piece of work is still wanted, and was not replaced."""
-        rows = await self.fetch(
-            "select 1 from work where key = $1 and name = $2 and set_by = $3", row.key, row.name, row.set_by
+    async def wanted_work(self, rows: Sequence[WorkRow]) -> set[tuple[str, str]]:
+        """Key and name of those pieces of work that are still wanted, and were not replaced."""
+        found = await self.fetch(
+            "select key, name from unnest($1::text[], $2::text[], $3::bigint[]) i(key, name, set_by)"
+            " join work using (key, name, set_by)",
+            [row.key for row in rows],
+            [row.name for row in rows],
+            [row.set_by for row in rows],
         )
-        return bool(rows)
+        return {(r["key"], r["name"]) for r in found}
 
     async def forget_seen(self, days: int) -> None:
         """Removes the ids of inlet events that are older than the inlets keep events."""

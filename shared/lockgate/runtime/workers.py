@@ -19,7 +19,8 @@ from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.progress import Progress
 from lockgate.runtime.reader import Reader
-from lockgate.runtime.store import READY_AT_ONCE, RETRYABLE, STARTING_OVER, Store
+from lockgate.runtime.reporting import Fate, Reporting
+from lockgate.runtime.store import READY_AT_ONCE, RETRYABLE, Store
 from lockgate.runtime.subscription import KAFKA_ERRORS
 
 log = structlog.get_logger()
@@ -66,6 +67,7 @@ class Workers:
         self._ending: set[asyncio.Task[None]] = set()
         self._live: set[int] = set()
         self._gaps = progress.gaps
+        self._reporting = Reporting(store, reader, engine)
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     def own(self, parts: set[int]) -> None:
@@ -185,31 +187,10 @@ class Workers:
     async def _deliver(self, run: _Run, body: dict[str, Any], *, final: bool) -> None:
         """Hands a report to the engine, for as long as it takes. _Replaced if the work is not wanted any more."""
         backoff = Backoff(0.05, 5.0)
-        while not await self._delivered(run.row, body, final=final):
+        while (fate := await self._reporting.hand_over(run.row, body, final=final)) is Fate.AGAIN:
             await backoff.wait()
-        if not final and not self._is_current(run):
-            raise _Replaced  # by what was decided from this very report
-
-    async def _delivered(self, row: WorkRow, body: dict[str, Any], *, final: bool) -> bool:
-        await self._reader.fresh.wait()
-        async with self._engine.alone():
-            if self._reader.stale:
-                return False
-            try:
-                wanted = row.part in self._engine.owned and await self._store.has_work(row)
-                if wanted:
-                    await self._engine.take_report(row, body, final=final)
-                    reach(Point.REPORTED)
-            except STARTING_OVER as error:
-                self._reader.mark_stale()
-                log.info("a report will be delivered again", key=row.key, work=row.name, error=repr(error))
-                return False
-            except BaseException:
-                self._reader.mark_stale()  # what the engine remembers is not to be trusted
-                raise
-        if not wanted:
-            raise _Replaced
-        return True
+        if fate is Fate.UNWANTED or (not final and not self._is_current(run)):
+            raise _Replaced  # the latter by what was decided from this very report
 
     async def _delay(self, row: WorkRow, delay: float) -> None:
         try:
