@@ -14,6 +14,7 @@ from lockgate.cli.addresses import database_problem
 from lockgate.cli.main import app
 from lockgate.embedded.ports import free_ports
 from lockgate.ledger.signing import Signer
+from tests.support.cdevents import ROOT
 
 DIGEST = "sha256:" + "02" * 32
 GOOD = """\
@@ -77,6 +78,12 @@ def test_a_watch_that_is_verified_is_summed_up_as_one(plan: Path) -> None:
     plan.write_text(GOOD.replace("for: 2h", "for: 2h, verify: {}"))
     said = run("plan", "check", str(plan)).output
     assert "for 2h, each region compared with its own time before" in said
+
+
+def test_a_canary_is_told_with_what_decides_between_its_steps() -> None:
+    said = run("plan", "check", str(ROOT / "docs" / "plans" / "canary.yaml")).output
+    assert "canary 25%, 50% (verify 20m each), max-parallel 1, budget 15m, bake 10m" in said
+    assert "canary 10%, 50%, 100% (wait 5m), max-parallel 2, retry 1" in said
 
 
 def test_every_problem_of_a_bad_plan_is_said_with_its_line_and_nothing_as_the_terminals(plan: Path) -> None:

@@ -30,6 +30,7 @@ from tests.support.operators import answer, asked, give
 from tests.support.verifier import ARTIFACT, PILOT, PREPROD, RELEASE, WATCH, WAVE, Journey, plan
 
 APPROVED: dict[str, Any] = {**WAVE, "before": {"approval": "required"}}
+NO_SAMPLES = {"outcome": "unavailable", "reason": "no samples", "too_long": True}
 PAUSED = ApplicationPaused(application=APP, who="ann", reason="the sale is on")
 
 
@@ -98,6 +99,18 @@ def between_two_steps() -> Both:
     return _in_production(way)
 
 
+def canary_compared() -> Both:
+    way = _entered({**WAVE, "strategy": {"canary": ["25%"], "verify": "30m"}})
+    way.piloted("eu-west")
+    return _in_production(way)
+
+
+def canary_held() -> Both:
+    both = canary_compared()
+    both.verifier.report(APP, "measure first eu-west", NO_SAMPLES, final=False)
+    return both
+
+
 def pilot_compared() -> Both:
     way = _entered(PILOT, WAVE)
     way.piloted("eu-west")
@@ -107,8 +120,7 @@ def pilot_compared() -> Both:
 def pilot_held() -> Both:
     way = _entered(PILOT, WAVE)
     way.piloted("eu-west")
-    gone = {"outcome": "unavailable", "reason": "no samples", "too_long": True}
-    way.desk.report(APP, "measure pilot eu-west", gone, final=False)
+    way.desk.report(APP, "measure pilot eu-west", NO_SAMPLES, final=False)
     return _in_production(way)
 
 
@@ -187,6 +199,8 @@ STATES: dict[str, Callable[[], Both]] = {
     "before a stage, in a pause": before_a_stage_in_a_pause,
     "regions are at work": regions_at_work,
     "between two steps in a region": between_two_steps,
+    "a step of its canary is compared": canary_compared,
+    "a step of its canary is held": canary_held,
     "its pilot is compared": pilot_compared,
     "its pilot is held": pilot_held,
     "its wave is left alone": left_alone,
@@ -233,6 +247,10 @@ EXPECTED = {
     "before a stage, in a pause": f"done done done done {_MARKS} paused {'not-waiting ' * 3} {_NO_STEP}",
     "regions are at work": f"{_FREE} done done {_MARKS} done {'not-waiting ' * 3} {_NO_STEP}",
     "between two steps in a region": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
+    "a step of its canary is compared": (
+        f"{_FREE} done done {_MARKS} done not-waiting not-waiting needs-evidence {_NO_STEP}"
+    ),
+    "a step of its canary is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
     "its pilot is compared": f"{_FREE} done done {_MARKS} done not-waiting not-waiting needs-evidence {_NO_STEP}",
     "its pilot is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
     "its wave is left alone": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",

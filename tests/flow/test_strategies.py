@@ -18,15 +18,19 @@ from lockgate.messages.deployments import (
 from lockgate.messages.rollbacks import ReleaseSettled, RollbackOrdered
 from lockgate.messages.verdicts import (
     Action,
+    FailCause,
     Granted,
     Outcome,
     RegionFailed,
     StagePassed,
     StageWaiting,
     VerdictReached,
+    VerificationStarted,
     WaitingFor,
 )
-from tests.support.plans import PILOTED, REST, Stage, pilot, preprod, watch, wave
+from lockgate.verifier.statistics.again import again
+from lockgate.verifier.statistics.verification import encode
+from tests.support.plans import PILOTED, REST, SHORT, Stage, pilot, preprod, watch, wave
 from tests.support.story import Story
 from tests.support.together import Together
 from tests.support.whole import Whole
@@ -48,6 +52,22 @@ def blue_green(*regions: str, keep: str = "1s", max_parallel: int = 1, **changes
 async def good_canary(story: Story) -> None:
     await story.begins(pilot(), canary(PILOTED, *REST, max_parallel=2), watch())
     await story.completes(await story.announces("v2"))
+
+
+def compared(*regions: str) -> Stage:
+    """A canary that is compared between its steps."""
+    return wave("first", *regions, strategy={"canary": STEPS, "wait": "500ms", **SHORT})
+
+
+async def compared_canary(story: Story) -> None:
+    await story.begins(compared(PILOTED), watch())
+    await story.completes(await story.announces("v2"))
+
+
+async def canary_that_is_worse_at_half(story: Story) -> None:
+    story.image("v2", error_rate=0.5, fault_from_share=0.4)
+    await story.begins(compared(PILOTED), watch())
+    await story.is_taken_back(await story.announces("v2"))
 
 
 async def bad_canary(story: Story) -> None:
@@ -95,6 +115,8 @@ async def blue_green_with_an_incident(story: Story) -> None:
 async def stories(started_whole: Whole) -> AsyncIterator[Together]:
     tellers = (
         good_canary,
+        compared_canary,
+        canary_that_is_worse_at_half,
         bad_canary,
         canary_with_an_incident,
         good_blue_green,
@@ -108,6 +130,13 @@ async def stories(started_whole: Whole) -> AsyncIterator[Together]:
 
 def granted(story: Story, region: str) -> list[tuple[Action, float | None]]:
     return [(grant.action, grant.share) for grant in story.heard(Granted, region=region)]
+
+
+def is_recomputed(verdict: VerdictReached) -> bool:
+    """To the same bytes, from its event alone, which is small."""
+    made, record = again(verdict.evidence), encode(verdict.evidence)
+    same = (made["verdict"], encode(made["evidence"])) == (verdict.outcome, record)
+    return same and len(record) <= 64 * 1024
 
 
 def is_at_rest(story: Story) -> bool:
@@ -134,6 +163,31 @@ async def test_a_good_canary_goes_step_by_step_in_each_region_and_rolls_each_onc
         assert shares == [0.25, 0.5, 1.0]
     assert story.digests() == story.everywhere("v2")
     assert story.changes() == dict.fromkeys(story.regions, 1)
+    assert is_at_rest(story)
+
+
+async def test_each_step_of_a_canary_that_is_compared_waits_for_its_own_verdict(stories: Together) -> None:
+    """Only at 100 % nothing is left to compare it with."""
+    story = await stories.story(compared_canary)
+    verdicts = story.heard(VerdictReached)
+    assert [verdict.outcome for verdict in verdicts] == [Outcome.PASS, Outcome.PASS]
+    assert [is_recomputed(verdict) for verdict in verdicts] == [True, True]
+    assert [started.alpha for started in story.heard(VerificationStarted)] == [0.005, 0.005]
+    shares = [(Action.CANARY, 0.25), (Action.CANARY, 0.5), (Action.CANARY, 1.0)]
+    assert granted(story, PILOTED) == [*shares, (Action.DEPLOY, None)]
+    assert story.digests() == story.everywhere("v2")
+    assert is_at_rest(story)
+
+
+async def test_a_canary_that_is_worse_with_half_of_the_traffic_gets_no_more_of_it(stories: Together) -> None:
+    story = await stories.story(canary_that_is_worse_at_half)
+    passed, failed = story.heard(VerdictReached)
+    assert (passed.outcome, failed.outcome) == (Outcome.PASS, Outcome.FAIL)
+    assert (failed.stage, failed.cause, failed.guilty) == ("first", FailCause.MEASURED, (PILOTED,))
+    assert is_recomputed(failed)
+    assert granted(story, PILOTED) == [(Action.CANARY, 0.25), (Action.CANARY, 0.5)]
+    assert story.changes() == {PILOTED: 0}
+    assert story.digests() == story.everywhere("v1")
     assert is_at_rest(story)
 
 

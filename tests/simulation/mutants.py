@@ -135,7 +135,14 @@ _VERIFIER = {
     ),
     "a grant of the turn that goes on": _without(grants, "_granted", ("turn=scene.release.turn", "turn=0")),
     "no measuring after the end": _without(
-        Scene, "_measured", ("return terms.regions if terms else ()", "return ()")
+        Scene,
+        "_measured",
+        ("return terms.regions[: self.release.cursor] if terms.steps else terms.regions", "return ()"),
+    ),
+    "a verdict between two steps": _without(
+        waves,
+        "stepped",
+        ("if part.verified and (terms := scene.terms)", "if False and (terms := scene.terms)"),
     ),
     "the measuring of a watch": _without(watch, "begin", ("terms = scene.terms", "terms = None")),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.deployments import RegionDeployed, RegionProbed
 from lockgate.messages.payload import Payload
-from lockgate.messages.plan import PilotStage, WatchStage
+from lockgate.messages.plan import PilotStage, Stage, WatchStage, WaveStage
 from lockgate.messages.releases import (
     ArtifactRefused,
     RegionAccepted,
@@ -19,14 +19,26 @@ from lockgate.messages.releases import (
     ReleaseStarted,
     ReleaseSuperseded,
 )
+from lockgate.messages.strategies import Canary
 from lockgate.messages.values import Place
-from lockgate.messages.verdicts import StagePassed, WatchEnded, WatchOutcome, WatchStarted
+from lockgate.messages.verdicts import Action, Granted, StagePassed, WatchEnded, WatchOutcome, WatchStarted
 from tests.simulation.artifacts import UNPROVEN, is_worse_watched
 from tests.simulation.broken import that
 from tests.simulation.scenario import MOST_SKEW
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+
+def _asks_for_proof(stage: Stage) -> bool:
+    """Whether what it does not show to be good is taken back."""
+    match stage:
+        case PilotStage(after=after):
+            return after.on_inconclusive.then == "rollback"
+        case WaveStage(strategy=Canary() as canary):
+            return canary.verify > 0 and canary.on_inconclusive.then == "rollback"
+        case _:
+            return False
 
 
 @dataclass
@@ -59,6 +71,7 @@ class Releases:
     def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
         return {
             RegionAccepted: self._accepted,
+            Granted: self._granted,
             ReleaseQueued: self._queued,
             ReleaseStarted: self._started,
             ReleaseEntered: self._entered,
@@ -122,6 +135,19 @@ class Releases:
         that(number > before, f"{release} is let go with the number {number}, after {before}")
         self.numbers[application] = number
 
+    def _granted(self, body: Granted) -> None:
+        """Where a plan asks for proof between a canary's steps, no second one is granted of what is not proven."""
+        started = self.started[body.release]
+        stage = next(stage for stage in started.plan.stages if stage.name == body.stage)
+        if not (isinstance(stage, WaveStage) and isinstance(canary := stage.strategy, Canary)):
+            return
+        kind = self.world.scenario.kind_of(started.artifact.digest)
+        if _asks_for_proof(stage) and kind in UNPROVEN:
+            first = (body.action, body.share) == (Action.CANARY, canary.canary[0])
+            that(
+                first, f"{body.release} is {kind}, and is granted {body.action} {body.share} in {body.region}"
+            )
+
     def _deployed(self, body: RegionDeployed) -> None:
         self.deployed[body.release, body.stage] = self.world.checks.said
 
@@ -141,9 +167,9 @@ class Releases:
             since = self.world.checks.said - self.deployed[body.release, body.stage]
             alone = since >= stage.after.bake - MOST_SKEW
             that(alone, f"{body.release} passes {body.stage} {since:.1f} s after it was deployed")
-        if isinstance(stage, PilotStage) and stage.after.on_inconclusive.then == "rollback":
+        if _asks_for_proof(stage):
             kind = self.world.scenario.kind_of(self.started[body.release].artifact.digest)
-            that(kind not in UNPROVEN, f"{body.release} is {kind}, and passes its pilot")
+            that(kind not in UNPROVEN, f"{body.release} is {kind}, and passes {body.stage}")
 
     def _watch_started(self, body: WatchStarted) -> None:
         self.watched[body.release] = self.world.checks.said + body.duration

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from tests.simulation.artifacts import Kind
+from tests.simulation.comparing import apart, compared
 
 PREPROD = "eu-preprod"
 PRODUCTION = ("eu-west", "eu-north", "us-east", "ap-south")
@@ -105,7 +106,7 @@ def digest_of(text: str) -> str:
 
 
 def drawn(random: Random) -> Scenario:
-    watching = _another(random)
+    watching = apart(random)
     applications = ("payments", "orders")[: 1 + (random.random() < 0.3)]
     kinds: dict[str, Kind] = {}
     announcements = tuple(a for name in applications for a in _announcements(random, name, kinds))
@@ -141,24 +142,12 @@ def _deployers(random: Random) -> dict[str, tuple[str, ...]]:
 
 
 def _plans(random: Random, watching: Random, application: str) -> list[tuple[float, dict[str, Any]]]:
-    first = _watched(watching, _plan(random, application, application))
+    first = compared(watching, _plan(random, application, application))
     plans = [(90.0, first), (random.uniform(200, 1500), first), (3600.0, first)]
     if random.random() < 0.4:
         package = f"{application}-next" if random.random() < 0.3 else application
-        plans.append((random.uniform(3700, CHAOS), _watched(watching, _plan(random, application, package))))
+        plans.append((random.uniform(3700, CHAOS), compared(watching, _plan(random, application, package))))
     return plans
-
-
-def _another(random: Random) -> Random:
-    """A source of its own for what came later: what is drawn from it changes nothing else of a seed."""
-    return Random(str(random.getstate()[1][:8]))
-
-
-def _watched(random: Random, plan: dict[str, Any]) -> dict[str, Any]:
-    """Half of all watches are verified."""
-    if random.random() < 0.5:
-        plan["stages"][-1]["verify"] = {"on-inconclusive": random.choice(("rollback", "pass"))}
-    return plan
 
 
 def _plan(random: Random, application: str, package: str) -> dict[str, Any]:

@@ -71,6 +71,12 @@ def plan_of(application: str, *stages: Stage, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def is_compared(stage: Stage) -> bool:
+    """Whether a clone is compared with the production beside it."""
+    strategy = stage.get("strategy")
+    return stage["kind"] == "pilot" or (isinstance(strategy, dict) and "verify" in strategy)
+
+
 def regions_of(stages: tuple[Stage, ...]) -> tuple[str, ...]:
     """Where the application lives."""
     named = dict.fromkeys(region for stage in stages for region in stage.get("regions", ()))

@@ -22,7 +22,7 @@ from lockgate.messages.releases import (
     ReleaseCompleted,
     ReleaseQueued,
 )
-from tests.support.plans import PILOTED, Stage, plan_of, regions_of
+from tests.support.plans import PILOTED, Stage, is_compared, plan_of, regions_of
 from tests.support.telling import Telling, Told
 
 P = TypeVar("P", bound=Payload)
@@ -30,7 +30,7 @@ Send = Callable[[str, str, str, Mapping[str, Any]], Awaitable[str]]
 
 PATIENCE = 75.0  # how long a busy machine may take; what is judged is what was said, not when
 PILOT_TRAFFIC = 10_000
-"""Requests a second where pilots are compared, so that a verdict takes seconds."""
+"""Requests a second where pilots and canaries are compared, so that a verdict takes seconds."""
 HISTORY = 6
 """Scrapes of production before the first release: without any nothing is known of how slow it is."""
 
@@ -54,7 +54,7 @@ class Story:
         regions = regions_of(stages)
         body = {"digest": self.digest(runs), "replicas": 2, "rate": 0, "regions": regions}
         self.sandbox.put(f"workloads/{self.application}", body)
-        if any(stage["kind"] == "pilot" for stage in stages):
+        if any(is_compared(stage) for stage in stages):
             traffic = {"rate": PILOT_TRAFFIC, "regions": [PILOTED]}
             self.sandbox.put(f"traffic/{self.application}", traffic)
             await holds(lambda: self._scrapes() >= HISTORY)

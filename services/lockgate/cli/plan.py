@@ -21,6 +21,7 @@ from lockgate.messages.plan_parts import Request
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
 from lockgate.messages.strategies import BlueGreen, Canary, Strategy
+from lockgate.messages.undecided import Inconclusive
 from lockgate.messages.values import write_duration
 
 app = typer.Typer(no_args_is_help=True, help="Check and publish plans.")
@@ -121,9 +122,7 @@ def _limits(stage: Stage) -> str:
             made = "on demand, " if environment == "on-demand" else ""
             return f"{made}{_many(requests)}, budget {write_duration(budget)}"
         case PilotStage(share=share, budget=budget, after=after):
-            extend = after.on_inconclusive.extend
-            more = f" (+{write_duration(extend)} if inconclusive)" if extend else ""
-            verify = f"verify {write_duration(after.verify)}{more}"
+            verify = _verify(after.verify, after.on_inconclusive)
             return f"share {100 * share:g}%, {verify}, budget {write_duration(budget)}"
         case WaveStage(strategy=strategy, max_parallel=most, retry=retry, budget=budget, after=after):
             tries = f", retry {retry}" if retry else ""
@@ -146,14 +145,27 @@ def _manner(strategy: Strategy) -> str:
     match strategy:
         case "rolling":
             return ""
-        case Canary(canary=shares, wait=wait):
+        case Canary(canary=shares) as canary:
             steps = ", ".join(f"{100 * share:g}%" for share in shares)
-            return f"canary {steps} (wait {write_duration(wait)}), "
+            return f"canary {steps} ({_between(canary)}), "
         case BlueGreen(blue_green=side):
             asked = f", {_many(side.requests)}" if side.requests else ""
             return f"blue-green (keep {write_duration(side.keep)}{asked}), "
         case _:
             assert_never(strategy)
+
+
+def _between(canary: Canary) -> str:
+    """What is done between its steps."""
+    if canary.verify <= 0:
+        return f"wait {write_duration(canary.wait)}"
+    waits = f", wait {write_duration(canary.wait)} at 100%" if canary.compared < len(canary.canary) else ""
+    return f"{_verify(canary.verify, canary.on_inconclusive)} each{waits}"
+
+
+def _verify(length: float, undecided: Inconclusive) -> str:
+    more = f" (+{write_duration(undecided.extend)} if inconclusive)" if undecided.extend else ""
+    return f"verify {write_duration(length)}{more}"
 
 
 def _many(requests: Sequence[Request]) -> str:

@@ -1,14 +1,16 @@
-"""What a plan must have so that its pilots and requests can be measured at all: rules between its metrics and its stages.
+"""What a plan must have so that its pilots, canaries and requests can be measured at all: rules between its metrics and its
+stages.
 
 Pure. For the check of a plan that is written; not for its model, by which plans that were accepted before are read.
 """
 
 import math
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from lockgate.messages.plan import PilotStage, Plan, PreprodStage
-from lockgate.messages.stage_rules import Breach
+from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WaveStage
+from lockgate.messages.stage_rules import Breach, Path
+from lockgate.messages.strategies import Canary
 from lockgate.messages.values import write_duration
 
 LEAST_SCRAPES: Final = 10
@@ -17,44 +19,108 @@ LEAST_REQUESTS: Final = 20
 """Of those that are judged together: with fewer nothing is measured."""
 BETA: Final = 0.05
 """How likely a pass may be where as many fail as may."""
+MOST_COMPARED: Final = 1000
+"""Steps of canaries in regions, each of which is a verification: with more, each would have next to nothing of `false-alarms`."""
+MOST_AT_ONCE: Final = 20
+"""Regions that are measured beside each other: so many may a pilot have."""
+_OF_VERIFY: Final = {"soak", "margins", "on_inconclusive"}
+"""What a canary says of its comparison."""
 BY_BACKEND: Final = ("envoy-gateway", "nginx")
 """Presets that count at the gateway, by backend."""
+
+
+class Compared(NamedTuple):
+    """A comparison beside production: where it is written, of whom, for how long, and its soak time."""
+
+    path: Path
+    who: str
+    verify: float
+    soak: float
 
 
 def unmeasurable(plan: Plan) -> Iterator[Breach]:
     """Every rule that is broken, with its place and what to write instead."""
     yield from _too_few(plan)
-    least = LEAST_SCRAPES * plan.metrics.interval
+    yield from _unverified(plan)
+    yield from _too_many(plan)
+    compared = [asked for i, stage in enumerate(plan.stages) if (asked := _asked(i, stage))]
+    for each in compared:
+        yield from _too_short(each, plan.metrics.interval)
+    if compared and plan.metrics.preset in BY_BACKEND and not plan.workload.is_by_http_route:
+        yield (
+            ("metrics", "preset"),
+            (
+                f"{plan.metrics.preset} counts by backend, and without an HTTPRoute the {compared[0].who} has none of its own: "
+                "name it as workload.route, or write a preset that counts by pod, such as opentelemetry-http or istio"
+            ),
+        )
+
+
+def _asked(i: int, stage: Stage) -> Compared | None:
+    match stage:
+        case PilotStage(after=after):
+            return Compared(("stages", i, "after"), "pilot", after.verify, after.soak)
+        case WaveStage(strategy=Canary(verify=verify, soak=soak)) if verify > 0:
+            return Compared(("stages", i, "strategy"), "canary", verify, soak)
+        case _:
+            return None
+
+
+def _too_short(asked: Compared, interval: float) -> Iterator[Breach]:
+    least, verify, soak = LEAST_SCRAPES * interval, asked.verify, asked.soak
+    if verify < least:
+        yield (
+            (*asked.path, "verify"),
+            (
+                f"{write_duration(verify)} have fewer than {LEAST_SCRAPES} scrapes of "
+                f"{write_duration(interval)}, too few to pass: write at least "
+                f"{write_duration(least)}, or a shorter metrics.interval"
+            ),
+        )
+    if soak > verify:
+        yield (
+            (*asked.path, "soak"),
+            (
+                f"nothing could pass: the {asked.who} soaks for {write_duration(soak)} and is compared for "
+                f"{write_duration(verify)}: write at most {write_duration(verify)}"
+            ),
+        )
+
+
+def _unverified(plan: Plan) -> Iterator[Breach]:
+    """What is written of a comparison of a canary that there is none of."""
     for i, stage in enumerate(plan.stages):
-        if not isinstance(stage, PilotStage):
+        canary = stage.strategy if isinstance(stage, WaveStage) else None
+        if not isinstance(canary, Canary):
             continue
-        after = stage.after
-        if after.verify < least:
-            yield (
-                ("stages", i, "after", "verify"),
-                (
-                    f"{write_duration(after.verify)} have fewer than {LEAST_SCRAPES} scrapes of "
-                    f"{write_duration(plan.metrics.interval)}, too few to pass: write at least "
-                    f"{write_duration(least)}, or a shorter metrics.interval"
-                ),
+        if canary.verify > 0 and not canary.compared:
+            told = "at 100 % no production is left beside the canary: begin it with a smaller share, or leave `verify` out"
+            yield ("stages", i, "strategy", "verify"), told
+        if canary.verify <= 0 and (said := sorted(canary.model_fields_set & _OF_VERIFY)):
+            field = said[0].replace("_", "-")
+            told = f"`{field}` is of a comparison, and the canary has none: write verify: 30m beside it, or remove it"
+            yield ("stages", i, "strategy", field), told
+
+
+def _too_many(plan: Plan) -> Iterator[Breach]:
+    """Steps of canaries that are compared, in all regions and at once."""
+    steps = 0
+    for i, stage in enumerate(plan.stages):
+        match stage:
+            case WaveStage(strategy=Canary(verify=verify) as canary) if verify > 0:
+                steps += canary.compared * len(stage.regions)
+            case _:
+                continue
+        if steps > MOST_COMPARED:
+            told = (
+                f"{steps} steps in regions are to be compared, and {MOST_COMPARED} are the most in a plan: leave `verify` out in the "
+                "later waves, or write fewer shares"
             )
-        if after.soak > after.verify:
-            yield (
-                ("stages", i, "after", "soak"),
-                (
-                    f"nothing could pass: the pilot soaks for {write_duration(after.soak)} and is compared for "
-                    f"{write_duration(after.verify)}: write at most {write_duration(after.verify)}"
-                ),
-            )
-        if plan.metrics.preset in BY_BACKEND and not plan.workload.is_by_http_route:
-            yield (
-                ("metrics", "preset"),
-                (
-                    f"{plan.metrics.preset} counts by backend, and without an HTTPRoute the pilot has none of its own: "
-                    "name it as workload.route, or write a preset that counts by pod, such as opentelemetry-http or istio"
-                ),
-            )
+            yield ("stages", i, "strategy", "verify"), told
             return
+        if min(stage.max_parallel, len(stage.regions)) > MOST_AT_ONCE:
+            told = f"at most {MOST_AT_ONCE} regions are compared at once: write at most {MOST_AT_ONCE}, or leave `verify` out"
+            yield ("stages", i, "max-parallel"), told
 
 
 def _too_few(plan: Plan) -> Iterator[Breach]:

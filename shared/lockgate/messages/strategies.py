@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from lockgate.messages.plan_parts import PlanPart, Request
+from lockgate.messages.undecided import Inconclusive, Margins
 from lockgate.messages.values import Duration, Share
 
 _HOW: Final = "write rolling, {canary: [25%, 50%, 100%]} or {blue-green: {keep: 10m}}"
@@ -17,6 +18,25 @@ class Canary(PlanPart):
         min_length=1, max_length=20, description="the clone's share of the traffic, step by step"
     )
     wait: Duration = Field(default=60.0, description="how long a region is left alone after each step")
+    verify: Duration = Field(
+        default=0.0,
+        exclude_if=lambda length: length == 0,
+        description="instead: how long the clone is compared with the production beside it after each step below 100 %",
+    )
+    soak: Duration = Field(
+        default=0.0,
+        exclude_if=lambda length: length == 0,
+        description="no pass before; 0 means half of `verify`",
+    )
+    margins: Margins = Field(default=Margins(), exclude_if=lambda given: given == Margins())
+    on_inconclusive: Inconclusive = Field(
+        default=Inconclusive(), exclude_if=lambda given: given == Inconclusive()
+    )
+
+    @property
+    def compared(self) -> int:
+        """So many steps are compared with production, where that is asked for: those that leave some of it."""
+        return sum(share < 1 for share in self.canary)
 
     @field_validator("canary")
     @classmethod

@@ -42,6 +42,7 @@ def wave(strategy: Any) -> dict[str, Any]:
         "rolling",
         {"canary": ["25%", "100%"]},
         {"canary": [0.5], "wait": "2m"},
+        {"canary": ["10%"], "verify": "30m", "soak": "5m", "on-inconclusive": {"then": "hold"}},
         {"blue-green": {"keep": "10m", "requests": [{"get": "/healthz"}]}},
     ],
 )

@@ -148,11 +148,87 @@ def test_a_verification_that_cannot_decide_is_told_with_what_to_write(after: str
     assert problems(("{verify: 60m}", after)) == [told]
 
 
-@pytest.mark.parametrize("preset", ["envoy-gateway", "nginx"])
-def test_a_gateway_cannot_tell_the_pilot_without_a_route(preset: str) -> None:
-    assert problems((", route: payments", ""), ("preset: istio", f"preset: {preset}")) == [
+CANARY = "{name: all, kind: wave, regions: [eu-west], strategy: {canary: [10%, 50%], verify: 30m}}"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("verify: 30m", []),
+        ("verify: 30m, soak: 5m, margins: {errors: 2}, on-inconclusive: {extend: 10m, then: hold}", []),
         (
-            f"line 5: metrics.preset: {preset} counts by backend, and without an HTTPRoute the pilot has none of its own: "
+            "verify: 1m",
+            [
+                (
+                    "strategy.verify: 1m have fewer than 10 scrapes of 15s, too few to pass: write at least 150s, or a shorter "
+                    "metrics.interval"
+                )
+            ],
+        ),
+        (
+            "verify: 30m, soak: 60m",
+            [
+                "strategy.soak: nothing could pass: the canary soaks for 1h and is compared for 30m: write at most 30m"
+            ],
+        ),
+        (
+            "margins: {errors: 2}",
+            [
+                (
+                    "strategy.margins: `margins` is of a comparison, and the canary has none: write verify: 30m beside it, or "
+                    "remove it"
+                )
+            ],
+        ),
+    ],
+)
+def test_a_canary_may_be_compared_between_its_steps(written: str, told: list[str]) -> None:
+    wave = CANARY.replace("verify: 30m", written)
+    found = problems(("{name: all, kind: wave, regions: [eu-west]}", wave))
+    assert found == [f"line 12: stages[1].{each}" for each in told]
+
+
+def test_of_a_canary_at_100_percent_nothing_is_left_to_compare_it_with() -> None:
+    wave = CANARY.replace("[10%, 50%]", "[100%]")
+    assert problems(("{name: all, kind: wave, regions: [eu-west]}", wave)) == [
+        (
+            "line 12: stages[1].strategy.verify: at 100 % no production is left beside the canary: begin it with a smaller "
+            "share, or leave `verify` out"
+        )
+    ]
+
+
+def test_no_more_is_compared_than_there_are_false_alarms_and_places_for() -> None:
+    def told_of(count: int) -> list[str]:
+        regions = ", ".join(f"r{n}" for n in range(count))
+        wave = CANARY.replace("[eu-west]", f"[eu-west, {regions}], max-parallel: 21")
+        return problems(("{name: all, kind: wave, regions: [eu-west]}", wave))
+
+    assert told_of(19) == []
+    assert told_of(20) == [
+        (
+            "line 12: stages[1].max-parallel: at most 20 regions are compared at once: write at most 20, or leave `verify` out"
+        )
+    ]
+    assert told_of(500) == [
+        (
+            "line 12: stages[1].strategy.verify: 1002 steps in regions are to be compared, and 1000 are the most in a plan: "
+            "leave `verify` out in the later waves, or write fewer shares"
+        )
+    ]
+
+
+@pytest.mark.parametrize("who", ["pilot", "canary"])
+@pytest.mark.parametrize("preset", ["envoy-gateway", "nginx"])
+def test_a_gateway_cannot_tell_a_clone_without_a_route(preset: str, who: str) -> None:
+    pilot, wave = (
+        PLAN[PLAN.index("  - name: pilot") : PLAN.index("  - {name: all")],
+        "  - {name: all, kind: wave, regions: [eu-west]}",
+    )
+    compared = (wave, wave) if who == "pilot" else (f"{pilot}{wave}", f"  - {CANARY}")
+    assert problems((", route: payments", ""), ("preset: istio", f"preset: {preset}"), compared) == [
+        (
+            f"line 5: metrics.preset: {preset} counts by backend, and without an HTTPRoute the {who} has none of its own: "
             "name it as workload.route, or write a preset that counts by pod, such as opentelemetry-http or istio"
         )
     ]

@@ -54,8 +54,8 @@ def test_strategies_are_read_as_they_are_written() -> None:
     assert isinstance(checked, GoodPlan)
     waves = [stage for stage in checked.plan.stages if isinstance(stage, WaveStage)]
     assert [wave.strategy for wave in waves] == [
-        Canary(canary=[0.25, 0.5, 1.0], wait=300.0),
-        Canary(canary=[0.1, 0.5], wait=60.0),
+        Canary(canary=[0.25, 0.5], verify=1200.0),
+        Canary(canary=[0.1, 0.5, 1.0], wait=300.0),
     ]
     checked = check_plan((EXAMPLE.parent / "blue-green.yaml").read_text())
     assert isinstance(checked, GoodPlan)
@@ -225,7 +225,7 @@ def test_a_problem_in_json_has_its_line_too() -> None:
             "kind: wave\n    strategy: {canary: [25%], pause: 2m}",
             (
                 "line 8: stages[0].strategy.pause: there is no field 'pause' here: remove it; the fields here are "
-                "canary, wait"
+                "canary, wait, verify, soak, margins, on-inconclusive"
             ),
         ),
         (

@@ -84,10 +84,16 @@ def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
             return waves.baked(scene, stage)
         case ("watch", WatchStage() as stage):
             return watch.over(scene, stage)
-        case ("verify", _) if terms := scene.terms:
-            return verifying.lost(scene, terms, progress=due.body.get("progress", 0))
         case _:
             return scene
+
+
+def _asked(scene: Scene, due: TimerDue) -> Scene:
+    """What became of the measuring of the stage, or of a step in a region."""
+    terms, body = scene.terms, due.body
+    if terms is None or scene.stage.name != body["stage"]:
+        return scene
+    return verifying.lost(scene, terms, progress=body.get("progress", 0), region=body.get("region"))
 
 
 def _measured(scene: Scene, work: WorkReported) -> Scene:
@@ -192,7 +198,7 @@ TABLE = Table(
         "before": _on_own(_stage_timer),
         "bake": _on_own(_stage_timer),
         "watch": _on_own(_stage_timer),
-        "verify": _on_own(_stage_timer),
+        "verify": _on_own(_asked),
         "resume": _on_own(lambda scene, due: resuming.rested(scene, due.body["turn"])),
     },
     work={"measure": _on_own(_measured)},

@@ -57,11 +57,8 @@ def _deployed(scene: Scene, region: RegionRow, answer: RegionDeployed | PilotDep
             return pilot.deployed(scene, answer, region, stage)
         case (WaveStage() as stage, RegionDeployed()) if region.action is Action.DEPLOY:
             return waves.deployed(scene, answer, region, stage)
-        case (WaveStage() as stage, PilotDeployed(share=share)) if region.action in {
-            Action.CANARY,
-            Action.SWITCH,
-        }:
-            return waves.stepped(scene, answer.region, region, stage, share)
+        case (WaveStage() as stage, PilotDeployed()) if region.action in {Action.CANARY, Action.SWITCH}:
+            return waves.shared(scene, answer, region, stage)
         case _:  # an answer of another kind than the grant asked for
             return scene
 

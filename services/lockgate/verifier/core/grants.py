@@ -237,7 +237,7 @@ def overdue(scene: Scene, name: str, grant_number: int) -> Scene:
             return _unanswered(scene, name, region)
         case RegionState.FENCED:
             return _outranked(scene, name, region)
-        case RegionState.PAUSED | RegionState.DONE | RegionState.FAILED:
+        case RegionState.MEASURED | RegionState.PAUSED | RegionState.DONE | RegionState.FAILED:
             return scene
 
 

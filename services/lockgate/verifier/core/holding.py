@@ -28,7 +28,24 @@ def told(scene: Scene, verdict: Verdict) -> Scene:
     return scene.then(emit(said))
 
 
-def waits_for_evidence(scene: Scene, terms: Terms) -> Scene:
+def waits_for_evidence(scene: Scene, terms: Terms, region: str, row: VerificationRow) -> Scene:
+    """Unless a region waits for something else. Of a step, what is waited for is of its region."""
+    if row.began is None or scene.release.held or scene.release.dark:
+        return stage_waits(scene, terms)
+    schedule = schedule_of(scene, terms)
+    extended = row.end >= schedule.planned and terms.extend > 0
+    duration = schedule.step * (schedule.scrapes if extended else schedule.planned)
+    more = ", extended because the evidence decided neither way" if extended else ""
+    return scene.waits(
+        WaitingFor.EVIDENCE,
+        f"The canary in {region} is compared with the production beside it for {seconds(duration)}{more}; then comes its "
+        "next step.",
+        until=after(row.began, duration + row.delay),
+        subject=region,
+    )
+
+
+def stage_waits(scene: Scene, terms: Terms) -> Scene:
     """Unless a region waits for something else."""
     if scene.release.held:
         return _still_held(scene, terms)
@@ -101,13 +118,17 @@ def held(scene: Scene, terms: Terms, region: str, row: VerificationRow, reason: 
     return scene.waits(WaitingFor.HELD, text, subject=region)
 
 
-def seen_again(scene: Scene, terms: Terms, region: str, row: VerificationRow) -> Scene:
+def seen_again(
+    scene: Scene, terms: Terms, region: str, row: VerificationRow
+) -> tuple[Scene, VerificationRow]:
     """Something was compared. The time in which nothing was comes on top of what the plan gives."""
     if not (row.dark or row.held):
-        return scene
-    missed = (scene.now - scene.release.since).total_seconds() - row.end * schedule_of(scene, terms).step
-    scene, _ = lit(scene.then(delay=max(scene.release.delay, missed)), region, row)
-    return scene
+        return scene, row
+    missed = (scene.now - (row.began or scene.release.since)).total_seconds()
+    missed -= row.end * schedule_of(scene, terms).step
+    if row.began is None:
+        scene = scene.then(delay=max(scene.release.delay, missed))
+    return lit(scene, region, row.model_copy(update={"delay": max(row.delay, missed)}))
 
 
 def lit(scene: Scene, region: str, row: VerificationRow) -> tuple[Scene, VerificationRow]:
@@ -117,7 +138,12 @@ def lit(scene: Scene, region: str, row: VerificationRow) -> tuple[Scene, Verific
     return scene.then(put(now, region), dark=release.dark - row.dark, held=release.held - row.held), now
 
 
-def asked_after(scene: Scene, terms: Terms, length: float, *, progress: int) -> Step:
-    """After so many seconds the core asks itself what became of the measuring, which has got so far."""
+def asked_after(
+    scene: Scene, terms: Terms, length: float, *, progress: int, region: str | None = None
+) -> Step:
+    """After so many seconds the core asks itself what became of the measuring, which has got so far: of a step in a region,
+    or of the stage.
+    """
     body = {"release": scene.release.release, "stage": terms.stage, "progress": progress}
-    return Step(timers=(SetTimer("verify", after(scene.now, length), body),))
+    name, about = (f"verify {region}", {"region": region}) if region else ("verify", {})
+    return Step(timers=(SetTimer(name, after(scene.now, length), body | about),))

@@ -138,7 +138,14 @@ def _let_through(scene: Scene, terms: Terms, body: OfStage) -> Done:
 
 
 def _measured_anew(scene: Scene, terms: Terms) -> Done:
-    """A verification of its own, in every region of the stage: nothing that was compared before counts."""
+    """A verification of its own, in every region of the stage: nothing that was compared before counts. Of steps, where
+    one is held.
+    """
+    if terms.steps:
+        found = scene.rows.many(VerificationRow, terms.regions)
+        held = {name: row for name, row in found.items() if row.held}
+        after = waves.measured_anew(scene, terms, held)
+        return Done(after, f"the step is compared anew in {', '.join(held)}")
     after = stages.again(scene.then(scene.unmeasured))
     return Done(after, f"the {terms.subject} of the stage {scene.stage.name} is compared anew")
 
@@ -191,6 +198,11 @@ def _steps_promoted(scene: Scene, stage: WaveStage) -> Outcome:
     """The next step of every region that is left alone between two."""
     rows = scene.regions(tuple(stage.regions[: scene.release.cursor]))
     resting = {name: row for name, row in rows.items() if row.state is RegionState.PAUSED}
+    if not resting and any(row.state is RegionState.MEASURED for row in rows.values()):
+        told = (
+            "a step is being compared with production, and nobody's word replaces evidence; abort it instead"
+        )
+        return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)
     if not resting:
         told = f"no region is left alone between two steps: {_doing(scene)}"
         return Refusal(OperationRefusal.NOT_WAITING, told)

@@ -1,13 +1,17 @@
 """The orders to measure the regions of a stage, each with its part of the release's false-alarm rate.
 
 The rate is spent in equal parts over the release's verifications: one a pilot's region, one a region of pre-production in
-which requests are judged together, and one a watch, which its regions divide: a release has one end, however many they are.
+which requests are judged together, one a step of a canary in a region, and one a watch, which its regions divide: a
+release has one end, however many they are.
 """
+
+from datetime import datetime
 
 from lockgate.messages.decision import CancelWork, StartWork, Step, emit, put
 from lockgate.messages.plan import PilotStage, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.strategies import Canary
 from lockgate.messages.verdicts import VerificationStarted
-from lockgate.verifier.core.holding import asked_after, schedule_of, waits_for_evidence
+from lockgate.verifier.core.holding import asked_after, schedule_of, stage_waits, waits_for_evidence
 from lockgate.verifier.core.measure import LOST, Measure, Pods, policy_of
 from lockgate.verifier.core.rows import RegionRow, VerificationRow
 from lockgate.verifier.core.scene import Scene
@@ -22,20 +26,35 @@ def begin(scene: Scene, terms: Terms, regions: dict[str, RegionRow]) -> Scene:
     for name in terms.regions:
         row = VerificationRow(release=scene.release.release, stage=terms.stage)
         scene = scene.then(put(row, name), measured(scene, terms, name, regions[name]))
+    late = asked_after(scene, terms, overdue(scene, terms), progress=0)
+    return stage_waits(scene.then(late), terms)
+
+
+def begin_step(scene: Scene, terms: Terms, name: str, region: RegionRow) -> Scene:
+    """A step is done in the region, and what it brought is compared before the next one."""
+    alpha = alpha_of(scene)
+    started = VerificationStarted(**scene.about, regions=(name,), duration=terms.length, alpha=alpha)
+    row = VerificationRow(release=scene.release.release, stage=terms.stage, began=scene.now)
+    scene = scene.then(emit(started), put(row, name), measured(scene, terms, name, region, since=scene.now))
+    late = asked_after(scene, terms, overdue(scene, terms), progress=0, region=name)
+    return waits_for_evidence(scene.then(late), terms, name, row)
+
+
+def overdue(scene: Scene, terms: Terms) -> float:
+    """Seconds after which a verification must be over."""
     schedule = schedule_of(scene, terms)
-    over = schedule.step * schedule.scrapes + scene.plan.plan.metrics.outage + LOST
-    return waits_for_evidence(scene.then(asked_after(scene, terms, over, progress=0)), terms)
+    return schedule.step * schedule.scrapes + scene.plan.plan.metrics.outage + LOST
 
 
-def measured(scene: Scene, terms: Terms, name: str, region: RegionRow) -> Step:
+def measured(scene: Scene, terms: Terms, name: str, region: RegionRow, since: datetime | None = None) -> Step:
     """The region is measured, from the beginning of the verification on. What measures it already is replaced."""
     schedule, metrics = schedule_of(scene, terms), scene.plan.plan.metrics
-    alpha = alpha_of(scene) * terms.verifications / len(terms.regions)
+    alpha = alpha_of(scene) if terms.beside else alpha_of(scene) / len(terms.regions)
     order = Measure(
         release=scene.release.release,
         stage=terms.stage,
         region=name,
-        since=scene.release.since,
+        since=since or scene.release.since,
         step=schedule.step,
         scrapes=schedule.scrapes,
         metrics=metrics,
@@ -71,6 +90,8 @@ def _verifications(stage: Stage) -> int:
             return len(regions) if any(request.times > 1 for request in requests) else 0
         case WatchStage(verify=asked):
             return 0 if asked is None else 1
+        case WaveStage(strategy=Canary() as canary) if canary.verify > 0:
+            return Terms.of_steps(stage, canary).verifications
         case WaveStage():
             return 0
 

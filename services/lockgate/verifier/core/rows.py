@@ -31,6 +31,7 @@ class Phase(StrEnum):
 
 class RegionState(StrEnum):
     GRANTED = "granted"  # its newest grant is not answered yet
+    MEASURED = "measured"  # a step is done, and is compared with production before the next one
     PAUSED = "paused"  # a step of its strategy is done, and the next one is not due yet
     DONE = "done"  # it did what the stage asks of it
     FENCED = "fenced"  # it refused, having seen a newer fence
@@ -135,6 +136,10 @@ class VerificationRow(Row):
     kind: ClassVar[str] = "verification"
     release: str
     stage: str
+    began: datetime | None = None
+    """Of a step: when it was done. None: all of the stage is measured since its phase began."""
+    delay: float = 0.0
+    """Of a step: seconds in which nothing could be compared."""
     run: str = ""
     """Which run of the measuring the parts are of."""
     parts: int = 0

@@ -33,6 +33,8 @@ from lockgate.verifier.core.terms import Terms
 
 STOPPED = (Phase.FAILED, Phase.OVER)
 LONGEST_SENTENCE = 2000
+_OF_A_REGION = (WaitingFor.REGIONS, WaitingFor.STEP)
+"""What regions of a wave wait for that go on while a step is held in another one."""
 
 
 def sentence(text: str) -> str:
@@ -125,7 +127,9 @@ class Scene:
         until: datetime | None = None,
         subject: str | None = None,
     ) -> Self:
-        """Says what is waited for, unless that was the last thing said."""
+        """Says what is waited for, unless that was the last thing said, or the release is held by something else."""
+        if self.release.held and waiting_for in _OF_A_REGION:
+            return self
         waiting = Waiting(
             stage=self.stage.name,
             waiting_for=waiting_for,
@@ -189,7 +193,9 @@ class Scene:
     def _measured(self) -> tuple[str, ...]:
         """The regions in which something may be measured."""
         terms = self.terms
-        return terms.regions if terms else ()
+        if terms is None:
+            return ()
+        return terms.regions[: self.release.cursor] if terms.steps else terms.regions
 
     @property
     def measured_no_more(self) -> Step:
@@ -214,7 +220,7 @@ class Scene:
         return self.done + put(self.release) + gone
 
 
-REGION_TIMERS = ("deadline", "step")
+REGION_TIMERS = ("deadline", "step", "verify")
 """Timers of which a region has at most one."""
 
 STAGE_TIMERS = ("bake", "watch", "verify", "resume", "before")

@@ -19,6 +19,8 @@ class Part:
     share: float | None = None
     requests: tuple[Request, ...] = ()
     wait: float = 0.0
+    verified: bool = False
+    """The next grant waits for a verdict instead."""
 
 
 _LAST: Final = Part(Action.DEPLOY)
@@ -28,8 +30,14 @@ def parts_of(strategy: Strategy) -> tuple[Part, ...]:
     match strategy:
         case "rolling":
             return (_LAST,)
-        case Canary(canary=shares, wait=wait):
-            return (*(Part(Action.CANARY, share=share, wait=wait) for share in shares), _LAST)
+        case Canary(canary=shares, wait=wait, verify=length):
+            return (
+                *(
+                    Part(Action.CANARY, share=share, wait=wait, verified=length > 0 and share < 1)
+                    for share in shares
+                ),
+                _LAST,
+            )
         case BlueGreen(blue_green=side):
             prepared = Part(Action.GREEN, requests=tuple(side.requests))
             return (prepared, Part(Action.SWITCH, share=1.0, wait=side.keep), _LAST)

@@ -1,12 +1,14 @@
-"""What the plan asks of the measuring of a stage: of a pilot beside production, and of a watch after the release.
+"""What the plan asks of the measuring of a stage: of a pilot or a canary beside production, and of a watch after the release.
 
-One table, so that everything else of the measuring is the same for both.
+One table, so that everything else of the measuring is the same for all.
 """
 
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from lockgate.messages.plan import Margins, PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.strategies import Canary
+from lockgate.messages.undecided import Margins
 from lockgate.verifier.core.rows import Phase
 
 
@@ -24,6 +26,8 @@ class Terms:
     soak: float = 0.0
     """Seconds before which nothing passes; 0: half of the length."""
     extend: float = 0.0
+    steps: int = 0
+    """Of each region's way, so many are measured, each by itself; 0: all regions are measured once, together."""
     beside: bool = True
     """Whether there are pods of both arms. Else a region is compared with its own time before the release."""
 
@@ -43,6 +47,8 @@ class Terms:
                     margins=asked.margins,
                     beside=False,
                 )
+            case WaveStage(strategy=Canary() as canary) if canary.verify > 0:
+                return cls.of_steps(stage, canary)
             case PreprodStage() | WaveStage() | WatchStage():
                 return None
 
@@ -60,16 +66,35 @@ class Terms:
             extend=undecided.extend,
         )
 
+    @classmethod
+    def of_steps(cls, stage: WaveStage, canary: Canary) -> Self:
+        undecided = canary.on_inconclusive
+        return cls(
+            stage=stage.name,
+            regions=tuple(stage.regions),
+            phase=Phase.REGIONS,
+            length=canary.verify,
+            then=undecided.then,
+            margins=canary.margins,
+            soak=canary.soak,
+            extend=undecided.extend,
+            steps=canary.compared,
+        )
+
     @property
     def verifications(self) -> int:
-        """So many equal parts of the release's false-alarm rate it has: one a pilot's region, one a watch."""
-        return len(self.regions) if self.beside else 1
+        """So many equal parts of the release's false-alarm rate it has: one a pilot's region, one a step in a
+        region, one a watch.
+        """
+        return len(self.regions) * max(self.steps, 1) if self.beside else 1
 
     @property
     def subject(self) -> str:
+        if self.steps:
+            return "canary"
         return "pilot" if self.beside else "watch"
 
     @property
     def kept(self) -> str:
         """How the release is left while it is held, for people."""
-        return "with its pilot as it is" if self.beside else "and its watch goes on"
+        return f"with its {self.subject} as it is" if self.beside else "and its watch goes on"

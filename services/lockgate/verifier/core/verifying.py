@@ -1,7 +1,8 @@
-"""The verification of a stage's regions, scrape by scrape: of a pilot beside production, of a watch after the release.
+"""The verification of a stage's regions, scrape by scrape: of a pilot or a canary's step beside production, of a watch after
+the release.
 
-One a region: one that fails takes the release back, and the stage passes when all are through; what holds it up meanwhile
-is in `holding`. What was measured is kept in rows that are never changed, one a report, and `judging` judges all of it anew
+One a region: one that fails takes the release back, and the stage passes when all are through, or the region's next step is
+granted; what holds it up meanwhile is in `holding`. What was measured is kept in rows that are never changed, one a report, and `judging` judges all of it anew
 with each; so a verdict follows from what its event carries, and from nothing else.
 """
 
@@ -9,7 +10,7 @@ from typing import Any, assert_never
 
 from lockgate.messages.decision import CancelTimer, Step, put, remove
 from lockgate.messages.verdicts import FailCause, Outcome
-from lockgate.verifier.core import orders
+from lockgate.verifier.core import orders, waves
 from lockgate.verifier.core.holding import (
     Verdict,
     asked_after,
@@ -20,6 +21,7 @@ from lockgate.verifier.core.holding import (
     lit,
     schedule_of,
     seen_again,
+    stage_waits,
     told,
     waits_for_evidence,
 )
@@ -35,8 +37,10 @@ def reported(
 ) -> Scene:
     """What a report of the measuring leads to. A report of an order that is not the newest changes nothing."""
     row = scene.rows.get(VerificationRow, order.region)
+    if row is None or row.over:
+        return scene
     expected = (terms.phase, terms.stage, order.since)
-    if row is None or row.over or (scene.release.phase, order.stage, scene.release.since) != expected:
+    if (scene.release.phase, order.stage, row.began or scene.release.since) != expected:
         return scene
     match said:
         case Counted():
@@ -64,7 +68,7 @@ def _counted(scene: Scene, terms: Terms, region: str, row: VerificationRow, said
         if said.end > before:
             row = idle(scene, row)
             scene = scene.then(put(row, region))
-        both = " of both the pilot and production" if terms.beside else ""
+        both = f" of both the {terms.subject} and production" if terms.beside else ""
         return dark(scene, region, row, f"No requests{both} were seen in {region} lately.")
     return _goes_on(scene, terms, region, row) if said.end > before else scene
 
@@ -90,10 +94,10 @@ def _kept(
 
 def _goes_on(scene: Scene, terms: Terms, region: str, row: VerificationRow) -> Scene:
     """Nothing is proven yet. Says if the time is extended."""
-    scene = seen_again(scene, terms, region, row)
+    scene, row = seen_again(scene, terms, region, row)
     if row.end >= schedule_of(scene, terms).planned and terms.extend > 0:
         scene = scene.then(extended=True)
-    return waits_for_evidence(scene, terms)
+    return waits_for_evidence(scene, terms, region, row)
 
 
 def _concluded(
@@ -138,13 +142,17 @@ _ASKS = "An operator says what follows: lockgate approve, or reject."
 
 
 def through(scene: Scene, terms: Terms, region: str, row: VerificationRow, reason: str) -> Scene:
-    """This region holds the release back no more; the last one ends the stage."""
+    """This region holds the release back no more; the last one ends the stage, and a step is followed by the next one."""
     scene, row = _over(scene, region, row)
-    scene, _ = lit(scene, region, row)
+    scene, row = lit(scene, region, row)
     quiet = orders.no_more(terms, region)
+    if terms.steps:
+        gone = Step(timers=(CancelTimer(f"verify {region}"),))
+        scene = waves.proven(scene.then(quiet, gone, remove(VerificationRow, region)), region)
+        return stage_waits(scene, terms) if scene.release.held else scene
     scene = scene.then(quiet, proven=scene.release.proven + 1)
     if scene.release.proven < len(terms.regions):
-        return waits_for_evidence(scene, terms)
+        return stage_waits(scene, terms)
     done = scene.then(Step(timers=(CancelTimer("verify"),)), scene.unmeasured)
     return done.passed(
         reason if terms.beside else f"No incident was blamed on the release in its watch. {reason}"
@@ -158,13 +166,13 @@ def _over(scene: Scene, region: str, row: VerificationRow) -> tuple[Scene, Verif
     return scene.then(*gone, put(row, region)), row
 
 
-def lost(scene: Scene, terms: Terms, *, progress: int) -> Scene:
+def lost(scene: Scene, terms: Terms, *, progress: int, region: str | None = None) -> Scene:
     """The time of the measuring is over, and no verdict is reached in some regions.
 
     It may be on its way: where the metrics were away it takes longer, and a verifier that was down has to catch up.
     What tells nothing of itself any more is held, and measured anew.
     """
-    rows = scene.rows.many(VerificationRow, terms.regions)
+    rows = scene.rows.many(VerificationRow, (region,) if region else terms.regions)
     left = {name: row for name, row in rows.items() if not row.over}
     if scene.release.phase is not terms.phase or not left:
         return scene
@@ -173,7 +181,8 @@ def lost(scene: Scene, terms: Terms, *, progress: int) -> Scene:
     scene = _measured_again(
         scene, terms, silent, "There was nothing to measure: the measuring tells nothing of itself."
     )
-    return scene.then(asked_after(scene, terms, LOST + schedule_of(scene, terms).step, progress=so_far))
+    later = LOST + schedule_of(scene, terms).step
+    return scene.then(asked_after(scene, terms, later, progress=so_far, region=region))
 
 
 def _is_silent(scene: Scene, row: VerificationRow, *, moved: bool) -> bool:
@@ -188,5 +197,5 @@ def _measured_again(scene: Scene, terms: Terms, found: dict[str, VerificationRow
     regions = scene.regions(tuple(found))
     for name, row in found.items():
         scene = blind(scene, terms, name, row, reason)
-        scene = scene.then(orders.measured(scene, terms, name, regions[name]))
+        scene = scene.then(orders.measured(scene, terms, name, regions[name], row.began))
     return scene

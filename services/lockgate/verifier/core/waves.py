@@ -4,20 +4,23 @@ Within a region the strategy's steps follow each other, a grant each; `steps` is
 wave of two regions and of two thousand: a cursor walks through the plan's list.
 """
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from lockgate.messages.decision import CancelTimer, SetTimer, Step, put
-from lockgate.messages.deployments import RegionDeployed, RegionProbed
+from lockgate.messages.deployments import PilotDeployed, RegionDeployed, RegionProbed
 from lockgate.messages.plan import WaveStage
 from lockgate.messages.strategies import BlueGreen, Canary, Strategy
 from lockgate.messages.verdicts import Action, FailCause, WaitingFor
-from lockgate.verifier.core import gates
+from lockgate.verifier.core import gates, orders
 from lockgate.verifier.core.asked import evidence_of, first_problem
 from lockgate.verifier.core.grants import done, grant, left_alone, said_what_follows
+from lockgate.verifier.core.holding import lit
 from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS
-from lockgate.verifier.core.rows import Phase, RegionRow, RegionState
+from lockgate.verifier.core.rows import Phase, RegionRow, RegionState, VerificationRow
 from lockgate.verifier.core.scene import Scene, after, seconds
 from lockgate.verifier.core.steps import again_from, parts_of, percent, what_happens
+from lockgate.verifier.core.terms import Terms
 
 
 def begin(scene: Scene, stage: WaveStage) -> Scene:
@@ -28,9 +31,11 @@ def begin(scene: Scene, stage: WaveStage) -> Scene:
 
 
 def _fill(scene: Scene, stage: WaveStage) -> Scene:
-    """Grants until `max-parallel` regions are at work or no region is left. None once a fence was met, or in a pause."""
+    """Grants until `max-parallel` regions are at work or no region is left. None once a fence was met, in a pause, or while
+    a step is held.
+    """
     release = scene.release
-    if release.fenced or release.cursor == len(stage.regions):
+    if release.fenced or release.held or release.cursor == len(stage.regions):
         return scene
     if pause := gates.paused(scene):
         return gates.waits(scene, pause)
@@ -59,15 +64,46 @@ def stepped(scene: Scene, name: str, region: RegionRow, stage: WaveStage, share:
 
     Whatever must hold before the next step is granted is asked in `_next`.
     """
-    wait = parts_of(stage.strategy)[region.step].wait
-    if wait <= 0 or scene.release.fenced:
+    part = parts_of(stage.strategy)[region.step]
+    if part.verified and (terms := scene.terms) is not None and not scene.release.fenced:
+        return _measured(scene, terms, name, region)
+    if part.wait <= 0 or scene.release.fenced:
         return _next(scene, stage, name, region)
-    until, paused = after(scene.now, wait), region.model_copy(update={"state": RegionState.PAUSED})
+    until, paused = after(scene.now, part.wait), region.model_copy(update={"state": RegionState.PAUSED})
     body = {"release": region.release, "region": name, "grant": region.grant}
     timers = (CancelTimer(f"deadline {name}"), SetTimer(f"step {name}", until, body))
     return scene.then(put(paused, name), Step(timers=timers)).waits(
         WaitingFor.STEP, _between(stage, name, region, share), until=until, subject=name
     )
+
+
+def shared(scene: Scene, answer: PilotDeployed, region: RegionRow, stage: WaveStage) -> Scene:
+    """The clone has the share of its step."""
+    pods = {"pilot_pods": answer.pilot_pods, "baseline_pods": answer.baseline_pods, "share": answer.share}
+    return stepped(scene, answer.region, region.model_copy(update=pods), stage, answer.share)
+
+
+def _measured(scene: Scene, terms: Terms, name: str, region: RegionRow) -> Scene:
+    measured = region.model_copy(update={"state": RegionState.MEASURED})
+    quiet = Step(timers=(CancelTimer(f"deadline {name}"),))
+    return orders.begin_step(scene.then(put(measured, name), quiet), terms, name, measured)
+
+
+def measured_anew(scene: Scene, terms: Terms, held: Mapping[str, VerificationRow]) -> Scene:
+    """A verification of its own of each step that is held."""
+    regions = scene.regions(tuple(held))
+    for name, row in held.items():
+        scene, _ = lit(scene, name, row)
+        scene = _measured(scene, terms, name, regions[name])
+    return scene
+
+
+def proven(scene: Scene, name: str) -> Scene:
+    """What the step brought is no worse than production: the next one."""
+    region, stage = scene.region(name), scene.stage
+    if not isinstance(stage, WaveStage) or region.state is not RegionState.MEASURED:
+        return scene
+    return _fill(_next(scene, stage, name, region), stage)
 
 
 def rested(scene: Scene, name: str, grant_number: int) -> Scene:
@@ -125,7 +161,7 @@ def again(scene: Scene, stage: WaveStage) -> Scene:
     names = tuple(stage.regions[: scene.release.cursor])
     left = {name: row for name, row in scene.regions(names).items() if row.state is not RegionState.DONE}
     for name, region in left.items():
-        if region.state is RegionState.PAUSED:
+        if region.state in {RegionState.PAUSED, RegionState.MEASURED}:
             scene = stepped(scene, name, region, stage)
         else:
             step = again_from(stage.strategy, region.step)
@@ -159,8 +195,10 @@ def _manner(strategy: Strategy) -> str:
     match strategy:
         case "rolling":
             return ""
-        case Canary(canary=shares, wait=wait):
+        case Canary(canary=shares, wait=wait, verify=length):
             steps = ", ".join(percent(share) for share in shares)
+            if length > 0:
+                return f" by a canary of {steps}, each compared with production for {seconds(length)}"
             return f" by a canary of {steps} with {seconds(wait)} after each step"
         case BlueGreen(blue_green=side):
             return f" by blue-green, the old side kept for {seconds(side.keep)}"
