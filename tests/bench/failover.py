@@ -17,7 +17,7 @@ import uvloop
 from lockgate.cli.local.child import Child
 from lockgate.messages.releases import ReleaseCompleted
 from lockgate.runtime.service import partition_of
-from lockgate.runtime.settings import ProcessSettings, RuntimeSettings
+from lockgate.runtime.settings import ProcessSettings
 from tests.bench.figures import Figure
 from tests.support.eventually import eventually
 from tests.support.many import DEPLOYER, clusters, many, names
@@ -46,9 +46,7 @@ def measure(*, profile: bool) -> Iterator[Figure]:
 
 async def _measured() -> list[float]:
     regions = names(REGIONS)
-    session = RuntimeSettings.model_fields["session_seconds"].default
-    shape = many(REGIONS, more={"LOCKGATE_SESSION_SECONDS": str(session)})
-    async with opened(None, shape=shape) as whole, clusters(whole.local.sandbox) as reader:
+    async with opened(None, shape=many(REGIONS)) as whole, clusters(whole.local.sandbox) as reader:
         story = whole.story("carried-on")
         await reader.runs(story, "v1", PODS, regions)
         rest = {"strategy": {"canary": STEPS, "wait": "0s"}, "max-parallel": REGIONS, "budget": "5m"}

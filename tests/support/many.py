@@ -14,6 +14,7 @@ import psutil  # type: ignore[import-untyped]  # psutil ships no types
 from lockgate.cli.local.regions import Sandboxed
 from lockgate.cli.local.system import Shape
 from lockgate.messages.payload import Payload
+from lockgate.runtime.settings import RuntimeSettings
 from tests.support.eventually import eventually
 from tests.support.story import Story
 from tests.support.telling import Told
@@ -29,8 +30,12 @@ Json = dict[str, Any]
 
 
 def many(count: int, *, more: Mapping[str, str] = MappingProxyType({})) -> Shape:
-    """So many regions, of whose pods nobody asks for metrics. `more` are settings of all services."""
-    return shaped({DEPLOYER: names(count)}, scrape=3600.0, more=more)
+    """So many regions, of whose pods nobody asks for metrics. Replicas are given up as in production: nobody is killed
+    often. `more` are settings of all services.
+    """
+    session = str(RuntimeSettings.model_fields["session_seconds"].default)
+    given = {"LOCKGATE_SESSION_SECONDS": session, **more}
+    return shaped({DEPLOYER: names(count)}, scrape=3600.0, more=given)
 
 
 def names(count: int) -> tuple[str, ...]:
