@@ -6,7 +6,6 @@ less than the rate.
 
 import asyncio
 import cProfile
-import gc
 import pstats
 import sys
 import time
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 import asyncpg
 import uvloop
 
+from lockgate.runtime.garbage import collect_seldom
 from lockgate.runtime.replay import replay
 from lockgate.runtime.replay_deciding import Replayable
 from lockgate.runtime.replay_processes import processors, replay_side_by_side
@@ -34,7 +34,7 @@ def measure(*, profile: bool) -> Iterator[Figure]:
     """Yields the figures. `profile` also prints where the time of the one process goes."""
     with a_world() as world:
         asyncio.run(_handled(world))
-        gc.freeze()
+        collect_seldom()  # as the command does
         with Spool() as spool:
             began = time.perf_counter()
             uvloop.run(read_topics(world.kafka.bootstrap, world.prefix, spool))

@@ -19,6 +19,7 @@ from lockgate.cli.kafka import KAFKA_ERRORS, unanswered
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
 from lockgate.messages.decision import Core
 from lockgate.messages.topics import DECIDING_SERVICES
+from lockgate.runtime.garbage import collect_seldom
 from lockgate.runtime.replay import replay as recompute
 from lockgate.runtime.replay_deciding import Replayable
 from lockgate.runtime.replay_findings import Severity
@@ -87,6 +88,7 @@ def replay(
     Exit codes: 0 all equal, 1 something differs or is damaged, 2 the topics cannot be read, 3 today's cores would
     decide otherwise.
     """
+    collect_seldom()
     raise typer.Exit(replay_command(kafka, prefix, service, application, processes=processes, as_json=json))
 
 

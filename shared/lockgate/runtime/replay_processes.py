@@ -4,7 +4,6 @@ Only where nothing was changed or lost: what differs is told by one process that
 what contradicts itself may lie in several shares.
 """
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from lockgate.runtime.garbage import collect_seldom
 from lockgate.runtime.replay import Progress, Share, replay, replay_share
 from lockgate.runtime.replay_deciding import Replayable
 from lockgate.runtime.replay_findings import Severity
@@ -90,7 +90,7 @@ def _begun(records: Records, services: Sequence[Replayable], share: Share) -> _P
 def _run(records: Records, services: Sequence[Replayable], share: Share, connection: Connection) -> None:
     """In the forked process: tells how far it is, then its report."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that began it ends it
-    gc.freeze()
+    collect_seldom()
     told = replay_share(records, services, share, progress=lambda done, total: connection.send((done, total)))
     connection.send(told)
 

@@ -1,7 +1,6 @@
 """Runs one replica of a service: wires the mechanism together, and stops it gracefully, within a bound."""
 
 import asyncio
-import gc
 import os
 import signal
 import threading
@@ -19,6 +18,7 @@ from lockgate.runtime.bounded import end
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.committing import Committed
 from lockgate.runtime.engine import Engine, Wiring
+from lockgate.runtime.garbage import collect_seldom
 from lockgate.runtime.health import HealthServer
 from lockgate.runtime.kafka_topics import ensure_topics
 from lockgate.runtime.producer import Producer
@@ -39,7 +39,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-GARBAGE = (50_000, 20, 20)  # a batch makes tens of thousands of objects, and none of them is part of a cycle
 SEEN_DAYS = 31  # a day longer than the inlets keep events
 HOUSEKEEPING_SECONDS = 3600.0
 LAST_SECONDS = (
@@ -51,8 +50,7 @@ def run(service: Service, settings: RuntimeSettings) -> int:
     """Runs a service until SIGTERM or SIGINT. Returns the exit code: 0 after a graceful stop, 1 otherwise."""
     logs.configure(service.identity.writer, settings.log_level)
     faults.arm(faults.parse(settings.fault), settings.fault_log)
-    gc.freeze()  # modules and models live as long as the process: looking at them again and again costs a tenth
-    gc.set_threshold(*GARBAGE)
+    collect_seldom()
     return uvloop.run(_until_signal(service, settings))
 
 
