@@ -43,6 +43,11 @@ class _Lane:
     journal: int = 0  # the journal's offset up to which it was sent
     handed: list[tuple[int, list[Out]]] = field(default_factory=list)
 
+    @property
+    def only_letters(self) -> bool:
+        """Whether nothing but dead letters was handed over, for which nobody waits."""
+        return all(record.topic in _LETTERS for _, records in self.handed for record in records)
+
 
 class Relay:
     """`silent_seconds`: a relay that says nothing for so long (paused, cut off) loses its lock to another."""
@@ -124,7 +129,7 @@ class Relay:
         while progress and self._wanted == self._taken_for:
             await self._look(connection)
             progress = False
-            for part, lane in list(self._lanes.items()):
+            for part, lane in sorted(self._lanes.items(), key=lambda found: found[1].only_letters):
                 progress |= await self._send_some(connection, part, lane)
             await self._mark()
             await self._prune(connection)

@@ -23,7 +23,7 @@ class Noted:
         self.sent: list[tuple[str, str]] = []
 
     async def send(self, topic: str, part: int, records: Sequence[Out]) -> int:
-        assert part == 0
+        assert {record.part for record in records} == {part}
         self.sent += [(topic, (record.key or b"").decode()) for record in records]
         return 0
 
@@ -98,6 +98,25 @@ async def test_an_event_does_not_wait_for_the_dead_letters_of_its_transaction(
         ("rollback.journal", "first"),
         ("rollbacks", "first"),
         ("rollback.deadletters", "worse"),
+        ("rollback.deadletters", "bad"),
+    ]
+
+
+async def test_an_event_does_not_wait_for_the_dead_letters_of_another_partition(
+    postgres: PostgresUnderTest,
+) -> None:
+    noted = Noted()
+    async with relays(postgres, noted, 1) as (store, [relay]):
+        relay.own({0, 1, 2})
+        assert await relay.drain(5.0)
+        letters = [Out(part, "rollback.deadletters", b"bad", (), b"\xff") for part in (0, 2)]
+        batch = Batch(out=[*letters, Out(1, "rollbacks", b"first", (), b"{}")])
+        _, bases = await store.apply(batch)
+        relay.hand_over(bases, batch.out)
+        assert await relay.drain(5.0)
+    assert noted.sent == [
+        ("rollbacks", "first"),
+        ("rollback.deadletters", "bad"),
         ("rollback.deadletters", "bad"),
     ]
 
