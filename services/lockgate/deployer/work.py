@@ -117,7 +117,7 @@ class Work:
         )
         if order.region in self.trials:
             return (await self._gone(target, given.until, report)).json_body()
-        engine = self._engine(rollback, target, given.until, report)
+        engine = self._engine(rollback, target, given.until, _unheard)
         engine.undo = not_raised
         answer: Answer = await engine.run()
         if order.restore and isinstance(answer, RolledBack | Untouched):
@@ -189,6 +189,10 @@ class Work:
             await report(answer.json_body())
 
         return Engine(self.clusters[target.region].apart(), strategy, target, until, self.pace, tell, _now)
+
+
+async def _unheard(_report: dict[str, Any]) -> None:
+    """An order is answered once, at its end. What its work says on the way would be a transaction before the first write."""
 
 
 def target_of(grant: Granted) -> Target:

@@ -124,7 +124,9 @@ async def test_a_rollback_of_a_pilot_takes_share_and_clone_and_leaves_production
 async def test_a_rollback_restores_the_digest_the_weights_and_removes_clones(west: AtWork) -> None:
     await west.step(grant("7.0.1", Action.PILOT))
     await west.step(grant("7.0.2"))
+    west.reports.clear()
     assert await west.order(order("7.2.1"), touched=True) == {"outcome": "rolled-back", "digest": OLD}
+    assert west.reports == []  # nothing is waited for before the first write
     assert await west.image() == f"registry.example/payments@{OLD}"
     await gone(west)
     assert await west.mark("lockgate.dev/fence") == "7.2.1"
