@@ -148,11 +148,11 @@ def used(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
 
 
 def _kind(command: list[str]) -> str:
-    text = " ".join(command)
-    if "kafka.Kafka" in text:
+    """By its arguments: a guard names what it guards in one of its own, and is none of it."""
+    if "kafka.Kafka" in command:
         return "kafka"
-    if text.startswith("postgres:") or "bin/postgres" in text:
+    if any(word.startswith("postgres:") or word.endswith("/postgres") for word in command[:1]):
         return "postgres"
-    if "lockgate.sandbox" in text:
+    if "lockgate.sandbox" in command:
         return "sandbox"
-    return command[-1] if "lockgate.cli.run" in text else "others"
+    return command[-1] if "lockgate.cli.run" in command else "others"
