@@ -76,6 +76,11 @@ class After:
     before: tuple[Usual, Scales] | None = None
     end: int = 0
 
+    def known(self) -> int:
+        """So many earlier times are known to compare the watch with."""
+        _, history = _parsed(self.gathering, 0)
+        return 0 if isinstance(history, Unavailable) else len(_placebos(history, self.gathering.grid))
+
     def tell(self, run: str, scrapes: int) -> Report:
         if self.before is None:
             _, history = _parsed(self.gathering, 0)
@@ -102,8 +107,13 @@ class After:
 
 
 def _settled(history: Evidence, grid: Grid) -> tuple[Usual, Scales]:
+    return settle(history, grid.history, _placebos(history, grid), grid.apart)
+
+
+def _placebos(history: Evidence, grid: Grid) -> tuple[int, ...]:
+    """The earlier times that were scraped."""
     began, apart, length = grid.history, grid.apart, history.policy.deadline
-    return settle(history, began, scraped(history, length, moments(began, length, apart=apart), apart), apart)
+    return scraped(history, length, moments(began, length, apart=apart), apart)
 
 
 def _parsed(gathering: Gathering, scrapes: int, first: int = 0) -> tuple[Any, Evidence | Unavailable]:

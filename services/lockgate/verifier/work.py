@@ -8,7 +8,7 @@ nothing is said in `core.measure`. Each metric is asked for once a scrape, unles
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,8 @@ from lockgate.verifier.presets import Preset, preset_of, query
 from lockgate.verifier.prometheus import Prometheus, Samples, Series, open_prometheus
 from lockgate.verifier.prometheus import Unavailable as NoAnswer
 from lockgate.verifier.settings import Settings
-from lockgate.verifier.telling import Telling, telling
+from lockgate.verifier.statistics.alone import PLACEBOS
+from lockgate.verifier.telling import After, Telling, telling
 
 Report = Callable[[dict[str, Any]], Awaitable[None]]
 WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
@@ -31,18 +32,26 @@ AT_ONCE = 12
 """So many scrapes of the past are asked for together, which bounds the answer; fewer if it was too large."""
 AGAIN = 300.0
 """Seconds after which a problem is told again, so that the core knows that it is still measured."""
+READERS = 4
+"""So many regions read their time before a watch at once in a process: days of samples, which take memory and a core."""
+ONCE_MORE = 60.0
+"""Seconds after which such a history is read once more, if it had too little: Prometheus may have just been started."""
 LATEST = 5.0
 """Seconds that a sample may take to be found, if the plan does not say how many; a quarter of the scrape interval if that
 is less.
 """
 
 
+_READING = Unavailable(reason="what lies in the past is read still", reading=True).model_dump(mode="json")
+
+
 @asynccontextmanager
 async def open_work(settings: Settings) -> AsyncIterator[Mapping[str, WorkFunction]]:
     async with open_prometheus(settings) as prometheus:
+        turns = asyncio.Semaphore(READERS)
 
         async def measure(body: dict[str, Any], report: Report) -> dict[str, Any]:
-            return await Measuring(Measure.model_validate(body), prometheus).run(report)
+            return await Measuring(Measure.model_validate(body), prometheus, turns).run(report)
 
         yield {"measure": measure}
 
@@ -53,6 +62,8 @@ class Measuring:
 
     order: Measure
     prometheus: Prometheus
+    turns: asyncio.Semaphore = field(default_factory=asyncio.Semaphore)
+    """Of those that read a long history."""
     preset: Preset = field(init=False)
     gathering: Gathering = field(init=False)
     telling: Telling = field(init=False)
@@ -71,8 +82,12 @@ class Measuring:
 
     def __post_init__(self) -> None:
         self.preset = preset_of(self.order.metrics)
+        self._from_the_beginning()
+
+    def _from_the_beginning(self) -> None:
         self.gathering = Gathering(self.order, self.preset)
         self.telling = telling(self.gathering)
+        self.at = 0
 
     @property
     def grid(self) -> Grid:
@@ -88,20 +103,56 @@ class Measuring:
         """Reports each scrape, and what is wrong when nothing can be measured: at once, and every `AGAIN` seconds; returns the
         report with which a verdict is reached, however long that takes.
         """
-        while True:
-            await asyncio.sleep(self._over(self.at) - self._now())
-            match await self._next():
-                case None:
-                    pass
-                case Counted(digest=digest) as said:
-                    self.problem = None
-                    if digest is not None:
-                        return said.model_dump(mode="json")
-                    await report(said.model_dump(mode="json"))
-                case Unavailable(reason=reason):
-                    if (news := self._away(reason)) is not None:
-                        await report(news.model_dump(mode="json"))
-                    await asyncio.sleep(self.order.metrics.interval)
+        if isinstance(self.telling, After):
+            await self._history(report)
+        while (last := await self._step(report)) is None:
+            pass
+        return last
+
+    async def _step(self, report: Report) -> dict[str, Any] | None:
+        await asyncio.sleep(self._over(self.at) - self._now())
+        match await self._next():
+            case None:
+                pass
+            case Counted(digest=digest) as said:
+                self.problem = None
+                if digest is not None:
+                    return said.model_dump(mode="json")
+                await report(said.model_dump(mode="json"))
+            case Unavailable(reason=reason):
+                if (news := self._away(reason)) is not None:
+                    await report(news.model_dump(mode="json"))
+                await asyncio.sleep(self.order.metrics.interval)
+        return None
+
+    async def _history(self, report: Report) -> None:
+        """Reads the long history of a watch; one that has too little, once more: it may be there a minute later."""
+        await self._read_history(report)
+        if isinstance(self.telling, After) and await asyncio.to_thread(self.telling.known) < PLACEBOS:
+            await report(_READING)
+            await asyncio.sleep(ONCE_MORE)
+            self._from_the_beginning()
+            await self._read_history(report)
+
+    async def _read_history(self, report: Report) -> None:
+        """Once there is room for another reader. Says every `AGAIN` seconds that it is at it."""
+        while not await self._has_turn():
+            await report(_READING)
+        try:
+            said = self._now()
+            while self.at < self.grid.history:
+                await self._step(report)
+                if self._now() - said >= AGAIN:
+                    said = self._now()
+                    await report(_READING)
+        finally:
+            self.turns.release()
+
+    async def _has_turn(self) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN):
+                return await self.turns.acquire()
+        return False
 
     async def _next(self) -> Counted | Unavailable | None:
         """Reads what lies in the past; None until all of it is read, and while there is nothing new to judge."""
@@ -146,7 +197,7 @@ class Measuring:
         if self._is_away(len(empty), last, newest=newest):
             return f"there are no newer samples of {' and '.join(empty)}"
         self.seen = self.seen or not empty
-        self.gathering.take(first, last, chain.from_iterable(found.values()))
+        await asyncio.to_thread(self.gathering.take, first, last, chain.from_iterable(found.values()))
         return None
 
     def _is_away(self, empty: int, last: int, *, newest: bool) -> bool:

@@ -17,6 +17,7 @@ from lockgate.sandbox import Settings as SandboxSettings
 from lockgate.sandbox.faults import Fault
 from lockgate.sandbox.sample import image
 from lockgate.sandbox.scraping import tick
+from lockgate.verifier import work
 from lockgate.verifier.core.measure import HISTORY, Measure, Pods
 from lockgate.verifier.prometheus import open_prometheus
 from lockgate.verifier.settings import Settings
@@ -99,7 +100,7 @@ async def measured(place: Place, **changes: Any) -> list[dict[str, Any]]:
 
     async def report(said: dict[str, Any]) -> None:
         reports.append(said)
-        if said.get("too_long"):
+        if said.get("too_long") or said.get("reading"):
             await place.sandbox.set_prometheus_fault(None)
 
     url = place.sandbox.directory()["prometheus"]
@@ -156,6 +157,38 @@ async def test_a_region_of_which_too_little_was_scraped_before_is_not_judged(san
         del target.times[:gone], target.scrapes[:gone]
     verdict = judged(await measured(place))
     assert (verdict["verdict"], verdict["why"]) == ("inconclusive", "placebos")
+
+
+async def test_a_history_that_is_not_there_yet_is_read_once_more(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Prometheus that has just been started answers with nothing, without an error."""
+    monkeypatch.setattr(work, "ONCE_MORE", 0.1)
+    place = await rolled_out(sandbox)
+    await sandbox.set_prometheus_fault(Fault(mode="empty"))
+    reports = await measured(place)
+    assert len([said for said in reports if said.get("reading")]) == 1
+    assert len(judged(reports)["evidence"]["placebos"][0]) >= 20
+
+
+async def test_regions_read_their_histories_in_turns_and_say_that_they_are_at_it(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "AGAIN", 0.2)
+    place = await rolled_out(sandbox)
+    turns, waits = asyncio.Semaphore(0), asyncio.Event()
+
+    async def report(said: dict[str, Any]) -> None:
+        if said.get("reading"):
+            waits.set()
+
+    async with open_prometheus(Settings(prometheus=sandbox.directory()["prometheus"])) as prometheus:
+        running = asyncio.create_task(Measuring(place.order(), prometheus, turns).run(report))
+        await waits.wait()
+        assert not running.done()
+        turns.release()
+        assert (await running)["digest"] is not None
+    assert turns.locked() is False
 
 
 async def test_metrics_that_are_away_are_said_and_what_they_have_is_read_once_they_are_back(

@@ -22,7 +22,7 @@ from lockgate.messages.verdicts import (
     WatchStarted,
 )
 from lockgate.verifier.core.measure import Measure
-from lockgate.verifier.core.rows import PartRow, VerificationRow
+from lockgate.verifier.core.rows import PartRow, RegionRow, VerificationRow
 from lockgate.verifier.statistics.alone_record import recompute
 from lockgate.verifier.statistics.verification import encode
 from tests.support.measured import BLIND, DARK
@@ -321,3 +321,30 @@ def _halted() -> ReleaseHalted:
     return ReleaseHalted(
         application=APPLICATION, release=RELEASE, number=8, turn=1, regions=("eu-west",), reason="stop"
     )
+
+
+def test_a_long_history_that_is_read_still_is_no_silence() -> None:
+    release = watching()
+    reading = {"outcome": "unavailable", "reason": "what lies in the past is read still", "reading": True}
+    for _ in range(30):
+        release.desk.wait(300)
+        assert say(release, reading) == []
+    assert release.fire("verify") == []
+    assert release.fire("verify") == []
+    release.desk.wait(300)
+    assert tell(release, LAST - 1) == []
+    release.fire("verify")
+    assert only(release.fire("verify"), VerdictReached).outcome is Outcome.UNMEASURABLE
+
+
+def test_a_region_of_which_it_is_not_known_when_it_began_is_compared_with_its_time_before_the_watch() -> None:
+    """Never with a pilot, of which there is none."""
+    release = watching()
+    release.desk.rows = {
+        key: row.model_copy(update={"began": None}) if isinstance(row, RegionRow) else row
+        for key, row in release.desk.rows.items()
+    }
+    say(release, BLIND)
+    give(release.desk, asked(Retry))
+    given = Measure.model_validate(order(release))
+    assert (given.began, given.pods.pilot) == (given.since, "")

@@ -81,11 +81,16 @@ def _still_held(scene: Scene, terms: Terms) -> Scene:
 def dark(scene: Scene, region: str, row: VerificationRow, reason: str) -> Scene:
     """Nothing can be compared in the region just now; that is never a pass and never a fail."""
     if row.held:
-        return scene.then(put(_heard(scene, row), region))
+        return heard(scene, region, row)
     if not row.dark:
         row = row.model_copy(update={"dark": True, "since": scene.now})
         scene = scene.then(put(row, region), dark=scene.release.dark + 1)
     return scene if scene.release.held else scene.waits(WaitingFor.METRICS, reason)
+
+
+def heard(scene: Scene, region: str, row: VerificationRow) -> Scene:
+    """Its measuring is there, and has nothing to tell yet."""
+    return scene.then(put(_heard(scene, row), region))
 
 
 def idle(scene: Scene, row: VerificationRow) -> VerificationRow:

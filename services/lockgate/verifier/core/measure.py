@@ -97,6 +97,8 @@ class Unavailable(Value):
     reason: str
     too_long: bool = False
     """For longer than the plan allows."""
+    reading: bool = False
+    """Nothing is wrong: what lies in the past is being read still."""
 
 
 class Report(Value):

@@ -63,7 +63,11 @@ def measured(scene: Scene, terms: Terms, name: str, region: RegionRow, since: da
         **(
             {"share": region.share}
             if terms.beside
-            else {"share": 1.0, "history": schedule.history, "began": region.began}
+            else {
+                "share": 1.0,
+                "history": schedule.history,
+                "began": region.began or scene.release.since,
+            }
         ),
     )
     return Step(work=(StartWork(work_of(terms, name), "measure", order.model_dump(mode="json")),))

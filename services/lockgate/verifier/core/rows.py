@@ -148,7 +148,9 @@ class VerificationRow(Row):
     dark: bool = False
     held: bool = False
     since: datetime | None = None
-    """While it is dark: since when. While it is held: when its measuring last told something, or was begun anew."""
+    """While it is dark: since when. While it is held, and while it reads what lies in the past: when its measuring last told
+    something, or was begun anew.
+    """
     over: bool = False
     """Nothing is measured any more. It is held as well where no verdict was reached that the plan goes on by."""
 

@@ -16,6 +16,7 @@ from lockgate.verifier.core.holding import (
     asked_after,
     blind,
     dark,
+    heard,
     held,
     idle,
     lit,
@@ -37,14 +38,13 @@ def reported(
 ) -> Scene:
     """What a report of the measuring leads to. A report of an order that is not the newest changes nothing."""
     row = scene.rows.get(VerificationRow, order.region)
-    if row is None or row.over:
-        return scene
-    expected = (terms.phase, terms.stage, order.since)
-    if (scene.release.phase, order.stage, row.began or scene.release.since) != expected:
+    if row is None or row.over or not _is_newest(scene, terms, order, row):
         return scene
     match said:
         case Counted():
             return _counted(scene, terms, order.region, row, said)
+        case Unavailable(reading=True):
+            return heard(scene, order.region, row)
         case Unavailable(reason=reason) if final:  # of a version that gave up after an outage
             text = f"There was nothing to measure: {reason}."
             return _measured_again(scene, terms, {order.region: row}, text)
@@ -54,6 +54,11 @@ def reported(
             return dark(scene, order.region, row, f"The metrics cannot be read: {reason}")
         case _:
             assert_never(said)
+
+
+def _is_newest(scene: Scene, terms: Terms, order: Measure, row: VerificationRow) -> bool:
+    expected = (terms.phase, terms.stage, order.since)
+    return (scene.release.phase, order.stage, row.began or scene.release.since) == expected
 
 
 def _counted(scene: Scene, terms: Terms, region: str, row: VerificationRow, said: Counted) -> Scene:
@@ -87,7 +92,9 @@ def _kept(
         before = [found[name] for name in names]
     else:
         return None
-    row = row.model_copy(update={"run": said.run, "parts": len(before) + 1, "end": said.end})
+    since = row.since if row.dark or row.held else None
+    told = {"run": said.run, "parts": len(before) + 1, "end": said.end, "since": since}
+    row = row.model_copy(update=told)
     scene = scene.then(put(row, region), put(new, PartRow.named(region, len(before))))
     return scene, row, [*before, new]
 
