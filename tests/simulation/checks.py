@@ -20,6 +20,7 @@ from tests.simulation.fixes import Fixes
 from tests.simulation.hearing import Hearing
 from tests.simulation.operators import Operators
 from tests.simulation.process import Process
+from tests.simulation.recoveries import Recoveries
 from tests.simulation.releases import Releases
 from tests.simulation.telling import describe
 from tests.simulation.versions import Versions
@@ -35,6 +36,7 @@ class Checks:
     versions: Versions = field(init=False)
     commands: Commands = field(init=False)
     operators: Operators = field(init=False)
+    recoveries: Recoveries = field(init=False)
     fixes: Fixes = field(init=False)
     hearing: Hearing = field(default_factory=Hearing)
     said: float = 0.0
@@ -51,7 +53,9 @@ class Checks:
         self.releases, self.versions = Releases(self.world), Versions(self.world)
         self.commands, self.operators = Commands(self.world), Operators(self.world)
         self.fixes = Fixes(self.world)
-        for each in (self.fixes, self.operators, self.versions, self.commands, self.releases):
+        self.recoveries = Recoveries(self.world)
+        ours = (self.fixes, self.operators, self.versions, self.commands, self.releases, self.recoveries)
+        for each in ours:
             for type_, check in each.checks().items():
                 self._by_type[type_].append(check)
 

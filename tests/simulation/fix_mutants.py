@@ -16,7 +16,9 @@ FIXES: Final[dict[str, Mutant]] = {
         fixes, "_goes_first", ("supersede(rows, others, first.id) + ", "")
     ),
     "a fix that waits gives way to no announcement": without(lane, "_replaceable", (" if not row.fix", "")),
-    "no fix in a pause": without(fixes, "_first", ("if pause := holding(rows):", "if pause := None:")),
+    "no fix in a pause": without(
+        fixes, "_first", ("if pause := unrecovered.against(rows):", "if pause := None:")
+    ),
     "no bad version as a fix": without(
         fixes, "_first", ("if bad := rows.get(BadVersion, artifact.digest):", "if bad := None:")
     ),

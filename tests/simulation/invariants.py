@@ -107,6 +107,14 @@ def every_operation_is_answered(world: "World") -> Breaches:
             yield f"{asked} is answered {world.checks.operators.answers[f'operation-{n}']} times"
 
 
+def every_rollback_is_verified(world: "World") -> Breaches:
+    """Of every release that was taken back for an incident it is said whether that helped, where its plan asks."""
+    for application, waited in world.checks.recoveries.waited.items():
+        for each in waited:
+            if each.must:
+                yield f"of {each.release} of {application} nothing is said"
+
+
 AT_REST: tuple[Invariant, ...] = (
     all_is_handled,
     nothing_is_left_to_do,
@@ -115,6 +123,7 @@ AT_REST: tuple[Invariant, ...] = (
     nobody_owns_production,
     every_command_is_answered,
     every_operation_is_answered,
+    every_rollback_is_verified,
 )
 
 # --- at the end -------------------------------------------------------------------------------------------------
@@ -234,7 +243,8 @@ def something_is_waited_for(world: "World") -> Breaches:
     }
     for release, started in releases.started.items():
         held = bool(paused & {started.application, EVERY}) or release in world.checks.versions.held
-        if releases.is_open(release) and release not in timed and not held:
+        asked = world.checks.recoveries.keeps(release, started.application)
+        if releases.is_open(release) and release not in timed and not held and not asked:
             yield f"nothing has a deadline for {release}"
 
 

@@ -6,10 +6,10 @@ otherwise than here, taking it away fails and says so: write it here as it is no
 """
 
 from lockgate.deployer.core import floors, orders, steps
-from lockgate.intake.core import artifacts, lane, progress, regions, versions
+from lockgate.intake.core import artifacts, lane, progress, regions, unrecovered, versions
 from lockgate.rollback.core import answers, debts, flags, halting, histories, ladder, releases, settling
 from lockgate.runtime import parking
-from lockgate.verifier.core import anomalies, grants, preprod, stages, verifying, watch, waves
+from lockgate.verifier.core import anomalies, grants, preprod, recovery, stages, verifying, watch, waves
 from lockgate.verifier.core.scene import Scene
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
@@ -79,6 +79,14 @@ _INTAKE = {
         progress, "watch_ended", ("given.body.outcome is not WatchOutcome.PASSED or ", "")
     ),
     "the first claim on a region": _without(regions, "registered", ("if known.place != place:", "if False:")),
+    "the pause after a rollback that did not help": _without(
+        unrecovered, "verified", ("return step + Step(timers=(CancelTimer(UNPAUSE),))", "return NOTHING")
+    ),
+    "what that pause keeps back": _without(
+        unrecovered,
+        "verified",
+        ("put(Pause(who=WHO, why=why, unrecovered=True)) + emit(paused)", "emit(paused)"),
+    ),
     "a higher number for production": _without(
         lane, "enter", ('"number": lane.number + 1', '"number": lane.number')
     ),
@@ -144,6 +152,13 @@ _VERIFIER = {
         "stepped",
         ("if part.verified and (terms := scene.terms)", "if False and (terms := scene.terms)"),
     ),
+    "whether a rollback helped": _without(
+        recovery, "begin", ("if not known.blamed and not known.over:", "if True:")
+    ),
+    "a time that no further rollback prolongs": _without(
+        recovery, "_with", ("min(before, own, key=lambda row: row.due)", "own")
+    ),
+    "no word of what stays where it is": _without(recovery, "begin", ("settled.stays", "False")),
     "the measuring of a watch": _without(watch, "begin", ("terms = scene.terms", "terms = None")),
 }
 

@@ -163,9 +163,19 @@ def _plan(random: Random, application: str, package: str) -> dict[str, Any]:
         },
         "metrics": {"interval": "30s"},
         "stages": _stages(random),
-        "remediation": {"to": random.choice(("previous", "good")), "flags": _flags(random)},
+        "remediation": {
+            "to": random.choice(("previous", "good")),
+            "flags": _flags(random),
+            **_recovers(random),
+        },
         "queue": {"supersede": random.random() < 0.5},
     }
+
+
+def _recovers(random: Random) -> dict[str, str]:
+    """Drawn apart, so that all else of a seed is as without."""
+    apart = Random(f"recovers {random.getstate()[1][:8]}")
+    return {"recovers-within": apart.choice(("2m", "14m", "1h"))} if apart.random() < 0.5 else {}
 
 
 def _flags(random: Random) -> list[dict[str, Any]]:

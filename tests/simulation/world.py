@@ -236,6 +236,7 @@ class World:
         for each in made:
             self.history.update(each.decision.journal)
             self.checks.commands.decided(process, each)
+            self.checks.recoveries.decided(process, each)
             for timer in each.decision.step.timers:
                 row = process.node.timers.get((each.key, timer.name))
                 if row is not None and row.set_by == each.decision.number:

@@ -125,6 +125,8 @@ class Pause(Row):
     who: str
     why: str
     until: datetime | None = None
+    unrecovered: bool = False
+    """Lockgate's own, after a rollback that did not help."""
 
 
 KINDS: tuple[type[Row], ...] = (

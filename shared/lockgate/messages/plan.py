@@ -152,6 +152,12 @@ class Remediation(PlanPart):
         default="rollback", description="hold: it stays as it is, halted, until an operator says what follows"
     )
     to: Literal["previous", "good"] = "previous"
+    recovers_within: Duration | None = Field(
+        default=None,
+        gt=0,
+        exclude_if=lambda within: within is None,  # so that a plan without it is as before
+        description="after a rollback, by when incidents that it was for have to be resolved; else the application is paused",
+    )
 
     @model_validator(mode="after")
     def _flags_once(self) -> Self:

@@ -110,7 +110,7 @@ class DebtCleared(Payload, topic="rollbacks", custom="debt.cleared"):
     reason: Sentence
 
 
-class ReleaseSettled(Payload, topic="rollbacks", custom="release.settled"):
+class ReleaseSettled(Payload, topic="rollbacks", custom="release.settled", version="0.2.0"):
     """The halted release is out of trouble: every region answered or passed its deadline."""
 
     application: Name
@@ -118,4 +118,5 @@ class ReleaseSettled(Payload, topic="rollbacks", custom="release.settled"):
     artifact: Artifact
     answers: dict[str, RegionAnswer]
     debts: tuple[Name, ...] = Field(description="regions that may still run the release")
+    stays: bool = Field(default=False, description="it was not taken back, but left as far as it has got")
     reason: Sentence

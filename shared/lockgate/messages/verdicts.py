@@ -155,5 +155,14 @@ class WatchEnded(Payload, topic="verdicts", custom="watch.ended"):
     reason: Sentence
 
 
+class RollbackVerified(Payload, topic="verdicts", custom="rollback.verified"):
+    """Whether what a release was taken back for is over, in the time that its plan gives after it was settled."""
+
+    application: Name
+    release: str
+    recovered: bool
+    reason: Sentence
+
+
 class StageOperationAnswered(Answer, topic="verdicts", custom="stageoperation.answered"):
     """The verifier's answer to an operation about the steps of a release."""

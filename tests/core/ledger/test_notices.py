@@ -29,7 +29,14 @@ from lockgate.messages.rollbacks import (
     RollbackOrdered,
 )
 from lockgate.messages.values import Artifact, Fence, Workload
-from lockgate.messages.verdicts import FailCause, Outcome, StageWaiting, VerdictReached, WaitingFor
+from lockgate.messages.verdicts import (
+    FailCause,
+    Outcome,
+    RollbackVerified,
+    StageWaiting,
+    VerdictReached,
+    WaitingFor,
+)
 from tests.support.cdevents import ROOT
 from tests.support.payloads import QUICK, messages
 
@@ -117,6 +124,16 @@ TOLD = [
         "payments v3 does not run in us-east any more",
     ),
     (
+        RollbackVerified(**OURS, recovered=True, reason=WHY),
+        Kind.RECOVERY,
+        "payments v3 was taken back, and that helped",
+    ),
+    (
+        RollbackVerified(**OURS, recovered=False, reason=WHY),
+        Kind.HOLD,
+        "payments v3 was taken back, and that did not help",
+    ),
+    (
         ReleaseCompleted(**OURS, artifact=ARTIFACT),
         Kind.COMPLETED,
         "payments v3 is completed, in every region of its plan",
@@ -181,6 +198,8 @@ def test_an_operator_reads_which_commands_come_next() -> None:
     )
     assert told(settled("us-east")).commands == ("lockgate status payments", FIX)
     assert told(settled()).commands == (FIX,)
+    unrecovered = RollbackVerified(**OURS, recovered=False, reason=WHY)
+    assert told(unrecovered).commands == (FIX, 'lockgate resume payments --why "..."')
 
 
 def test_a_release_that_is_held_is_said_to_go_on_by_a_fix_before_it_is_taken_back() -> None:

@@ -46,6 +46,7 @@ def test_the_answer_of_the_only_region_settles_the_release() -> None:
     assert isinstance(settled, ReleaseSettled)
     assert settled.answers == {"pre": RegionAnswer.ROLLED_BACK}
     assert settled.debts == ()
+    assert settled.stays is False
     assert settled.reason == "v-b was taken back from 1 region."
     assert way.desk.timers == {}
 

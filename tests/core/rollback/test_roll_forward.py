@@ -68,6 +68,7 @@ def test_one_that_goes_forward_only_stays_where_it_serves_whole_and_nowhere_half
     settled = answered(way, events, ("west", "east"))
     assert settled.reason == "v-b stays in west, east; what was half-way is ended."
     assert settled.debts == ()
+    assert settled.stays is True
 
 
 def test_so_does_one_that_is_held_and_whose_plan_takes_nothing_back() -> None:

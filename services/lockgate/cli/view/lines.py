@@ -52,6 +52,7 @@ from lockgate.messages.rollbacks import (
 from lockgate.messages.verdicts import (
     Granted,
     RegionFailed,
+    RollbackVerified,
     StageOperationAnswered,
     StagePassed,
     StageWaiting,
@@ -141,6 +142,7 @@ _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
         None if b.kind == "watch" else f"{b.stage}: passed"
     ),  # the end of the watch says it
     WatchEnded: lambda b: f"the watch {b.outcome}",
+    RollbackVerified: lambda b: f"{'recovered' if b.recovered else 'NOT recovered'}. {b.reason}",
     RegionDeployed: lambda b: f"{b.region} runs {_version(b)}",
     PilotDeployed: lambda b: f"{b.region}: the {has_share(b.action, b.share)}",
     RegionProbed: _probed,

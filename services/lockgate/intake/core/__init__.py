@@ -6,6 +6,7 @@ from lockgate.intake.core.artifacts import ANNOUNCED, ARRIVED, OTHER
 from lockgate.intake.core.plans import ACCEPTED, PUBLISHED
 from lockgate.intake.core.progress import SETTLED, STAGE_PASSED, WATCH_ENDED
 from lockgate.intake.core.regions import REGISTERED
+from lockgate.intake.core.unrecovered import VERIFIED
 from lockgate.intake.rows import KINDS
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import Table
@@ -13,7 +14,7 @@ from lockgate.messages.deployments import RegionRegistered
 from lockgate.messages.operations import Abort, Fix, Mark, Pause, Resume, Rollback
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.rollbacks import ReleaseSettled, VersionMarked
-from lockgate.messages.verdicts import StagePassed, WatchEnded
+from lockgate.messages.verdicts import RollbackVerified, StagePassed, WatchEnded
 
 TABLE = Table(
     kinds=KINDS,
@@ -34,6 +35,7 @@ TABLE = Table(
         ArtifactPublished: ARRIVED,
         StagePassed: STAGE_PASSED,
         WatchEnded: WATCH_ENDED,
+        RollbackVerified: VERIFIED,
         ReleaseSettled: SETTLED,
         VersionMarked: versions.MARKED,
         Pause: pauses.PAUSED,

@@ -7,6 +7,7 @@ What waits is superseded. What is under way is pre-empted: the coordinator alone
 from datetime import datetime
 from typing import NamedTuple
 
+from lockgate.intake.core import unrecovered
 from lockgate.intake.core.answering import done, refused
 from lockgate.intake.core.lane import called, named, package_of, stale, start, supersede
 from lockgate.intake.core.pausing import holding
@@ -43,10 +44,9 @@ def fixed(rows: Rows, given: Message[Fix], _now: datetime) -> Step:
     if isinstance(first, Step):
         return first
     body, label = given.body, first.release.artifact.label
-    step, told = _goes_first(
-        rows, lane, plan, first, _Sent(body.who, f"{body.who} sent the fix {label}: {body.why}")
-    )
-    return step + done(given, told)
+    sent = _Sent(body.who, f"{body.who} sent the fix {label}: {body.why}")
+    step, told = _goes_first(rows, lane, plan, first, sent)
+    return unrecovered.ended(rows, sent.reason) + step + done(given, told)
 
 
 def announced(
@@ -115,7 +115,7 @@ def _first(rows: Rows, given: Message[Fix], lane: Lane, plan: NewestPlan) -> _Fi
     if bad := rows.get(BadVersion, artifact.digest):
         told = f"{artifact.label} is marked bad: send another one, or mark it good first; it is bad because: {bad.reason}"
         return refused(given, OperationRefusal.KNOWN_BAD, told)
-    if pause := holding(rows):
+    if pause := unrecovered.against(rows):
         told = (
             f"nothing of {rows.key} is begun now, and so no fix: {pause.who} paused it: {pause.why}; resume it, and send "
             "the fix again"

@@ -5,7 +5,7 @@ from typing import Final
 
 from lockgate.intake.core.answering import done, refused, routed
 from lockgate.intake.core.lane import enter, start_next
-from lockgate.intake.core.pausing import holding, look_again
+from lockgate.intake.core.pausing import UNPAUSE, holding, look_again
 from lockgate.intake.rows import Claimed, Lane, Pause, Release
 from lockgate.messages.decision import (
     NOTHING,
@@ -26,7 +26,6 @@ from lockgate.messages.releases import AllPaused, AllResumed, ApplicationPaused,
 from lockgate.messages.values import EVERY
 
 LONGEST: Final = timedelta(days=366)
-_TIMER: Final = "unpause"
 
 
 def all_paused(rows: Rows, given: Message[PauseAsked], now: datetime) -> Step:
@@ -47,7 +46,7 @@ def paused(rows: Rows, given: Message[PauseAsked], now: datetime) -> Step:
         )
         return refused(given, OperationRefusal.UNTIL, told)
     until = body.until and body.until.astimezone(UTC)
-    ends = SetTimer(_TIMER, until) if until else CancelTimer(_TIMER)
+    ends = SetTimer(UNPAUSE, until) if until else CancelTimer(UNPAUSE)
     written = until.isoformat(timespec="seconds") if until else None
     return (
         put(Pause(who=body.who, why=body.why, until=until))
@@ -85,7 +84,7 @@ def over(rows: Rows, _due: TimerDue, now: datetime) -> Step:
 
 
 def _ended(rows: Rows, reason: str, now: datetime) -> Step:
-    ended = remove(Pause) + Step(timers=(CancelTimer(_TIMER),))
+    ended = remove(Pause) + Step(timers=(CancelTimer(UNPAUSE),))
     if rows.key == EVERY:
         return ended + emit(AllResumed(reason=reason))
     return (

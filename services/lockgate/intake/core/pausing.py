@@ -12,6 +12,9 @@ from lockgate.messages.decision import NOTHING, Rows, SetTimer, Step
 
 LOOK: Final = timedelta(seconds=30)
 
+UNPAUSE: Final = "unpause"
+"""The timer of a pause that has an end."""
+
 
 def holding(rows: Rows) -> Pause | None:
     """The pause that holds this application: its own, or that of all."""

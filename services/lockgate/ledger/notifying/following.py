@@ -18,6 +18,7 @@ class Following(StrEnum):
     ROLLBACK = "rollback"
     JUDGED_ANEW = "judged-anew"
     FIX = "fix"
+    RESUME = "resume"
     DEBT = "debt"
     NOTHING = "nothing"
 
@@ -69,6 +70,11 @@ _NEXT: Final[dict[Following, _Next]] = {
         "Each of these regions is ordered back again when its deployer registers, where there is a version to go back to."
         " See why it does not obey; a fix replaces what runs there:",
         ("lockgate status {application}", _FIX),
+    ),
+    Following.RESUME: _Next(
+        "The application is paused, unless a fix is on its way. Nothing more begins until somebody has found out what is wrong. A fix"
+        " goes before all that waits, and ends that pause unless an operator set it; resume lets what waits begin:",
+        (_FIX, 'lockgate resume {application} --why "..."'),
     ),
     Following.NOTHING: _Next("Nothing is asked of you."),
 }

@@ -23,7 +23,7 @@ from lockgate.messages.rollbacks import (
     ReleaseSettled,
     RollbackOrdered,
 )
-from lockgate.messages.verdicts import Outcome, StageWaiting, VerdictReached, WaitingFor
+from lockgate.messages.verdicts import Outcome, RollbackVerified, StageWaiting, VerdictReached, WaitingFor
 
 TOPICS = ("releases", "verdicts", "rollbacks")
 """Where all of it is said."""
@@ -149,6 +149,12 @@ def _cleared(body: DebtCleared) -> _Told:
     return _Told(Kind.RECOVERY, what, Following.NOTHING, (body.region,))
 
 
+def _verified(body: RollbackVerified) -> _Told:
+    if body.recovered:
+        return _Told(Kind.RECOVERY, "was taken back, and that helped", Following.NOTHING)
+    return _Told(Kind.HOLD, "was taken back, and that did not help", Following.RESUME)
+
+
 def _always(kind: Kind, what: str, following: Following) -> Callable[[Any], _Told]:
     return lambda _: _Told(kind, what, following)
 
@@ -156,6 +162,7 @@ def _always(kind: Kind, what: str, following: Following) -> Callable[[Any], _Tol
 _TOLD: Final[Mapping[type[Payload], Callable[[Any], _Told | None]]] = {
     VerdictReached: _verdict,
     StageWaiting: _waiting,
+    RollbackVerified: _verified,
     RollbackOrdered: _ordered_back,
     FlagsOrdered: _flags,
     ReleaseHeld: _always(Kind.HOLD, "failed and is held, as it is", Following.HELD),

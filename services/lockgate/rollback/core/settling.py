@@ -29,6 +29,7 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
             artifact=artifact,
             answers=answers,
             debts=debts,
+            stays=release.stays,
             reason=shortened(
                 _stays(artifact.label, orders)
                 if release.stays

@@ -37,10 +37,28 @@ from lockgate.messages.releases import (
     ReleaseStarted,
 )
 from lockgate.messages.rollbacks import ReleaseHalted, ReleaseResumed, ReleaseSettled
-from lockgate.verifier.core import anomalies, answers, operators, resuming, stages, verifying, watch, waves
+from lockgate.verifier.core import (
+    anomalies,
+    answers,
+    operators,
+    recovery,
+    resuming,
+    stages,
+    verifying,
+    watch,
+    waves,
+)
 from lockgate.verifier.core.grants import overdue
 from lockgate.verifier.core.measure import Measure, Report
-from lockgate.verifier.core.rows import KINDS, IncidentsRow, Phase, PlanRow, RegionRow, ReleaseRow
+from lockgate.verifier.core.rows import (
+    KINDS,
+    IncidentsRow,
+    Phase,
+    PlanRow,
+    RecoveryRow,
+    RegionRow,
+    ReleaseRow,
+)
 from lockgate.verifier.core.scene import Scene
 
 
@@ -62,7 +80,10 @@ def _forgotten(
     plan = rows.get(PlanRow, row.release)
     if plan is None:
         return NOTHING
-    return Scene(rows, now, row, plan, row).stopped(Phase.OVER, "").settled()
+    over = Scene(rows, now, row, plan, row).stopped(Phase.OVER, "").settled()
+    return (
+        over + recovery.begin(rows, given.body, plan, now) if isinstance(given.body, ReleaseSettled) else over
+    )
 
 
 def _overdue(scene: Scene, due: TimerDue) -> Scene:
@@ -155,7 +176,15 @@ def _on_incident(change: Callable[[Scene, Any], Scene]) -> On:
         scene = None if row is None else find(rows, row.release, now)
         return NOTHING if scene is None else stages.finish(change(scene, given.body))
 
-    return On(decide, lambda _given: ((ReleaseRow, ""), (IncidentsRow, "")))
+    return On(decide, lambda _given: ((ReleaseRow, ""), (IncidentsRow, ""), (RecoveryRow, "")))
+
+
+def _and_after(of_release: On, after: Callable[[Rows, Any], Step]) -> On:
+    """What an incident is to the current release, and what it is to one that was taken back."""
+    return On(
+        lambda rows, given, now: of_release.decide(rows, given, now) + after(rows, given.body),
+        of_release.touches,
+    )
 
 
 _RELEASE = On(_started, lambda given: ((ReleaseRow, ""), (PlanRow, given.body.release)))
@@ -179,8 +208,8 @@ TABLE = Table(
         ReleaseHalted: _on(_halted),
         ReleaseResumed: On(resuming.resumed, lambda given: ((ReleaseRow, ""), (PlanRow, given.body.release))),
         ReleaseSettled: _END,
-        IncidentDetected: _on_incident(anomalies.detected),
-        IncidentResolved: _on_incident(anomalies.resolved),
+        IncidentDetected: _and_after(_on_incident(anomalies.detected), recovery.detected),
+        IncidentResolved: _and_after(_on_incident(anomalies.resolved), recovery.resolved),
         ApplicationPaused: operators.PAUSED,
         ApplicationResumed: operators.RESUMED,
         **dict.fromkeys(OF_VERIFIER, operators.DECIDED),
@@ -200,6 +229,7 @@ TABLE = Table(
         "watch": _on_own(_stage_timer),
         "verify": _on_own(_asked),
         "resume": _on_own(lambda scene, due: resuming.rested(scene, due.body["turn"])),
+        recovery.TIMER: On(recovery.overdue, lambda _due: ((RecoveryRow, ""),)),
     },
     work={"measure": _on_own(_measured)},
 )

@@ -20,6 +20,15 @@ from lockgate.verifier.core.scene import Scene
 
 MOST_REMEMBERED = 64
 
+
+def newest(names: tuple[str, ...]) -> tuple[str, ...]:
+    return names[-MOST_REMEMBERED:]
+
+
+def without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(each for each in names if each != name)
+
+
 EVERYWHERE = frozenset({"", "production"})
 """Environments that name no region. CDEvents demands one, so an alert over all regions says `production`."""
 
@@ -51,23 +60,23 @@ def detected(scene: Scene, incident: IncidentDetected) -> Scene:
     other = _other_artifact(scene, incident)
     guilty = None if other else _blamed(scene, incident)
     if guilty is None and (other or not _may_be_to_blame(scene, incident)):
-        return scene.then(put(known.model_copy(update={"seen": (*known.seen, name)[-MOST_REMEMBERED:]})))
-    noted = scene.then(put(known.model_copy(update={"blamed": (*known.blamed, name)[-MOST_REMEMBERED:]})))
+        return scene.then(put(known.model_copy(update={"seen": newest((*known.seen, name))})))
+    blamed = {"blamed": newest((*known.blamed, name)), "over": without(known.over, name)}
+    noted = scene.then(put(known.model_copy(update=blamed)))
     if guilty is None or scene.release.phase is Phase.FAILED:
         return noted
     return _failed(noted, incident, guilty)
 
 
 def resolved(scene: Scene, incident: IncidentResolved) -> Scene:
-    """Forgotten: if it comes again, it is a new one."""
+    """If it comes again, it is a new one."""
     name = derived_id("incident", incident.incident)
     known = _known(scene)
     if name not in known.seen and name not in known.blamed:
         return scene
-    left = {
-        field: tuple(each for each in getattr(known, field) if each != name) for field in ("seen", "blamed")
-    }
-    return scene.then(put(known.model_copy(update=left)))
+    left = {"seen": without(known.seen, name), "blamed": without(known.blamed, name)}
+    over = {"over": newest((*known.over, name))} if name in known.blamed else {}
+    return scene.then(put(known.model_copy(update={**left, **over})))
 
 
 def unresolved(scene: Scene) -> int:

@@ -181,6 +181,28 @@ class IncidentsRow(Row):
     seen: tuple[str, ...] = ()
     blamed: tuple[str, ...] = ()
     """Those that the release was blamed for, until they are resolved."""
+    over: tuple[str, ...] = ()
+    """Those that it was blamed for, and that are resolved."""
+
+
+class RecoveryRow(Row):
+    """What a release that was taken back was blamed for, until it is said how that ended. Id: ''. Bounded."""
+
+    kind: ClassVar[str] = "recovery"
+    release: str
+    """The newest, where one is taken back before it is said of another."""
+    label: str
+    others: bool = False
+    """Some that were taken back before it are waited for with it."""
+    due: datetime
+    """When it is said: the earliest time of them all."""
+    within: float
+    """Seconds after which that is, from when the release was settled that it is the time of."""
+    open: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+    """Incidents that are reported as resolved. Each may be reported again."""
+    debts: tuple[str, ...] = ()
+    """Regions that might still run what was taken back when it was settled. The first of them."""
 
 
 class PauseRow(Row):
@@ -192,4 +214,4 @@ class PauseRow(Row):
     until: str | None = None
 
 
-KINDS = (ReleaseRow, PlanRow, RegionRow, VerificationRow, PartRow, IncidentsRow, PauseRow)
+KINDS = (ReleaseRow, PlanRow, RegionRow, VerificationRow, PartRow, IncidentsRow, RecoveryRow, PauseRow)
