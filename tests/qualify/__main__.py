@@ -28,6 +28,7 @@ from tests.qualify import (
     regions,
     restored,
     simulation,
+    surge,
     verdicts,
     zombies,
 )
@@ -52,6 +53,7 @@ RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "regions": (regions.measure, {"regions": 1000, "pods": 10, "budget": 180}),
     "restored": (restored.measure, {"rounds": 2, "seconds": 300}),
     "simulation": (simulation.measure, {"seeds": 100_000, "from": 0}),
+    "surge": (surge.measure, {"start": 30, "budget": 300, "lanes": 3}),
     "verdicts": (verdicts.measure, {"quiet": 1000, "bad": 300, "seed": 1}),
     "zombies": (zombies.measure, {"runs": 200, "seed": 1, "lanes": 3}),
 }

@@ -103,8 +103,13 @@ async def changing(
     pods: int = 4,
     strategy: Json | None = None,
     through: Callable[[RegionSettings], RegionSettings] = lambda region: region,
+    *,
+    patience: float = PATIENCE,
 ) -> AsyncIterator[Changing]:
-    """`strategy`: the Deployment's own, for its roll-outs. `through`: how the deployer comes to its API server."""
+    """`strategy`: the Deployment's own, for its roll-outs. `through`: how the deployer comes to its API server.
+
+    `patience`: seconds until its first pods are to be there.
+    """
     made = objects("payments", RUNS, pods)
     made[0]["spec"] |= {"strategy": strategy} if strategy is not None else {}
     for plural, obj in zip(("deployments", "services", "httproutes"), made, strict=True):
@@ -114,7 +119,7 @@ async def changing(
         status = (await place.read("deployments", "payments")).get("status", {})
         return bool(status.get("availableReplicas") == pods)
 
-    await until(up, PATIENCE)
+    await until(up, patience)
     routed = workload.route is not None
     async with (
         working(hurried(through(place.region("eu-west")))) as west,

@@ -24,10 +24,10 @@ from lockgate.deployer.cluster import (
     Resource,
     Trouble,
 )
-from lockgate.deployer.following import estimated, is_fenced, newest_pods, states, written
+from lockgate.deployer.following import estimated, is_fenced, newest_pods, states, timed, written
 from lockgate.deployer.look import look
 from lockgate.deployer.objects import Json
-from lockgate.deployer.reports import Deployed, Failed, Progressed, Started
+from lockgate.deployer.reports import Deployed, Failed, Piloted, Progressed, RolledBack, Started
 from lockgate.deployer.reports import Report as Answer
 from lockgate.deployer.rollout import waiting_reasons, words_of_pods
 from lockgate.deployer.settings import Pace
@@ -45,6 +45,7 @@ from lockgate.deployer.strategies.given import (
     Write,
 )
 from lockgate.deployer.strategies.production import Production, found_before, production
+from lockgate.deployer.strategies.surge import settled
 
 Strategy = Callable[[Target, Region], Next]
 Undo = Callable[[Target, Region], Next | None]
@@ -56,6 +57,7 @@ Look = Callable[[Cluster, Target], Awaitable[Region]]
 _MOST_WRITES = 60
 _MOST_REFUSALS = 6
 _MOST_UNDOING = 5
+_LATE_LOOKS = 2
 _PASSING = (Trouble.CONFLICT, Trouble.INVALID, Trouble.UNAVAILABLE)  # others write to routes and clones, too
 _RESOURCES: dict[Kind, Resource] = {
     Kind.DEPLOYMENT: DEPLOYMENTS,
@@ -103,7 +105,7 @@ class Engine:
             await self._undone(self.undo)
         if isinstance(answer, Deployed):
             return answer.model_copy(update={"requests": self.cluster.requests})
-        return answer
+        return await timed(self.cluster, answer) if isinstance(answer, Piloted) else answer
 
     async def _carried_out(self) -> Final:
         while True:
@@ -231,8 +233,7 @@ class Engine:
 
     async def _begun(self, live: Region) -> bool:
         """Reported once, before the first write: what ran before this release. Whether something was chosen for its roll-out."""
-        seen = production(self.target, live) if not self._started else None
-        if not isinstance(seen, Production):
+        if self._started or not isinstance(seen := production(self.target, live), Production):
             return False
         said: dict[str, float | str | None] = {}
         if self.estimates and (takes := await estimated(self.cluster, live, self.target, seen, self._left())):
@@ -269,12 +270,16 @@ class Engine:
 
     async def _too_late(self) -> Final:
         """What is done by now counts, whoever was away when it was: another run of this step, or this process."""
-        with contextlib.suppress(ClusterError):
-            match self.strategy(self.target, await self.look(self.cluster, self.target)):
-                case Patch() | Create() | Delete() | Wait() | Stuck():
-                    pass
-                case final:
-                    return final
+        for _ in range(_LATE_LOOKS):
+            with contextlib.suppress(ClusterError):
+                match self.strategy(self.target, settled(await self.look(self.cluster, self.target))):
+                    case Patch() | Create() | Delete() | Wait() | Stuck():
+                        pass
+                    case final:
+                        if isinstance(final, Deployed | RolledBack) and self.undo is not None:
+                            await self._undone(self.undo)
+                        return final
+            await asyncio.sleep(self.pace.poll)  # until what was written last is taken notice of
         reason = f"The step in {self.target.region} was not done in its time. Last: {self._last}"
         return await self._failed(reason, self._watched) if self._watched else Failed(reason=reason[:2000])
 

@@ -8,7 +8,7 @@ takes, seconds for hundreds of pods. What pods may be missing is never chosen: i
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -27,6 +27,7 @@ class Estimate:
     """The maxSurge that makes it fit; None: the Deployment's own does, or none would."""
 
 
+_FORBIDDEN: Final = "The Deployment's own is 0: its owner lets no pod run beside its own."
 UNKNOWN: Final = Estimate(
     None, "How long it will take is not known: no pod that is ready says how long it took to start."
 )
@@ -39,12 +40,14 @@ class RollOut:
     deployment: Json
     pods: int
     one: float
+    whose: str = "running"
+    """Pods that took so long."""
 
     @classmethod
-    def of(cls, deployment: Json, start: float, pods: int | None = None) -> "RollOut":
+    def of(cls, deployment: Json, start: float, pods: int | None = None, whose: str = "running") -> "RollOut":
         """Of all of its pods, if it is not said of how many."""
         one = start + float(deployment["spec"].get("minReadySeconds", 0))
-        return cls(deployment, replicas_of(deployment) if pods is None else pods, one)
+        return cls(deployment, replicas_of(deployment) if pods is None else pods, one, whose)
 
     @property
     def at_once(self) -> int:
@@ -61,7 +64,7 @@ class RollOut:
         return self.waves * self.one
 
     def surging(self, surge: int) -> "RollOut":
-        return RollOut(with_surge(self.deployment, surge), self.pods, self.one)
+        return replace(self, deployment=with_surge(self.deployment, surge))
 
     def fitting(self, left: float) -> int | None:
         """The smallest maxSurge with which it takes no longer; None if one pod does already."""
@@ -97,12 +100,13 @@ def estimate(own: RollOut, left: float, most: float = 1.0, hindered: str | None 
     `most`: of its pods, what maxSurge may be raised to. `hindered`: why it cannot be raised, and what to do.
     """
     left = max(0.0, left)
+    hindered = hindered or (_FORBIDDEN if may_add(own.deployment) == 0 else None)
     highest = int(most * replicas_of(own.deployment)) if hindered is None else 0
     surge = _chosen(own, left, highest)
     chosen = own if surge is None else own.surging(surge)
     text = (
         f"{_counted(chosen.pods, 'pod')} in {_counted(chosen.waves, 'wave')} of {chosen.at_once}, of which each takes "
-        f"about {own.one:.0f} s as running pods took: about {chosen.seconds:.0f} s of the {left:.0f} s that there are."
+        f"about {own.one:.0f} s as {own.whose} pods took: about {chosen.seconds:.0f} s of the {left:.0f} s that there are."
     )
     why = (
         hindered or f"The settings of the region's deployer have it raised to {most:.0%} of the pods at most."
@@ -112,7 +116,7 @@ def estimate(own: RollOut, left: float, most: float = 1.0, hindered: str | None 
 
 def _chosen(own: RollOut, left: float, highest: int) -> int | None:
     """The smallest maxSurge that leaves some time over, or else the smallest that fits at all."""
-    if own.seconds * _SPARE <= left:
+    if own.seconds <= left:
         return None
     for time in (left / _SPARE, left):
         surge = own.fitting(time)

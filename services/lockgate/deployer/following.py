@@ -13,15 +13,17 @@ from lockgate.deployer.cluster import DEPLOYMENTS, PODS, REPLICASETS, Cluster, C
 from lockgate.deployer.estimate import UNKNOWN, Estimate, RollOut, estimate, start_of
 from lockgate.deployer.fencing import is_adoption
 from lockgate.deployer.look import selector_of
-from lockgate.deployer.objects import Json, labels_of, name_of, newest, pods_of, uid_of
+from lockgate.deployer.objects import CLONE_LABEL, Json, labels_of, name_of, newest, pods_of, uid_of
+from lockgate.deployer.reports import Piloted
 from lockgate.deployer.strategies.given import Kind, Patch, Region, Target
 from lockgate.deployer.strategies.owners import MAX_SURGE, to_hand_over
 from lockgate.deployer.strategies.production import Production
 from lockgate.deployer.strategies.rolling import to_replace
-from lockgate.deployer.strategies.surge import as_owned
+from lockgate.deployer.strategies.surge import as_owned, hindrance, put_back
 
 _HASH = "pod-template-hash"
 _SHORTEST = 0.1  # seconds of a watch
+_UNREADABLE = (ArithmeticError, LookupError, TypeError, ValueError)
 _ENOUGH = 50
 """So many pods tell how long one takes to start."""
 
@@ -101,26 +103,46 @@ async def newest_pods(cluster: Cluster, deployment: Json) -> list[Json]:
     return await cluster.some(PODS, f"{selector},{_HASH}={mark}" if mark else selector)
 
 
+async def timed(cluster: Cluster, answer: Piloted) -> Piloted:
+    """With how long the clone's pods took to get ready, where they tell; that is for other regions, so nothing fails by it."""
+    clone = f"{CLONE_LABEL}={answer.pilot_pods.removesuffix('-')}"
+    try:
+        return answer.model_copy(update={"start": start_of(await cluster.some(PODS, clone, _ENOUGH))})
+    except (ClusterError, *_UNREADABLE):
+        return answer
+
+
 async def estimated(
     cluster: Cluster, live: Region, target: Target, seen: Production, left: float
 ) -> Estimate | None:
-    """How long the Deployment's roll-out will take, from the pods of a clone beside it, or else from its own.
+    """How long the Deployment's roll-out will take. None if it does not roll, or nothing can be read or understood:
 
-    None if it does not roll, or nothing can be read or understood: a roll-out neither waits for this nor fails by it.
+    a roll-out neither waits for this nor fails by it.
     """
     try:
-        return await _estimated(cluster, live, target, seen, left) if to_replace(target, seen) else None
-    except (ClusterError, ArithmeticError, LookupError, TypeError, ValueError):
+        pods = to_replace(target, seen)
+        start, whose = await _start(cluster, live, target, seen) if pods else (None, "")
+        if start is None:
+            return UNKNOWN if pods else None
+        hindered = hindrance(seen.deployment) or to_hand_over(seen.deployment, MAX_SURGE, target.region)
+        kept = put_back(seen.deployment) == []  # what was raised and not put back is what it rolls with
+        rolls = RollOut.of(seen.deployment if kept else as_owned(seen.deployment), start, pods, whose)
+        return estimate(rolls, left, cluster.settings.surge, hindered)
+    except (ClusterError, *_UNREADABLE):
         return None
 
 
-async def _estimated(
-    cluster: Cluster, live: Region, target: Target, seen: Production, left: float
-) -> Estimate | None:
-    for each in (*live.clones, seen.deployment):
-        pods = pods_of(each, await cluster.some(PODS, selector_of(each), _ENOUGH))
-        if (start := start_of(pods)) is not None:
-            hindered = to_hand_over(seen.deployment, MAX_SURGE, target.region)
-            rolls = RollOut.of(as_owned(seen.deployment), start, to_replace(target, seen))
-            return estimate(rolls, left, cluster.settings.surge, hindered)
-    return UNKNOWN
+async def _start(
+    cluster: Cluster, live: Region, target: Target, seen: Production
+) -> tuple[float | None, str]:
+    """Seconds, and whose: of the release's clone beside production, or elsewhere, as the grant says; else production's own."""
+    for clone in live.clones:
+        if (start := await _start_in(cluster, clone)) is not None:
+            return start, "its clone's"
+    if target.start is not None:
+        return target.start, "its clones'"
+    return await _start_in(cluster, seen.deployment), "running"
+
+
+async def _start_in(cluster: Cluster, deployment: Json) -> float | None:
+    return start_of(pods_of(deployment, await cluster.some(PODS, selector_of(deployment), _ENOUGH)))

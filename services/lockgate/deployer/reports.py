@@ -51,6 +51,7 @@ class Piloted(Report):
     share: Share
     pilot_pods: str
     baseline_pods: str
+    start: float | None = Field(default=None, ge=0)
 
 
 class Prepared(Report):

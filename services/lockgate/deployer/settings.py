@@ -37,9 +37,9 @@ class RegionSettings(BaseModel):
     )
 
     surge: Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)] = Field(
-        default=1.0,
+        default=0.0,
         description="of a Deployment's pods, the most that its maxSurge is raised to where a roll-out does not fit its budget; "
-        "0%: it is never raised",
+        "where nothing is said it is never raised",
     )
 
     @model_validator(mode="after")

@@ -204,6 +204,7 @@ def target_of(grant: Granted) -> Target:
         fence=grant.fence,
         digest=grant.artifact.digest,
         share=grant.share or 0.0,
+        start=grant.start,
     )
 
 

@@ -93,6 +93,12 @@ class PilotDeployed(_StageStep, topic="deployments", native="service.deployed.0.
     share: Share = Field(description="as set; the nearest that the route or the replicas allow")
     pilot_pods: str = Field(description="the name prefix of the clone's pods")
     baseline_pods: str = Field(description="the name prefix of the pods beside it")
+    start: float | None = Field(
+        default=None,
+        ge=0,
+        exclude_if=lambda start: start is None,
+        description="seconds that the clone's pods took to get ready, in the middle; None if they do not tell",
+    )
 
     def native_content(self) -> dict[str, Any]:
         return {"environment": self.environment(), "artifactId": self.artifact.purl}

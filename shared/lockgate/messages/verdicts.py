@@ -62,7 +62,7 @@ class WatchOutcome(StrEnum):
     FAILED = "failed"
 
 
-class Granted(Payload, topic="verdicts", custom="step.granted", version="0.2.0"):
+class Granted(Payload, topic="verdicts", custom="step.granted", version="0.3.0"):
     """The permission for one deployer to do one step. Void if it is not started within `valid_for`."""
 
     application: Name
@@ -81,6 +81,12 @@ class Granted(Payload, topic="verdicts", custom="step.granted", version="0.2.0")
     concurrency: int = Field(default=1, ge=1, le=32, description="of a request that is sent several times")
     environment: Environment | None = Field(
         default=None, description="what is made, for the action of that name"
+    )
+    start: float | None = Field(
+        default=None,
+        ge=0,
+        exclude_if=lambda start: start is None,
+        description="seconds that the release's pods took to get ready where it ran already; for a roll-out",
     )
     attempt: int = Field(ge=1)
     valid_for: Duration = Field(description="from the event's time until the deployer must have begun")

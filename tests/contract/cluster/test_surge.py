@@ -38,6 +38,10 @@ def _slow_starters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lockgate.deployer.following.start_of", lambda pods: 30.0 if pods else None)
 
 
+def roomy(region: RegionSettings) -> RegionSettings:
+    return region.model_copy(update={"surge": 1.0})
+
+
 async def states(region: Changing) -> list[tuple[str, Json, str | None]]:
     """Digest, strategy and note of the Deployment after each write of anybody."""
     found = []
@@ -56,7 +60,7 @@ async def states(region: Changing) -> list[tuple[str, Json, str | None]]:
 async def test_it_is_raised_with_the_image_and_put_back_at_the_end(
     place: Place, steps: Steps, *, killed: bool
 ) -> None:
-    async with changing(place, WORKLOAD, PODS, OWN) as region:
+    async with changing(place, WORKLOAD, PODS, OWN, roomy) as region:
         with killed_after_each_write() if killed else nullcontext():
             for granted in region.grants(steps):
                 assert await region.step(granted) is not None
@@ -72,7 +76,7 @@ async def test_it_is_raised_with_the_image_and_put_back_at_the_end(
 
 
 async def test_it_is_said_beforehand(place: Place) -> None:
-    async with changing(place, WORKLOAD, PODS, OWN) as region:
+    async with changing(place, WORKLOAD, PODS, OWN, roomy) as region:
         for granted in region.grants(ROLLING):
             assert await region.west.step(granted, PATIENCE) == {"outcome": "deployed"}
         started = region.west.reports[0]
@@ -82,27 +86,41 @@ async def test_it_is_said_beforehand(place: Place) -> None:
         )
 
 
-async def test_a_failed_step_puts_it_back_and_so_does_the_order_that_follows(
+async def test_a_failed_step_leaves_it_so_that_whoever_scales_takes_no_ready_pod_and_the_order_puts_it_back(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lockgate.deployer.following.start_of", lambda _pods: 2.0)
+    monkeypatch.setattr("lockgate.deployer.following.start_of", lambda _pods: 5.0)
     bad = digest(Acts.NEVER_READY)
-    async with changing(place, WORKLOAD, PODS, OWN) as region:
+    async with changing(place, WORKLOAD, 10, OWN, roomy) as region:
         for granted in region.grants(ROLLING, bad):
-            assert (await region.west.step(granted, 6.0))["outcome"] == "failed"
-        raised = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2, "maxUnavailable": 0}}
-        assert (bad, raised, "1 2") in await states(region)
-        assert (await states(region))[-1] == (bad, OWN, "")
+            assert (await region.west.step(granted, 9.0))["outcome"] == "failed"
+        assert (await states(region))[-1][2] == "1 10"
+        await until(lambda: _counts(region, replicas=20, availableReplicas=10), PATIENCE)
+        (await place.patch("deployments", "payments", [replaced("/spec/replicas", 11)])).obj()
+        await until(lambda: _counts(region, replicas=21, availableReplicas=10), PATIENCE)
         assert await region.back(bad) == {"outcome": "rolled-back", "digest": RUNS}
-        await region.is_at_rest(RUNS)
         assert (await states(region))[-1] == (RUNS, OWN, "")
-        assert await region.fewest() >= PODS
+        assert await region.fewest() >= 10
+
+
+async def test_a_roll_out_that_was_over_in_time_is_done_whoever_was_away_and_is_put_back(
+    place: Place,
+) -> None:
+    async with changing(place, WORKLOAD, PODS, OWN, roomy) as region:
+        (granted,) = region.grants(ROLLING, digest(Acts.SLOW))
+        step = asyncio.create_task(region.west.step(granted, PATIENCE))
+        await until(lambda: _waits(region), PATIENCE)
+        step.cancel()
+        await asyncio.gather(step, return_exceptions=True)
+        await until(lambda: _counts(region, replicas=4, updatedReplicas=4, availableReplicas=4), PATIENCE)
+        assert await region.west.step(granted, -1.0) == {"outcome": "deployed"}
+        assert (await states(region))[-1] == (digest(Acts.SLOW), OWN, "")
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["", "killed after each write"])
 async def test_an_order_in_the_middle_of_it_puts_it_back(place: Place, *, killed: bool) -> None:
     bad = digest(Acts.NEVER_READY)
-    async with changing(place, WORKLOAD, PODS, OWN) as region:
+    async with changing(place, WORKLOAD, PODS, OWN, roomy) as region:
         (granted,) = region.grants(ROLLING, bad)
         step = asyncio.create_task(region.west.step(granted, PATIENCE))
         await until(lambda: _has(region, RAISED), PATIENCE)
@@ -114,20 +132,8 @@ async def test_an_order_in_the_middle_of_it_puts_it_back(place: Place, *, killed
         assert (await states(region))[-1] == (RUNS, OWN, "")
 
 
-async def test_a_step_that_is_begun_again_after_its_time_puts_it_back(place: Place) -> None:
-    bad = digest(Acts.NEVER_READY)
-    async with changing(place, WORKLOAD, PODS, OWN) as region:
-        (granted,) = region.grants(ROLLING, bad)
-        step = asyncio.create_task(region.west.step(granted, PATIENCE))
-        await until(lambda: _has(region, RAISED), PATIENCE)
-        step.cancel()
-        await asyncio.gather(step, return_exceptions=True)
-        assert (await region.west.step(granted, -1.0))["outcome"] == "failed"
-        assert (await states(region))[-1] == (bad, OWN, "")
-
-
 async def test_what_its_owner_writes_in_the_middle_of_it_stays(place: Place) -> None:
-    async with changing(place, WORKLOAD, PODS, OWN) as region:
+    async with changing(place, WORKLOAD, PODS, OWN, roomy) as region:
         (granted,) = region.grants(ROLLING, digest(Acts.SLOW))
         step = asyncio.create_task(region.west.step(granted, PATIENCE))
         await until(lambda: _has(region, RAISED), PATIENCE)
@@ -142,7 +148,7 @@ async def test_what_its_owner_writes_in_the_middle_of_it_stays(place: Place) -> 
 
 
 async def test_where_argo_cd_owns_it_it_is_left_alone_and_said_how_it_is_handed_over(place: Place) -> None:
-    async with changing(place, WORKLOAD, PODS, OWN) as region:
+    async with changing(place, WORKLOAD, PODS, OWN, roomy) as region:
         owned = {"argocd.argoproj.io/tracking-id": "shop:x", "lockgate.dev/image": "handed-over"}
         await _annotated(place, owned)
         granted, again = region.grants(((Action.DEPLOY, None), (Action.DEPLOY, None)))
@@ -159,15 +165,14 @@ async def test_where_argo_cd_owns_it_it_is_left_alone_and_said_how_it_is_handed_
         assert (await states(region))[-1] == (RUNS, OWN, "")
 
 
-async def test_a_region_without_room_for_it_has_it_left_alone_and_said(place: Place) -> None:
-    def crowded(region: RegionSettings) -> RegionSettings:
-        return region.model_copy(update={"surge": 0.5})
-
-    async with changing(place, WORKLOAD, PODS, OWN, through=crowded) as region:
+async def test_where_the_settings_do_not_say_that_there_is_room_it_is_left_alone_and_said(
+    place: Place,
+) -> None:
+    async with changing(place, WORKLOAD, PODS, OWN) as region:
         for granted in region.grants(ROLLING):
             assert await region.west.step(granted, PATIENCE) == {"outcome": "deployed"}
         assert said(region).endswith(
-            "The settings of the region's deployer have it raised to 50% of the pods at most."
+            "The settings of the region's deployer have it raised to 0% of the pods at most."
         )
         assert [note for _, _, note in await states(region)] == [None] * len(await states(region))
 
@@ -183,3 +188,14 @@ async def _annotated(place: Place, annotations: dict[str, str]) -> None:
 
 async def _has(region: Changing, strategy: Json) -> bool:
     return bool((await region.west.object(DEPLOYMENTS))["spec"]["strategy"] == strategy)
+
+
+async def _counts(region: Changing, **wanted: int) -> bool:
+    live = await region.west.object(DEPLOYMENTS)
+    seen = live["status"].get("observedGeneration") == live["metadata"]["generation"]
+    return seen and all(live["status"].get(field, 0) == count for field, count in wanted.items())
+
+
+async def _waits(region: Changing) -> bool:
+    """Whether the step has written all that comes before the end of the roll-out."""
+    return any(report["outcome"] == "progressed" for report in region.west.reports)

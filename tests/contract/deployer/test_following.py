@@ -222,3 +222,26 @@ async def test_a_roll_out_does_not_wait_for_an_estimate(
     assert (west.reports[0]["seconds"], west.reports[0]["estimate"]) == (None, None)
     answer = await west.step(grant("7.0.2", Action.CANARY, share=0.5))
     assert answer["outcome"] == "piloted"
+
+
+async def test_a_pilot_says_how_long_its_pods_took_and_what_cannot_be_read_is_not_said(
+    sandbox: Sandbox, west: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.set_image(NEW, Behaviour(start_seconds=1.5))
+    answer = await west.step(grant("7.0.1", Action.PILOT))
+    assert 1.0 <= answer["start"] < 10.0
+
+    async def refused(self: Cluster, resource: Resource, selector: str, most: int = 250) -> list[Any]:
+        raise ClusterError(Trouble.FORBIDDEN, f"{resource.plural} may not be listed")
+
+    monkeypatch.setattr(Cluster, "some", refused)
+    answer = await west.step(grant("7.0.2", Action.PILOT))
+    assert (answer["outcome"], answer["start"]) == ("piloted", None)
+
+
+async def test_where_no_clone_runs_what_the_pilot_took_elsewhere_counts(
+    sandbox: Sandbox, west: AtWork
+) -> None:
+    assert await west.step(grant("7.0.1", start=30.0), seconds=300.0) == {"outcome": "deployed"}
+    assert west.reports[0]["seconds"] == 60.0
+    assert "each takes about 30 s as its clones' pods took" in west.reports[0]["estimate"]

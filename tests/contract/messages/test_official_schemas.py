@@ -53,7 +53,7 @@ def test_every_type_that_we_name_is_a_legal_custom_type() -> None:
     ],
 )
 def test_what_is_no_cdevent_is_found(change: Json, place: str) -> None:
-    event = _example("dev.cdeventsx.lockgate-step.granted.0.2.0")
+    event = _example("dev.cdeventsx.lockgate-step.granted.0.3.0")
     event["context"] |= change
     assert [problem.split(": ")[0] for problem in problems(event)] == [place]
 

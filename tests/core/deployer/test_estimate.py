@@ -90,20 +90,21 @@ def test_what_does_not_fit_gets_the_smallest_surge_that_leaves_a_sixth_of_the_ti
 @pytest.mark.parametrize(
     ("found", "start", "left", "seconds", "surge"),
     [
-        (rolls(100, 10, 0), 30.0, 300.0, 240.0, 13),  # it would fit, but with nothing to spare
+        (rolls(100, 10, 0), 30.0, 300.0, 300.0, None),  # it fits, though with nothing to spare
         (rolls(100, "5%", 0), 30.0, 300.0, 240.0, 13),
-        (rolls(100, 0, 5), 30.0, 300.0, 240.0, 8),  # what may be missing counts, and stays as it is
+        (rolls(100, 1, 4), 30.0, 300.0, 240.0, 9),  # what may be missing counts, and stays as it is
+        (rolls(100, 0, 5), 30.0, 300.0, 600.0, None),  # its owner lets no pod run beside its own
         (
             rolls(4, 0, "10%"),
             30.0,
             60.0,
-            30.0,
-            4,
+            120.0,
+            None,
         ),  # without a surge Kubernetes takes one pod away: no more with one
         (rolls(100, 1, 0), 30.0, 36.0, 30.0, 100),
         (rolls(100, 1, 0), 30.0, 31.0, 30.0, 100),  # nothing to spare, but it fits
-        (rolls(100, 60, 0), 30.0, 65.0, 30.0, 100),
-        (rolls(100, 50, 0), 30.0, 65.0, 30.0, 100),
+        (rolls(100, 60, 0), 30.0, 65.0, 60.0, None),
+        (rolls(100, 50, 0), 30.0, 59.0, 30.0, 100),
         (rolls(100, 5, 0, minReadySeconds=10), 30.0, 300.0, 240.0, 17),
         (rolls(100, 5, 0), 30.0, 20.0, 600.0, None),
         (deployment(replicas=100, strategy={"type": "Recreate"}), 30.0, 31.0, 30.0, None),

@@ -24,7 +24,7 @@ def test_name_and_regions_come_from_the_environment(monkeypatch: pytest.MonkeyPa
     assert settings.regions[0].bearer == "s3cret"
 
 
-@pytest.mark.parametrize(("said", "most"), [({}, 1.0), ({"surge": "50%"}, 0.5), ({"surge": "0%"}, 0.0)])
+@pytest.mark.parametrize(("said", "most"), [({}, 0.0), ({"surge": "50%"}, 0.5), ({"surge": "100%"}, 1.0)])
 def test_a_region_says_how_far_a_surge_may_be_raised_in_it(said: dict[str, str], most: float) -> None:
     assert RegionSettings.model_validate({**WEST, **said}).surge == most
 

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.deployer.reports import Deployed, Failed, Fenced, Piloted, RolledBack
+from lockgate.deployer.reports import Deployed, Fenced, Piloted, RolledBack
 from lockgate.deployer.strategies.canary import canary
-from lockgate.deployer.strategies.given import Kind, Next, Patch, Stuck, Target, Wait
+from lockgate.deployer.strategies.given import Kind, Patch, Target, Wait
 from lockgate.deployer.strategies.pilot import pilot
 from lockgate.deployer.strategies.production import Production, production
 from lockgate.deployer.strategies.rollback import rollback
 from lockgate.deployer.strategies.rolling import rolling, to_replace
-from lockgate.deployer.strategies.surge import as_owned, not_raised
-from tests.support.deployer import NEW, OLD, deployment, marks, target
+from lockgate.deployer.strategies.surge import as_owned, hindrance, not_raised, settled
+from tests.support.deployer import NEW, OLD, OTHER, deployment, marks, target
 from tests.support.deployer_cluster import Held, Worker
 
 PRODUCTION = (Kind.DEPLOYMENT, "payments")
@@ -78,7 +78,7 @@ def test_it_is_raised_by_the_write_that_changes_the_image_if_the_strategy_is_wha
     ]
 
 
-@pytest.mark.parametrize("own", [1, "25%", 0])
+@pytest.mark.parametrize("own", [1, "25%", "1%"])
 def test_it_is_its_owners_again_when_the_roll_out_is_over(own: int | str) -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": own, "maxUnavailable": 1}}
     found = held(strategy)
@@ -107,6 +107,7 @@ def test_where_nothing_is_said_it_is_what_kubernetes_takes_then() -> None:
         {"type": "Recreate"},
         {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 3, "maxUnavailable": 0}},
         {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}},
+        {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
     ],
 )
 def test_it_is_left_alone_where_it_is_enough_or_is_none(strategy: dict[str, Any]) -> None:
@@ -122,30 +123,72 @@ def test_it_is_left_alone_where_nothing_was_chosen() -> None:
     assert surge(found) == (1, None)
 
 
-def test_a_step_that_failed_puts_it_back_and_the_next_attempt_chooses_anew() -> None:
+def test_in_the_middle_of_a_roll_out_nobody_lowers_it_for_a_scaled_deployment_would_lose_ready_pods() -> None:
     found = held()
     until_it_rolls(found)
-    put = not_raised(CHOSEN, found.live())
-    assert isinstance(put, Patch)
-    assert found.do(put)
-    assert surge(found) == (1, "")
     assert not_raised(CHOSEN, found.live()) is None
-    again = target("7.0.2", surge=2)
-    assert found.do(rolling(again, found.live()))
-    assert surge(found) == (2, "1 2")
+    for again in (
+        target("7.0.2", surge=2),
+        target("7.0.3"),
+        target("8.0.1", release="release-8", digest=OTHER),
+    ):
+        assert found.do(rolling(again, found.live()))
+        assert surge(found) == (3, "1 3")
+        rolls(found)
     is_over(found)
     assert found.carry_out(rolling, again) == Deployed()
     assert surge(found) == (1, "")
 
 
-def test_an_attempt_after_one_that_died_keeps_its_owners_value_in_mind() -> None:
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"updatedReplicas": 4, "replicas": 5},  # old pods have still to go
+        {"updatedReplicas": 4, "replicas": 4, "availableReplicas": 3},
+        {"observedGeneration": 2},
+    ],
+)
+def test_it_is_put_back_once_nothing_of_the_roll_out_is_left(status: dict[str, int]) -> None:
     found = held()
     until_it_rolls(found)
-    again = target("7.0.2", surge=2)
-    assert found.do(rolling(again, found.live()))
-    assert surge(found) == (2, "1 2")
-    assert found.do(rolling(target("7.0.3"), found.live()))
+    is_over(found)
+    found.objects[PRODUCTION]["status"] |= status
+    assert not_raised(CHOSEN, found.live()) is None
+    assert isinstance(found.carry_out(rolling, CHOSEN), Wait)
+    assert surge(found) == (3, "1 3")
+
+
+def test_a_step_that_ended_with_its_roll_out_over_puts_it_back() -> None:
+    found = held()
+    until_it_rolls(found)
+    is_over(found)
+    assert isinstance(put := not_raised(CHOSEN, found.live()), Patch)
+    assert found.do(put)
     assert surge(found) == (1, "")
+
+
+def test_a_region_is_judged_as_if_it_was_put_back() -> None:
+    found = held()
+    until_it_rolls(found)
+    is_over(found)
+    found.do(rolling(CHOSEN, found.live()))  # the route's first contact
+    found.do(rolling(CHOSEN, found.live()))
+    assert isinstance(rolling(CHOSEN, found.live()), Patch)
+    assert rolling(CHOSEN, settled(found.live())) == Deployed()
+
+
+REFUSED = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
+
+
+def test_no_more_is_asked_for_where_pods_are_refused_or_an_attempt_has_raised_it_already() -> None:
+    found = held()
+    assert hindrance(found.objects[PRODUCTION]) is None
+    until_it_rolls(found)
+    assert "did not end" in str(hindrance(found.objects[PRODUCTION]))
+    is_over(found)
+    assert hindrance(found.objects[PRODUCTION]) is None
+    found.objects[PRODUCTION]["status"]["conditions"] = [REFUSED]
+    assert "as by a quota" in str(hindrance(found.objects[PRODUCTION]))
 
 
 def test_an_order_goes_back_with_it_and_puts_it_back_then() -> None:
@@ -161,28 +204,18 @@ def test_an_order_goes_back_with_it_and_puts_it_back_then() -> None:
     assert surge(found) == (1, "")
 
 
-def test_an_order_that_fails_puts_it_back_as_well() -> None:
-    found = held()
-    until_it_rolls(found)
-    while found.image.partition("@")[2] != OLD:
-        assert found.do(rollback(back(), found.live()))
-    rolls(found)
-    stuck = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
-    found.objects[PRODUCTION]["status"]["conditions"] = [stuck]
-    assert isinstance(found.carry_out(rollback, back()), Stuck)
-    assert isinstance(put := not_raised(back(), found.live()), Patch)
-    assert found.do(put)
-    assert surge(found) == (1, "")
-
-
 @pytest.mark.parametrize("strategy", [pilot, canary])
-def test_the_next_release_puts_it_back_before_anything_is_cloned(strategy: Any) -> None:
+@pytest.mark.parametrize("over", [True, False])
+def test_the_next_release_puts_it_back_if_it_can_and_clones_what_is_its_owners(
+    strategy: Any, *, over: bool
+) -> None:
     found = held()
     until_it_rolls(found)
-    is_over(found)
+    if over:
+        is_over(found)
     newer = target("8.0.1", release="release-8", share=0.25)
     assert isinstance(found.carry_out(strategy, newer), Piloted)
-    assert surge(found) == (1, "")
+    assert surge(found) == ((1, "") if over else (3, "1 3"))
     clones = [obj for (kind, name), obj in found.objects.items() if kind is Kind.DEPLOYMENT and "-" in name]
     assert [each["spec"]["strategy"] for each in clones] == [STRATEGY]
 
@@ -206,8 +239,9 @@ def test_what_somebody_wrote_since_stays() -> None:
     ],
 )
 def test_nothing_is_put_back_that_kubernetes_would_refuse(theirs: dict[str, Any]) -> None:
-    found = held({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}})
+    found = held()
     until_it_rolls(found)
+    found.objects[PRODUCTION]["metadata"]["annotations"][NOTE] = "0 3"
     found.objects[PRODUCTION]["spec"]["strategy"] = theirs
     is_over(found)
     assert found.carry_out(rolling, CHOSEN) == Deployed()
@@ -270,21 +304,6 @@ def test_however_two_deployers_are_interleaved_it_is_its_owners_at_the_end(
     assert isinstance(late.answer, Fenced | Deployed)
     assert surge(found) in ((1, ""), (1, None))
     assert found.objects[PRODUCTION]["spec"]["strategy"] == STRATEGY
-
-
-def overwritten(found: Held) -> Next:
-    containers = found.objects[PRODUCTION]["spec"]["template"]["spec"]["containers"]
-    containers[1]["image"] = f"registry.example/payments@{OLD}"
-    return rolling(CHOSEN, found.live())
-
-
-def test_it_is_put_back_where_somebody_changed_the_image_too() -> None:
-    found = held()
-    until_it_rolls(found)
-    assert isinstance(overwritten(found), Failed)
-    assert isinstance(put := not_raised(CHOSEN, found.live()), Patch)
-    assert found.do(put)
-    assert surge(found) == (1, "")
 
 
 def status(**counts: int) -> Held:

@@ -83,7 +83,7 @@ def test_another_minor_version_of_a_native_type_is_not_read() -> None:
 
 def test_an_event_of_another_topic_is_refused_as_such() -> None:
     raw = event()
-    raw["context"]["type"] = "dev.cdeventsx.lockgate-step.granted.0.2.0"
+    raw["context"]["type"] = "dev.cdeventsx.lockgate-step.granted.0.3.0"
     assert refusal(raw)[0] == "wrong-topic"
 
 

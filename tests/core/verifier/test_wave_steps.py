@@ -78,6 +78,22 @@ def test_a_canary_is_granted_step_by_step_with_a_wait_after_each_and_then_produc
     assert only(release.deployed("eu-west"), StagePassed).kind == "wave"
 
 
+def test_the_roll_out_is_told_how_long_the_slowest_clone_took_to_start() -> None:
+    release = wave(CANARY)
+    for start in (31.0, 44.5, None):
+        said = release.answer(
+            PilotDeployed, "eu-west", share=0.25, start=start, pilot_pods="c-", baseline_pods="p-"
+        )
+        release.give(said)
+        release.fire("step eu-west")
+    assert [(grant.action, grant.start) for grant in release.grants()] == [
+        (Action.CANARY, None),
+        (Action.CANARY, None),
+        (Action.CANARY, None),
+        (Action.DEPLOY, 44.5),
+    ]
+
+
 def test_what_is_waited_for_between_two_steps_is_said_with_its_end() -> None:
     release = wave(CANARY)
     waiting = only(stepped(release), StageWaiting)

@@ -25,7 +25,15 @@ SLOW_MILLISECONDS = 800
 
 def digest(acts: Acts = Acts.READY, number: int = 1) -> str:
     """A digest whose image behaves like this; another `number`, another one."""
-    after = SLOW_MILLISECONDS if acts is Acts.SLOW else 0
+    return _digest(acts, SLOW_MILLISECONDS if acts is Acts.SLOW else 0, number)
+
+
+def slow(milliseconds: int) -> str:
+    """A digest whose image is ready after so long, on a real control plane."""
+    return _digest(Acts.SLOW, milliseconds, 1)
+
+
+def _digest(acts: Acts, after: int, number: int) -> str:
     return f"sha256:{acts.value}{after:06}{number:054x}"
 
 

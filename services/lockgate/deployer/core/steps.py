@@ -112,8 +112,9 @@ def _answer(final: Deployed | Piloted | Probed | Failed, about: dict[str, Any]) 
     match final:
         case Deployed(requests=requests):
             return RegionDeployed(**about, requests=requests)
-        case Piloted(share=share, pilot_pods=pilot, baseline_pods=baseline):
-            return PilotDeployed(**about, share=share, pilot_pods=pilot, baseline_pods=baseline)
+        case Piloted(share=share, pilot_pods=pilot, baseline_pods=baseline, start=start):
+            pods = {"pilot_pods": pilot, "baseline_pods": baseline}
+            return PilotDeployed(**about, **pods, share=share, start=start)
         case Probed(results=results):
             return RegionProbed(**about, results=results)
         case Failed(reason=reason):

@@ -23,6 +23,7 @@ from lockgate.deployer.objects import (
 from lockgate.deployer.strategies.given import Create, Delete, Kind, Patch, Region, Target, Wait
 from lockgate.deployer.strategies.names import role_of
 from lockgate.deployer.strategies.production import Production
+from lockgate.deployer.strategies.surge import as_owned
 from lockgate.deployer.traffic import Traffic
 from lockgate.messages.values import Fence
 
@@ -91,7 +92,7 @@ def clone_deployment(
     target: Target, seen: Production, service: Json, replicas: int, *, in_service: bool
 ) -> Create:
     """The clone: the production Deployment's template with the target's image, and labels of its own."""
-    source = seen.deployment["spec"]
+    source = as_owned(seen.deployment)["spec"]
     template = copy.deepcopy(source["template"])
     container = template["spec"]["containers"][seen.index]
     container["image"] = with_digest(container["image"], str(target.digest))

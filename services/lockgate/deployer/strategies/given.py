@@ -36,6 +36,8 @@ class Target:
     touched: bool = False
     role: Role = Role.PILOT
     """What the release's clone is called by: what it was made for, or is about to be."""
+    start: float | None = None
+    """Seconds that the release's pods took to get ready elsewhere, if it is known."""
     surge: int | None = None
     """The maxSurge with which production's roll-out fits its time; None: the Deployment's own."""
 

@@ -1,11 +1,13 @@
 """Production's maxSurge, raised for the time of one roll-out that would not fit its time otherwise. Pure.
 
 It is raised by the write that changes the image, and put back by whoever finds the roll-out over: its own step, its order to
-go back, or the next step that writes here. What it was before is kept in an annotation, so that it comes back exactly; what
-somebody else wrote since stays. Every such write is void if the strategy or the note is not what was read.
+go back, or the next step that writes here. Never before: a Deployment that has more pods than its maxSurge allows loses ready
+ones as soon as somebody scales it. What it was is kept in an annotation, so that it comes back exactly; what somebody else wrote
+since stays. Every such write is void if the strategy or the note is not what was read.
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from lockgate.deployer.fencing import OWN, Operation, fenced, pointer
@@ -18,6 +20,7 @@ from lockgate.deployer.objects import (
     recreates,
     with_surge,
 )
+from lockgate.deployer.rollout import RolledOut, rollout_status
 from lockgate.deployer.strategies import production
 from lockgate.deployer.strategies.given import Kind, Patch, Region, Target
 
@@ -33,17 +36,45 @@ def as_owned(deployment: Json) -> Json:
     return deployment if before is None else with_surge(deployment, before)
 
 
+def is_raised(deployment: Json) -> bool:
+    """Whether somebody has still to put it back."""
+    return bool(annotations_of(deployment).get(OWN.surge))
+
+
+def hindrance(deployment: Json) -> str | None:
+    """Why it is not raised by a step that begins now; None if nothing stands in the way."""
+    if is_raised(deployment) and not isinstance(rollout_status(deployment), RolledOut):
+        return "It was raised for an attempt that did not end, and stays as it is until a roll-out is over."
+    if any(
+        (each["type"], each.get("status")) == ("ReplicaFailure", "True")
+        for each in (deployment.get("status") or {}).get("conditions") or ()
+    ):
+        return "Kubernetes refuses the Deployment pods already, as by a quota: more of them would be refused too."
+    return None
+
+
+def settled(live: Region) -> Region:
+    """The region as if maxSurge was put back: to judge whether all else is done."""
+    if live.deployment is None or not is_raised(live.deployment):
+        return live
+    owned = as_owned(live.deployment)
+    marks = {**annotations_of(owned), OWN.surge: ""}
+    return replace(live, deployment={**owned, "metadata": {**owned["metadata"], "annotations": marks}})
+
+
 def raised(target: Target, deployment: Json) -> list[Operation]:
     """What the write that begins the roll-out does to maxSurge: as it was chosen, else as its owner has it."""
     owned = as_owned(deployment)
-    if target.surge is None or recreates(deployment) or may_add(owned) >= target.surge:
+    if target.surge is None or may_add(owned) == 0 or may_add(owned) >= target.surge:
         return put_back(deployment)
+    if may_add(deployment) >= target.surge and is_raised(deployment):
+        return []
     return _written(deployment, target.surge, f"{max_surge(owned)} {target.surge}")
 
 
 def put_back(deployment: Json) -> list[Operation]:
-    """The owner's own maxSurge again; nothing where it was not raised, or was put back."""
-    if not annotations_of(deployment).get(OWN.surge):
+    """The owner's own maxSurge again; nothing where it was not raised, or the roll-out is not over."""
+    if not is_raised(deployment) or not isinstance(rollout_status(deployment), RolledOut):
         return []
     return _written(deployment, _before(deployment), "")
 
@@ -57,7 +88,7 @@ def released(target: Target, deployment: Json) -> Patch | None:
 
 
 def not_raised(target: Target, live: Region) -> Patch | None:
-    """What puts it back once a step has failed; None as well where a newer step has been: then it is that one's affair."""
+    """What puts it back once a step has ended, if its roll-out is over; None as well where a newer step has been: then it is that one's affair."""
     if production.fenced_out(target, live) is not None:
         return None
     seen = production.production(target, live)

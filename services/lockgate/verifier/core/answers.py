@@ -32,7 +32,7 @@ def given(scene: Scene, answer: Answer) -> Scene:
         return _exposed(scene, answer.region, answer.fence) if wrote else scene
     match answer:
         case RegionDeployed() | PilotDeployed():
-            return _deployed(*_counted_as_exposed(scene, region), answer)
+            return _deployed(*_counted_as_exposed(_timed(scene, answer), region), answer)
         case RegionProbed():
             return _probed(scene, region, answer)
         case DeploymentFailed(reason=reason):
@@ -41,6 +41,12 @@ def given(scene: Scene, answer: Answer) -> Scene:
             return refused(scene, answer, region)
         case _:
             assert_never(answer)
+
+
+def _timed(scene: Scene, answer: RegionDeployed | PilotDeployed) -> Scene:
+    """What a clone showed of how long the release takes to start: the grants of roll-outs say it."""
+    took = answer.start if isinstance(answer, PilotDeployed) else None
+    return scene if took is None else scene.then(start=max(took, scene.release.start or 0.0))
 
 
 def given_late(scene: Scene, said: DeploymentStarted | Answer) -> Scene:

@@ -73,6 +73,7 @@ def _granted(scene: Scene, name: str, region: RegionRow) -> Granted:
         requests=requests,
         concurrency=stage.concurrency if isinstance(stage, PreprodStage) and requests else 1,
         environment=made,
+        start=scene.release.start if region.action is Action.DEPLOY else None,
         attempt=region.attempt,
         valid_for=deadline / 2,
         deadline=deadline,

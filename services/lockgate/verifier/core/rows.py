@@ -85,6 +85,8 @@ class ReleaseRow(Row):
     promoted: bool = False
     """An operator let it begin outside of its window."""
     waiting: Waiting | None = None
+    start: float | None = None
+    """Seconds that its pods take to get ready, as the slowest of its clones showed."""
 
     @classmethod
     def upcast(cls, body: dict[str, Any]) -> dict[str, Any]:
