@@ -26,13 +26,23 @@ STALL = 60.0
 """Seconds that the machine may stand still without a rebalance, which would wait for the gate, and all else for it."""
 
 
-async def _decided_ahead(world: World, gate: Gate, taken: list[str]) -> None:
-    """The second event is being written, which the gate holds, and the third has been decided."""
+async def _decided_ahead(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Gate, list[str]]:
+    """The second event is being written, which the gate holds, and the third has been decided; and all that were decided.
+
+    Nobody looks for work meanwhile, as every second: who does waits for what is being written, and the third event for him.
+    """
+
+    async def nothing(_workers: Workers) -> None: ...
+
+    monkeypatch.setattr(Workers, "_round", nothing)
+    taken = returned(monkeypatch, Handling, "take")
+    gate = Gate(monkeypatch, Store, "apply")
     await world.send(said(2))
     await gate.holds()
     before = len(taken)
     await world.send(said(3))
     await eventually(lambda: len(taken) > before)
+    return gate, taken
 
 
 async def test_the_next_events_are_decided_while_some_are_written(
@@ -41,9 +51,7 @@ async def test_the_next_events_are_decided_while_some_are_written(
     await world.serving(session_seconds=STALL)
     await world.send(said(1))
     await world.hears("verifier 1")
-    taken = returned(monkeypatch, Handling, "take")
-    gate = Gate(monkeypatch, Store, "apply")
-    await _decided_ahead(world, gate, taken)
+    gate, _ = await _decided_ahead(world, monkeypatch)
     assert await world.heard() == ["verifier 1"]
     gate.open()
     await world.hears("verifier 1", "verifier 2", "verifier 3")
@@ -74,9 +82,7 @@ async def test_what_was_decided_ahead_of_a_failure_is_decided_again(
         return await apply(store, batch, **named)
 
     monkeypatch.setattr(Store, "apply", failing_once)
-    taken = returned(monkeypatch, Handling, "take")
-    gate = Gate(monkeypatch, Store, "apply")
-    await _decided_ahead(world, gate, taken)
+    gate, taken = await _decided_ahead(world, monkeypatch)
     gate.open()
     await world.hears("verifier 1", "verifier 2", "verifier 3")
     assert failed == [{("verifier", "shop"): 2}]
@@ -98,9 +104,7 @@ async def test_an_event_that_cannot_be_written_is_found_among_those_decided_ahea
         return await apply(store, batch, **named)
 
     monkeypatch.setattr(Store, "apply", refusing)
-    taken = returned(monkeypatch, Handling, "take")
-    gate = Gate(monkeypatch, Store, "apply")
-    await _decided_ahead(world, gate, taken)
+    gate, _ = await _decided_ahead(world, monkeypatch)
     await world.send(said(1, key="other"))
     gate.open()
     await world.hears("verifier 1", key="other")
