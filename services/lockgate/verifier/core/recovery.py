@@ -38,7 +38,7 @@ def begin(rows: Rows, settled: ReleaseSettled, plan: PlanRow, now: datetime) -> 
         label=plan.artifact.label,
         due=now + timedelta(seconds=within),
         within=within,
-        open=known.blamed,
+        ongoing=known.blamed,
         over=known.over,
         debts=settled.debts[:MOST_NAMED],
     )
@@ -51,14 +51,14 @@ def begin(rows: Rows, settled: ReleaseSettled, plan: PlanRow, now: datetime) -> 
 def _with(own: RecoveryRow, before: RecoveryRow) -> RecoveryRow:
     """Together with what is waited for already, by the earlier time of the two."""
     first = min(before, own, key=lambda row: row.due)
-    open_ = newest(tuple(dict.fromkeys((*before.open, *own.open))))
-    over = tuple(name for name in dict.fromkeys((*before.over, *own.over)) if name not in open_)
+    ongoing = newest(tuple(dict.fromkeys((*before.ongoing, *own.ongoing))))
+    over = tuple(name for name in dict.fromkeys((*before.over, *own.over)) if name not in ongoing)
     return own.model_copy(
         update={
             "others": True,
             "due": first.due,
             "within": first.within,
-            "open": open_,
+            "ongoing": ongoing,
             "over": newest(over),
             "debts": tuple(dict.fromkeys((*before.debts, *own.debts)))[:MOST_NAMED],
         }
@@ -70,15 +70,15 @@ def detected(rows: Rows, incident: IncidentDetected) -> Step:
     row, name = rows.get(RecoveryRow), derived_id("incident", incident.incident)
     if row is None or name not in row.over:
         return NOTHING
-    again = {"open": newest((*row.open, name)), "over": without(row.over, name)}
+    again = {"ongoing": newest((*row.ongoing, name)), "over": without(row.over, name)}
     return put(row.model_copy(update=again))
 
 
 def resolved(rows: Rows, incident: IncidentResolved) -> Step:
     row, name = rows.get(RecoveryRow), derived_id("incident", incident.incident)
-    if row is None or name not in row.open:
+    if row is None or name not in row.ongoing:
         return NOTHING
-    ended = {"open": without(row.open, name), "over": newest((*row.over, name))}
+    ended = {"ongoing": without(row.ongoing, name), "over": newest((*row.over, name))}
     return put(row.model_copy(update=ended))
 
 
@@ -87,16 +87,16 @@ def overdue(rows: Rows, _due: TimerDue, _now: datetime) -> Step:
     if row is None:
         raise LookupError(f"the time of a rollback of {rows.key} is over, but what is waited for has no row")
     verified = RollbackVerified(
-        application=rows.key, release=row.release, recovered=not row.open, reason=_sentence(row)
+        application=rows.key, release=row.release, recovered=not row.ongoing, reason=_sentence(row)
     )
     return remove(RecoveryRow) + emit(verified)
 
 
 def _sentence(row: RecoveryRow) -> str:
     which = f"{row.label}, or one that was taken back before it," if row.others else row.label
-    if not row.open:
+    if not row.ongoing:
         return f"Monitoring reported that what {which} was taken back for is over."
-    count = len(row.open)
+    count = len(row.ongoing)
     text = (
         f"{which} was taken back {seconds(row.within)} ago, and {count} incident{'' if count == 1 else 's'} that it was "
         "blamed for did not end: "

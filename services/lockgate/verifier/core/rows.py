@@ -200,7 +200,7 @@ class RecoveryRow(Row):
     """When it is said: the earliest time of them all."""
     within: float
     """Seconds after which that is, from when the release was settled that it is the time of."""
-    open: tuple[str, ...] = ()
+    ongoing: tuple[str, ...] = ()
     over: tuple[str, ...] = ()
     """Incidents that are reported as resolved. Each may be reported again."""
     debts: tuple[str, ...] = ()
