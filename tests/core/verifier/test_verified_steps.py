@@ -281,3 +281,29 @@ def test_an_incident_takes_back_a_release_whose_step_is_measured() -> None:
     said = release.incident(region="eu-west")
     assert only(said, VerdictReached).cause is FailCause.INCIDENT
     assert (release.desk.work, release.timers(), left(release)) == ({}, set(), [])
+
+
+def test_what_is_waited_for_is_said_when_it_changes_and_not_with_each_scrape_of_each_region() -> None:
+    release = canary(*TWO)
+    for region in TWO:
+        stepped(release, region)
+    said = [
+        name
+        for end in range(1, 10)
+        for region in TWO
+        for name in names(tell(release, end, end - 1, region=region))
+    ]
+    assert said == []
+
+
+def test_what_was_measured_before_a_retry_of_a_held_step_is_kept_nowhere() -> None:
+    release = canary()
+    stepped(release)
+    tell(release, 3)
+    tell(release, 4, 3)
+    tell(release, 5, 4)
+    say(release, BLIND)
+    give(release.desk, asked(Retry))
+    release.desk.wait(1935)
+    tell(release, run="run-2")
+    assert left(release) == []

@@ -75,7 +75,7 @@ def _counted(scene: Scene, terms: Terms, region: str, row: VerificationRow, said
             scene = scene.then(put(row, region))
         both = f" of both the {terms.subject} and production" if terms.beside else ""
         return dark(scene, region, row, f"No requests{both} were seen in {region} lately.")
-    return _goes_on(scene, terms, region, row) if said.end > before else scene
+    return _goes_on(scene, terms, region, row, before) if said.end > before else scene
 
 
 def _kept(
@@ -99,11 +99,15 @@ def _kept(
     return scene, row, [*before, new]
 
 
-def _goes_on(scene: Scene, terms: Terms, region: str, row: VerificationRow) -> Scene:
-    """Nothing is proven yet. Says if the time is extended."""
+def _goes_on(scene: Scene, terms: Terms, region: str, row: VerificationRow, before: int) -> Scene:
+    """Nothing is proven yet. Says if the time is extended; of a step only what is new, since others may be compared beside it."""
+    silent, planned = row.dark or row.held, schedule_of(scene, terms).planned
     scene, row = seen_again(scene, terms, region, row)
-    if row.end >= schedule_of(scene, terms).planned and terms.extend > 0:
+    extended = row.end >= planned and terms.extend > 0
+    if extended:
         scene = scene.then(extended=True)
+    if terms.steps and not silent and not (extended and before < planned):
+        return scene
     return waits_for_evidence(scene, terms, region, row)
 
 

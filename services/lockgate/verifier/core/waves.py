@@ -7,7 +7,7 @@ wave of two regions and of two thousand: a cursor walks through the plan's list.
 from collections.abc import Mapping
 from typing import assert_never
 
-from lockgate.messages.decision import CancelTimer, SetTimer, Step, put
+from lockgate.messages.decision import CancelTimer, SetTimer, Step, put, remove
 from lockgate.messages.deployments import PilotDeployed, RegionDeployed, RegionProbed
 from lockgate.messages.plan import WaveStage
 from lockgate.messages.strategies import BlueGreen, Canary, Strategy
@@ -17,7 +17,7 @@ from lockgate.verifier.core.asked import evidence_of, first_problem
 from lockgate.verifier.core.grants import done, grant, left_alone, said_what_follows
 from lockgate.verifier.core.holding import lit
 from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS
-from lockgate.verifier.core.rows import Phase, RegionRow, RegionState, VerificationRow
+from lockgate.verifier.core.rows import PartRow, Phase, RegionRow, RegionState, VerificationRow
 from lockgate.verifier.core.scene import Scene, after, seconds
 from lockgate.verifier.core.steps import again_from, parts_of, percent, what_happens
 from lockgate.verifier.core.terms import Terms
@@ -94,7 +94,8 @@ def measured_anew(scene: Scene, terms: Terms, held: Mapping[str, VerificationRow
     regions = scene.regions(tuple(held))
     for name, row in held.items():
         scene, _ = lit(scene, name, row)
-        scene = _measured(scene, terms, name, regions[name])
+        gone = [remove(PartRow, PartRow.named(name, number)) for number in range(row.parts)]
+        scene = _measured(scene.then(*gone), terms, name, regions[name])
     return scene
 
 
