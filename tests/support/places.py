@@ -31,6 +31,10 @@ STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 PATIENCE = 40.0
 """Seconds within which a cluster does what it must, on a machine that does much else."""
+FORGETTING = 300
+"""Seconds until an API server that is hammered with changes has forgotten a version. Its own memory goes back to its
+start, until 100 changes came and the oldest is older than 75 s; it grows while more come in less.
+"""
 _ENDLESS = aiohttp.ClientTimeout(total=None)
 WRONG_UID = "00000000-0000-0000-0000-000000000000"
 

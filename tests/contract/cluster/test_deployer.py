@@ -1,6 +1,7 @@
 """A deployer at work with the rights that it needs and no others: good versions, bad ones, and the way back."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from lockgate.sandbox.sample import objects
 from tests.support.controlplane.behaviours import Acts, digest
 from tests.support.deployer import artifact, grant, order
 from tests.support.deployer_at_work import AtWork, hurried, working
-from tests.support.places import MERGE, PATIENCE, Place
+from tests.support.places import FORGETTING, MERGE, PATIENCE, Json, Place
 from tests.support.sandboxes import until
 
 RUNS, GOOD = digest(number=1), digest(number=2)
@@ -186,18 +187,26 @@ async def test_a_watch_ends_with_its_time(west: AtWork) -> None:
     assert [each async for each in west.cluster.changes(DEPLOYMENTS, found, 0.2)] == []
 
 
+@pytest.mark.timeout(FORGETTING)
 async def test_a_watch_from_a_forgotten_version_says_that_it_is_gone(place: Place, west: AtWork) -> None:
     found = await west.object(DEPLOYMENTS)
     found["metadata"]["resourceVersion"] = "1"
     await place.forget()
-    told = Trouble.UNAVAILABLE
-    # It is cut off without a word, if the API server's own watch is too far behind and begins anew.
-    while told is Trouble.UNAVAILABLE:
-        with pytest.raises(ClusterError) as ended:
-            async for _ in west.cluster.changes(DEPLOYMENTS, found, PATIENCE):
-                pass
-        told = ended.value.trouble
-    assert told is Trouble.GONE
+    changes = itertools.count()
+    while (told := await _told(west, found)) is not Trouble.GONE:
+        assert told in (None, Trouble.UNAVAILABLE)
+        change = {"metadata": {"labels": {"change": f"{next(changes)}"}}}
+        await place.patch("deployments", "payments", change, MERGE)
+
+
+async def _told(west: AtWork, found: Json) -> Trouble | None:
+    """What a watch from there is ended with; None if its time was over."""
+    try:
+        async for _ in west.cluster.changes(DEPLOYMENTS, found, 0.2):
+            pass
+    except ClusterError as error:
+        return error.trouble
+    return None
 
 
 async def test_what_goes_wrong_is_told_apart(place: Place, west: AtWork) -> None:
