@@ -104,6 +104,13 @@ class Operators:
     def ended(self, release: str) -> bool:
         return release in self.aborted or release in self.rolled_back or release in self.preempted
 
+    def approved(self, application: str, since: float) -> bool:
+        """Whether an operator asked since then that what is held goes on."""
+        return any(
+            (each.kind, each.application) == (Approve, application) and since <= each.at <= self.world.now
+            for each in self.world.operations
+        )
+
     def _preempted(self, body: ReleasePreempted) -> None:
         """What is on its way out by an operator's word is not pre-empted as well."""
         that(not self.ended(body.release), f"{body.release} was ended by an operator, and is pre-empted")

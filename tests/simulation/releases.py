@@ -21,7 +21,16 @@ from lockgate.messages.releases import (
 )
 from lockgate.messages.strategies import Canary
 from lockgate.messages.values import Place
-from lockgate.messages.verdicts import Action, Granted, StagePassed, WatchEnded, WatchOutcome, WatchStarted
+from lockgate.messages.verdicts import (
+    Action,
+    Granted,
+    StagePassed,
+    StageWaiting,
+    WaitingFor,
+    WatchEnded,
+    WatchOutcome,
+    WatchStarted,
+)
 from tests.simulation.artifacts import UNPROVEN, is_worse_watched
 from tests.simulation.broken import that
 from tests.simulation.scenario import MOST_SKEW
@@ -59,6 +68,8 @@ class Releases:
     """Release and stage -> when the last region said that it deployed."""
     refuted: set[str] = field(default_factory=set)
     """Releases whose requests were not answered as the plan expects."""
+    held: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Release and stage -> since when it was held for the first time."""
     watched: dict[str, float] = field(default_factory=dict)
     """Release -> until when its watch lasts."""
     watch_passed: set[str] = field(default_factory=set)
@@ -72,6 +83,7 @@ class Releases:
         return {
             RegionAccepted: self._accepted,
             Granted: self._granted,
+            StageWaiting: self._waiting,
             ReleaseQueued: self._queued,
             ReleaseStarted: self._started,
             ReleaseEntered: self._entered,
@@ -142,11 +154,21 @@ class Releases:
         if not (isinstance(stage, WaveStage) and isinstance(canary := stage.strategy, Canary)):
             return
         kind = self.world.scenario.kind_of(started.artifact.digest)
-        if _asks_for_proof(stage) and kind in UNPROVEN:
+        if self._has_to_prove(body, stage) and kind in UNPROVEN:
             first = (body.action, body.share) == (Action.CANARY, canary.canary[0])
             that(
                 first, f"{body.release} is {kind}, and is granted {body.action} {body.share} in {body.region}"
             )
+
+    def _waiting(self, body: StageWaiting) -> None:
+        if body.waiting_for is WaitingFor.HELD:
+            self.held.setdefault((body.release, body.stage), self.world.checks.said)
+
+    def _has_to_prove(self, body: Granted | StagePassed, stage: Stage) -> bool:
+        """Where a plan asks for it, unless an operator has answered for what was held."""
+        since = self.held.get((body.release, body.stage))
+        approved = since is not None and self.world.checks.operators.approved(body.application, since)
+        return _asks_for_proof(stage) and not approved
 
     def _deployed(self, body: RegionDeployed) -> None:
         self.deployed[body.release, body.stage] = self.world.checks.said
@@ -167,7 +189,7 @@ class Releases:
             since = self.world.checks.said - self.deployed[body.release, body.stage]
             alone = since >= stage.after.bake - MOST_SKEW
             that(alone, f"{body.release} passes {body.stage} {since:.1f} s after it was deployed")
-        if _asks_for_proof(stage):
+        if self._has_to_prove(body, stage):
             kind = self.world.scenario.kind_of(self.started[body.release].artifact.digest)
             that(kind not in UNPROVEN, f"{body.release} is {kind}, and passes {body.stage}")
 
