@@ -101,7 +101,7 @@ def estimate(own: RollOut, left: float, most: float = 1.0, hindered: str | None 
     """
     left = max(0.0, left)
     hindered = hindered or (_FORBIDDEN if may_add(own.deployment) == 0 else None)
-    highest = int(most * replicas_of(own.deployment)) if hindered is None else 0
+    highest = math.floor(round(most * replicas_of(own.deployment), 6)) if hindered is None else 0
     surge = _chosen(own, left, highest)
     chosen = own if surge is None else own.surging(surge)
     text = (

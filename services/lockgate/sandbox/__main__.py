@@ -4,7 +4,6 @@ Settings come from the file, and otherwise from the environment (`LOCKGATE_SANDB
 """
 
 import asyncio
-import gc
 import json
 import resource
 import signal
@@ -14,11 +13,10 @@ from pathlib import Path
 import uvloop
 from pydantic import ValidationError
 
+from lockgate.runtime.garbage import collect_seldom
 from lockgate.sandbox.objects import Json
 from lockgate.sandbox.sandbox import Sandbox
 from lockgate.sandbox.settings import Settings
-
-_GARBAGE = (50_000, 20, 20)
 
 
 async def _serve(settings: Settings) -> None:
@@ -49,8 +47,7 @@ def main(arguments: list[str]) -> int:
     # A thousand regions are two thousand listening sockets.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    gc.freeze()  # as the services do: a thousand regions are millions of objects, and none of them is part of a cycle
-    gc.set_threshold(*_GARBAGE)
+    collect_seldom()  # as the services do: a thousand regions are millions of objects, and none of them is part of a cycle
     uvloop.run(_serve(settings))
     return 0
 

@@ -37,6 +37,10 @@ class TimerRow:
     set_by: int
 
 
+WorkName = tuple[str, str]
+"""Key and name of a piece of work."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkRow:
     key: str

@@ -18,7 +18,7 @@ import structlog
 from lockgate.messages.decision import Core, ServiceStarted, TimerDue, WorkReported
 from lockgate.messages.topics import Kind
 from lockgate.messages.values import EVERY
-from lockgate.runtime.batch import Batch, Redrive, Redriven, TimerRow, WorkRow
+from lockgate.runtime.batch import Batch, Redrive, Redriven, TimerRow, WorkName, WorkRow
 from lockgate.runtime.checks import Record
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.committing import Committed, Committing
@@ -123,7 +123,7 @@ class Engine:
             reach(Point.TIMER_FIRED)
         await self._commit(batch)
 
-    async def take_reports(self, reports: Sequence[Reported]) -> set[Name]:
+    async def take_reports(self, reports: Sequence[Reported]) -> set[WorkName]:
         """Handles what different pieces of work report, and names those whose report was taken; ConflictError if one was
         replaced meanwhile. One whose work an earlier one of the same batch set or cancelled is passed over.
         """

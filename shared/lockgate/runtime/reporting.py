@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from lockgate.runtime.batch import WorkRow
+from lockgate.runtime.batch import WorkName, WorkRow
 from lockgate.runtime.engine import Engine
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.reader import Reader
@@ -20,8 +20,6 @@ log = structlog.get_logger()
 
 MOST = 50
 """So many reports are decided at once; then what is committed and sent meanwhile gets its turn."""
-
-Name = tuple[str, str]
 
 
 class Fate(Enum):
@@ -40,7 +38,7 @@ class _Said:
     fate: Fate | None = None
 
     @property
-    def name(self) -> Name:
+    def name(self) -> WorkName:
         return (self.row.key, self.row.name)
 
 
@@ -50,7 +48,7 @@ class Reporting:
         self._reader = reader
         self._engine = engine
         self._waiting: dict[_Said, None] = {}
-        self._apart: set[Name] = set()
+        self._apart: set[WorkName] = set()
         """Work whose reports go alone, because something in their company could not be decided or written."""
 
     async def hand_over(self, row: WorkRow, body: dict[str, Any], *, final: bool) -> Fate:

@@ -164,7 +164,7 @@ def test_an_undecided_step_takes_the_release_back_unless_the_plan_says_otherwise
     stepped(release)
     said = tell(release)
     assert names(said) == ["VerdictReached", "VerdictReached", "StageWaiting"]
-    assert said[1].cause is FailCause.UNDECIDED  # type: ignore[attr-defined]
+    assert said[1].cause is FailCause.UNDECIDED  # type: ignore[attr-defined]  # a verdict: see the names
     release = canary(**STRICT, **{"on-inconclusive": {"then": "pass"}})
     stepped(release)
     assert names(tell(release)) == ["VerdictReached", "Granted", "StageWaiting"]

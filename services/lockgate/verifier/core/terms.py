@@ -6,7 +6,7 @@ One table, so that everything else of the measuring is the same for all.
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.plan import AfterPilot, PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
 from lockgate.messages.strategies import Canary
 from lockgate.messages.undecided import Margins
 from lockgate.verifier.core.rows import Phase
@@ -54,31 +54,27 @@ class Terms:
 
     @classmethod
     def of_pilot(cls, stage: PilotStage) -> Self:
-        after, undecided = stage.after, stage.after.on_inconclusive
-        return cls(
-            stage=stage.name,
-            regions=tuple(stage.regions),
-            phase=Phase.EVIDENCE,
-            length=after.verify,
-            then=undecided.then,
-            margins=after.margins,
-            soak=after.soak,
-            extend=undecided.extend,
-        )
+        return cls._beside(stage, Phase.EVIDENCE, stage.after)
 
     @classmethod
     def of_steps(cls, stage: WaveStage, canary: Canary) -> Self:
-        undecided = canary.on_inconclusive
+        return cls._beside(stage, Phase.REGIONS, canary, steps=canary.compared)
+
+    @classmethod
+    def _beside(
+        cls, stage: PilotStage | WaveStage, phase: Phase, asked: AfterPilot | Canary, *, steps: int = 0
+    ) -> Self:
+        """Of a comparison with the production beside it, which a pilot and a canary ask for in the same words."""
         return cls(
             stage=stage.name,
             regions=tuple(stage.regions),
-            phase=Phase.REGIONS,
-            length=canary.verify,
-            then=undecided.then,
-            margins=canary.margins,
-            soak=canary.soak,
-            extend=undecided.extend,
-            steps=canary.compared,
+            phase=phase,
+            length=asked.verify,
+            then=asked.on_inconclusive.then,
+            margins=asked.margins,
+            soak=asked.soak,
+            extend=asked.on_inconclusive.extend,
+            steps=steps,
         )
 
     @property
