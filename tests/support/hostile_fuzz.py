@@ -15,7 +15,7 @@ from typing import Any
 
 from lockgate.messages.message import event_id
 from lockgate.messages.releases import AllPaused, ReleaseEntered, ReleaseStarted
-from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
+from lockgate.messages.rollbacks import FlagsOrdered, ReleaseHalted, RollbackOrdered
 from lockgate.messages.verdicts import Granted
 from lockgate.runtime.checks import Record
 from lockgate.runtime.deadletter import Reason
@@ -26,7 +26,7 @@ from tests.support.hostile_kind import Ends, Fate
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
-COMMANDS = (ReleaseStarted, ReleaseEntered, AllPaused, Granted, RollbackOrdered, ReleaseHalted)
+COMMANDS = (ReleaseStarted, ReleaseEntered, AllPaused, Granted, RollbackOrdered, ReleaseHalted, FlagsOrdered)
 """What a service would act upon for good reasons; only their unreadable forms are sent."""
 
 POOL: tuple[Any, ...] = (

@@ -74,6 +74,12 @@ OURS = (
     kind(
         "a release that is a list", Fate.UNDECODABLE, said("subject", "content", "release", to=[]), *INTERNAL
     ),
+    kind(
+        "a release of 5,000 characters",
+        Fate.UNDECODABLE,
+        said("subject", "content", "release", to="x" * 5000),
+        *INTERNAL,
+    ),
     kind("a gap in the numbers", (Fate.HANDLED, Fate.GAP), _gap, *INTERNAL, often=0.2),
     kind("a cause that never comes", Fate.CAUSE, _waits_for_what_never_comes, "releases", often=0.1),
     kind("a region that its writer does not serve", Fate.HANDLED, lambda _, good: good.raw(), "deployments"),

@@ -37,6 +37,10 @@ USUAL_HEADERS = (
 )
 """The names of the headers of our own events, in their order."""
 
+MOST_CHAIN = 256
+"""Characters of a release's name, so that events which follow from this one can be read in their turn: it is part of their
+subject's id, which has an end. Ours have 36."""
+
 _NAMESPACE = hashlib.sha1(bytes.fromhex("7a1f3c5e9b2d48d6a0c4e8f21b6d5a39"), usedforsecurity=False)
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 """The hexadecimal digit of a uuid that holds its variant, by what the hash has there (RFC 9562)."""
@@ -207,12 +211,15 @@ def _inlet_message(payload: type[Inlet], key: str | None, event: InletEnvelope) 
 def _internal_message(payload: type[Payload], event: Envelope[Any, Any]) -> Message[Payload]:
     origin: Origin = event.custom_data.lockgate
     context = event.context
+    body = event.custom_data.payload if payload.native else event.subject.content
     if context.id != event_id(origin.writer, origin.key, origin.number):
         raise UnreadableError(
             "forged", f"the id {context.id!r} is not that of event {origin.number} of {origin.writer!r}"
         )
+    if len(body.chain or "") > MOST_CHAIN:
+        raise UnreadableError("invalid", f"the release has a name of more than {MOST_CHAIN} characters")
     return Message(
-        event.custom_data.payload if payload.native else event.subject.content,
+        body,
         context.id,
         context.source,
         origin.key,

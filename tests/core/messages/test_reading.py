@@ -152,3 +152,11 @@ def test_whatever_json_lies_on_a_topic_is_refused_and_never_raises_anything_else
 @given(st.sampled_from(["context", "subject", "customData"]), JSON)
 def test_an_event_with_any_part_replaced_is_refused(part: str, value: Any) -> None:
     assert refusal(event() | {part: value})[0] in {"invalid", "unknown-type"}
+
+
+def test_a_release_whose_name_would_not_fit_into_an_answer_is_refused() -> None:
+    raw = event()
+    raw["subject"]["content"]["release"] = "r" * 256
+    assert reading(raw).body.chain == "r" * 256
+    raw["subject"]["content"]["release"] = "r" * 257
+    assert refusal(raw) == ("invalid", "the release has a name of more than 256 characters")
