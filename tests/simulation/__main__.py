@@ -1,10 +1,14 @@
-"""Runs the simulated world: `--seed N` one seed, with `--explain` its story; `--seeds A B` all from A up to B."""
+"""Runs the simulated world: `--seed N` one seed, with `--explain` its story; `--seeds A B` all from A up to B.
+
+`--safeguards` looks for a seed that misses each safeguard, and keeps it for the tests (missed.json).
+"""
 
 import argparse
 import sys
 import time
 
 from tests.simulation.running import Many, again, run, run_many, told
+from tests.simulation.safeguards import remember
 
 
 def _say(line: str) -> None:
@@ -43,8 +47,11 @@ def main() -> int:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--seed", type=int, metavar="N", help="one seed")
     which.add_argument("--seeds", type=int, nargs=2, metavar=("A", "B"), help="all from A up to B")
+    which.add_argument("--safeguards", action="store_true", help="find the seed that misses each safeguard")
     parser.add_argument("--explain", action="store_true", help="tell all that happens")
     given = parser.parse_args()
+    if given.safeguards:
+        return 0 if remember(_say) else 1
     if given.seeds:
         return _many(*given.seeds)
     outcome = run(given.seed, tell=_say if given.explain else None)
