@@ -8,7 +8,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from math import exp, lgamma, log
@@ -51,50 +51,74 @@ class Line:
     minutes: float | None = None
 
 
+ROWS: tuple[Quiet | Regression | FalsePass, ...] = (*QUIET, *REGRESSIONS, *FALSE_PASSES)
+PIECE = 25
+"""Runs that are simulated at a time, so that all processes are done at about the same time."""
+
+Found = list[list[tuple[str, int]]]
+"""For each policy the verdict and when it was reached, of each run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """A row to be simulated: `policies` are judged on the same evidence."""
+    """Some runs of a row, by its place in `ROWS`: its world has functions, which do not travel between processes."""
 
-    world: World
-    policies: tuple[dict[str, Any], ...]
+    row: int
     seeds: tuple[tuple[int, ...], ...]
 
 
-def judged(runs: Runs) -> list[list[tuple[str, int]]]:
-    """For each policy the verdict and when it was reached, of each run."""
-    found: list[list[tuple[str, int]]] = [[] for _ in runs.policies]
+def judged(runs: Runs) -> Found:
+    """Each policy of the row judges the same evidence."""
+    row = ROWS[runs.row]
+    policies = _policies(row)
+    found: Found = [[] for _ in policies]
     for seed in runs.seeds:
-        given = evidence(runs.world, seed, {})
-        for outcomes, policy in zip(found, runs.policies, strict=True):
+        given = evidence(row.world, seed, {})
+        for outcomes, policy in zip(found, policies, strict=True):
             parsed = parse(given | {"policy": policy})
             outcome = Verification.of(parsed).fold(parsed)
             outcomes.append((outcome.verdict, outcome.at))
     return found
 
 
+def _policies(row: Quiet | Regression | FalsePass) -> tuple[dict[str, Any], ...]:
+    match row:
+        case Quiet():
+            return NO_PASS, {}, NO_PASS | {"alpha": 0.05}
+        case Regression():
+            return (NO_PASS,)
+        case FalsePass():
+            return ({},)
+
+
 def run(quiet: int, bad: int, seed: int, jobs: int = 1) -> list[Line]:
-    """The whole table: `quiet` runs of each A/A row, `bad` of each regression."""
-    rows: tuple[Quiet | Regression | FalsePass, ...] = (*QUIET, *REGRESSIONS, *FALSE_PASSES)
-    work = []
-    policies: tuple[dict[str, Any], ...]
-    for number, row in enumerate(rows):
-        match row:
-            case Quiet():
-                repeats, policies = quiet, (NO_PASS, {}, NO_PASS | {"alpha": 0.05})
-            case Regression():
-                repeats, policies = bad, (NO_PASS,)
-            case FalsePass():
-                repeats, policies = bad, ({},)
-        work.append(Runs(row.world, policies, tuple((seed, number, one) for one in range(repeats))))
+    """The whole table: `quiet` runs of each A/A row, `bad` of each regression. Says how far it is on standard error."""
+    found: list[Found] = [[[] for _ in _policies(row)] for row in ROWS]
+    work = list(_pieces(quiet, bad, seed))
     if jobs > 1:
         with ProcessPoolExecutor(jobs) as pool:
-            found = list(pool.map(judged, work))
+            _gather(found, work, pool.map(judged, work))
     else:
-        found = [judged(one) for one in work]
+        _gather(found, work, map(judged, work))
     return [*_quiet(found), *_bad(found[len(QUIET) :])]
 
 
-def _quiet(found: list[list[list[tuple[str, int]]]]) -> Iterator[Line]:
+def _gather(found: list[Found], work: list[Runs], outcomes: Iterable[Found]) -> None:
+    for number, (runs, piece) in enumerate(zip(work, outcomes, strict=True), 1):
+        for policy, some in enumerate(piece):
+            found[runs.row][policy] += some
+        if number == len(work) or work[number].row != runs.row:
+            sys.stderr.write(f"{ROWS[runs.row].name}: {len(found[runs.row][0])} runs\n")
+
+
+def _pieces(quiet: int, bad: int, seed: int) -> Iterator[Runs]:
+    for number, row in enumerate(ROWS):
+        seeds = [(seed, number, one) for one in range(quiet if isinstance(row, Quiet) else bad)]
+        for at in range(0, len(seeds), PIECE):
+            yield Runs(number, tuple(seeds[at : at + PIECE]))
+
+
+def _quiet(found: list[Found]) -> Iterator[Line]:
     fails, loose = [], []
     for row, (strict, default, five) in zip(QUIET, found, strict=False):
         line = _line(
@@ -116,7 +140,7 @@ def _quiet(found: list[list[list[tuple[str, int]]]]) -> Iterator[Line]:
     yield _mean(f"mean at alpha .05 (largest {largest:.1f})", loose, runs, "<= 2 (each <= 5)", met)
 
 
-def _bad(found: list[list[list[tuple[str, int]]]]) -> Iterator[Line]:
+def _bad(found: list[Found]) -> Iterator[Line]:
     powers = []
     for row, (outcomes,) in zip(REGRESSIONS, found, strict=False):
         times = [at - row.begins for verdict, at in outcomes if verdict == "fail" and at > row.begins]
