@@ -2,7 +2,19 @@
 
 import sys
 
-from tests.bench import anomaly, chain, door, failover, hop, ledger, replay, rollouts, runtime, verdicts
+from tests.bench import (
+    anomaly,
+    anomaly_clusters,
+    chain,
+    door,
+    failover,
+    hop,
+    ledger,
+    replay,
+    rollouts,
+    runtime,
+    verdicts,
+)
 from tests.bench.figures import write
 
 BENCHES = {
@@ -15,6 +27,7 @@ BENCHES = {
     "door": door.measure,
     "rollouts": rollouts.measure,
     "anomaly": anomaly.measure,
+    "anomaly-clusters": anomaly_clusters.measure,
     "failover": failover.measure,
 }
 

@@ -12,11 +12,13 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from lockgate.messages.deployments import PilotDeployed
+from lockgate.messages.releases import ReleaseClosed
 from lockgate.messages.rollbacks import ReleaseHalted, RollbackOrdered
 from lockgate.messages.verdicts import VerdictReached
 from lockgate.runtime.service import partition_of
@@ -84,36 +86,60 @@ def measure(*, profile: bool) -> Iterator[Figure]:
 
     With `profile` it prints what each process used of the processor until the last write, by the average of a round.
     """
-    rounds, costs = uvloop.run(_measured())
+    measured = uvloop.run(_measured())
     if profile:
-        each = {kind: round(1000 * seconds / len(rounds)) for kind, seconds in costs.most_common()}
-        sys.stdout.write(f"milliseconds of the processor until the last write: {each}\n")
+        sys.stdout.write(costs(measured))
+    yield from figures("anomaly", measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`parts` of the rounds that count, in ms, and the `seconds` of the processor that these took, by kind of process."""
+
+    parts: list[dict[str, float]]
+    seconds: Counter[str]
+
+
+def costs(measured: Measured) -> str:
+    rounds = len(measured.parts)
+    each = {kind: round(1000 * seconds / rounds) for kind, seconds in measured.seconds.most_common()}
+    return f"milliseconds of the processor until the last write: {each}\n"
+
+
+def figures(prefix: str, measured: Measured) -> Iterator[Figure]:
     for name in ("order-last", "write-last"):
-        times = [parts[name] for parts in rounds]
+        times = [parts[name] for parts in measured.parts]
         for percent in (50, 99):
             value = statistics.quantiles(times, n=100, method="inclusive")[percent - 1]
-            yield Figure(f"anomaly-to-{name}-of-{REGIONS}-p{percent}", value, "ms")
+            yield Figure(f"{prefix}-to-{name}-of-{REGIONS}-p{percent}", value, "ms")
     for name in ("verdict-first", "halt-first", "order-first", "write-first"):
-        yield Figure(f"anomaly-to-{name}-p50", statistics.median(parts[name] for parts in rounds), "ms")
-    yield Figure("anomaly-rounds", len(rounds), "rounds")
+        yield Figure(
+            f"{prefix}-to-{name}-p50", statistics.median(parts[name] for parts in measured.parts), "ms"
+        )
+    yield Figure(f"{prefix}-rounds", len(measured.parts), "rounds")
 
 
-async def _measured() -> tuple[list[dict[str, float]], Counter[str]]:
-    """The rounds that count, and the seconds of the processor that all of them took."""
+async def _measured() -> Measured:
     regions = names(REGIONS)
     async with opened(None, shape=many(REGIONS)) as whole, clusters(whole.local.sandbox) as reader:
         story = whole.story("blamed")
         await reader.runs(story, "v1", PODS, regions)
-        canary = {"canary": [SHARE], "wait": "2h"}
-        rest = {"strategy": canary, "max-parallel": REGIONS, "budget": "10m", "retry": 3}
-        await story.plans(wave("all", *regions, **rest), watch("1h"))
-        async with (
-            _heard(whole, story.application) as heard,
-            seen_writes(whole.local.sandbox, story.application, regions, ROUTES) as written,
-        ):
-            numbers = range(WARM + ROUNDS)
-            found = [await _round(story, f"v{number + 2}", heard, written) for number in numbers]
-    return [parts for parts, _ in found[WARM:]], sum((cost for _, cost in found[WARM:]), Counter[str]())
+        async with seen_writes(whole.local.sandbox, story.application, regions, ROUTES) as written:
+            return await rounds(whole, story, written, regions, ROUNDS)
+
+
+async def rounds(
+    whole: Whole, story: Story, written: Written, regions: tuple[str, ...], count: int
+) -> Measured:
+    """So many rounds that count, of an application that runs everywhere."""
+    canary = {"canary": [SHARE], "wait": "2h"}
+    rest = {"strategy": canary, "max-parallel": len(regions), "budget": "10m", "retry": 3}
+    await story.plans(wave("all", *regions, **rest), watch("1h"))
+    async with _heard(whole, story.application) as heard:
+        found = [await _round(story, f"v{number + 2}", heard, written) for number in range(WARM + count)]
+    return Measured(
+        [parts for parts, _ in found[WARM:]], sum((cost for _, cost in found[WARM:]), Counter[str]())
+    )
 
 
 async def _round(
@@ -137,7 +163,7 @@ async def _round(
         "write-first": min(written.changed.values()),
         "write-last": max(written.changed.values()),
     }
-    await story.is_taken_back(release, within=PATIENCE)
+    await story.hears(ReleaseClosed, release=release, within=PATIENCE)
     return {name: (at - began) * 1000 for name, at in ends.items()}, cost
 
 

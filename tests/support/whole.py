@@ -15,6 +15,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from lockgate.cli.local.child import Child, Launch
+from lockgate.cli.local.kubeconfig import Clusters
 from lockgate.cli.local.system import LocalSystem, Servers, Shape
 from lockgate.embedded.process import Guarded
 from lockgate.messages.releases import RegionAccepted
@@ -134,14 +135,16 @@ async def opened(
     postgres: PostgresUnderTest | None = None,
     more: Mapping[str, str] = MappingProxyType({}),
     shape: Shape | None = None,
+    clusters: Clusters | None = None,
     launch: Launch = Guarded,
 ) -> AsyncIterator[Whole]:
     """The whole system, started and stopped; without servers on embedded ones of its own. `tolerant`: see Telling.
 
-    `more` are settings of all services, `shape` is another one than the stories have, `launch` starts the processes.
+    `more` are settings of all services, `shape` is another one than the stories have, `clusters` are real ones in place of the
+    sandbox, `launch` starts the processes.
     """
     shape = shape or shaped(DEPLOYERS, trials={TRIED: PILOTED}, more=more)
-    local = LocalSystem(shape, servers=servers, launch=launch)
+    local = LocalSystem(shape, servers=servers, clusters=clusters, launch=launch)
     await asyncio.to_thread(local.start)
     try:
         bootstrap = local.servers.kafka
