@@ -6,9 +6,11 @@ With `--wait` the answer of the service that decides it is waited for, on the to
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
 
 import typer
@@ -59,9 +61,54 @@ StageOption = Annotated[str | None, typer.Option(help="Only if the release is in
 WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the answer, which says what was done.")]
 
 
+class _Way:
+    """Through which door, and where the answer is read: the options that every operation has."""
+
+    def __init__(
+        self,
+        *,
+        wait: WaitOption = False,
+        kafka: KafkaOption = DEFAULT_KAFKA,
+        prefix: PrefixOption = DEFAULT_PREFIX,
+        door: DoorOption = None,
+        door_token_file: TokenFileOption = None,
+    ) -> None:
+        if door is None:
+            raise typer.BadParameter(
+                "operations go through the door, which knows who asks: name it with --door or LOCKGATE_DOOR"
+            )
+        self.kafka, self.prefix, self.door, self.token, self.wait = kafka, prefix, door, door_token_file, wait
+
+    def send(self, body: dict[str, Any]) -> str:
+        """The id of the operation."""
+        (id_,) = deliver(
+            self.door, self.token, "/v1/operations", json.dumps(body).encode(), "application/json"
+        ) or [""]
+        return id_
+
+
+def _through_the_door(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, which takes a way first, as one that takes the options of the way last."""
+    own = [each for name, each in signature(command).parameters.items() if name != "way"]
+    options = dict(signature(_Way).parameters)
+
+    @wraps(command)
+    def typed(**given: Any) -> None:
+        way = _Way(**{name: given.pop(name) for name in options})
+        command(way, **given)
+
+    everything = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in (*own, *options.values())]
+    typed.__signature__ = Signature(everything)  # type: ignore[attr-defined]  # it is what typer reads
+    typed.__annotations__ = {each.name: each.annotation for each in everything}
+    return typed
+
+
 @app.command()
-def pause(  # noqa: PLR0917  # typer gives them by their names
+@_through_the_door
+def pause(
+    way: _Way,
     why: WhyOption,
+    *,
     applications: SomeArgument = None,
     everything: AllOption = False,
     until: Annotated[
@@ -72,55 +119,43 @@ def pause(  # noqa: PLR0917  # typer gives them by their names
         float | None,
         typer.Option("--for", parser=seconds, metavar="DURATION", help="For how long, such as 2h."),
     ] = None,
-    wait: WaitOption = False,
-    kafka: KafkaOption = DEFAULT_KAFKA,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    door: DoorOption = None,
-    door_token_file: TokenFileOption = None,
 ) -> None:
     """Begins nothing more: no release, no stage, no region. What is under way in a region is finished."""
     if until is not None and lasting is not None:
         raise typer.BadParameter("give either --until or --for")
     if lasting is not None:
         until = (datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=lasting)).isoformat()
-    way = _Way(kafka, prefix, door, door_token_file, wait)
     _ask_each("pause", _named(applications, everything), why, {"until": until}, way)
 
 
 @app.command()
-def resume(  # noqa: PLR0917  # as above
+@_through_the_door
+def resume(
+    way: _Way,
     why: WhyOption,
     applications: SomeArgument = None,
     everything: AllOption = False,
-    wait: WaitOption = False,
-    kafka: KafkaOption = DEFAULT_KAFKA,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    door: DoorOption = None,
-    door_token_file: TokenFileOption = None,
 ) -> None:
     """Ends a pause."""
-    way = _Way(kafka, prefix, door, door_token_file, wait)
     _ask_each("resume", _named(applications, everything), why, {}, way)
 
 
 @app.command()
-def abort(  # noqa: PLR0917  # as above
+@_through_the_door
+def abort(
+    way: _Way,
     application: ApplicationArgument,
     why: WhyOption,
     release: ReleaseOption = None,
-    wait: WaitOption = False,
-    kafka: KafkaOption = DEFAULT_KAFKA,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    door: DoorOption = None,
-    door_token_file: TokenFileOption = None,
 ) -> None:
     """Ends a release: takes it back if it is under way, withdraws it if it waits. Its version is not marked bad."""
-    way = _Way(kafka, prefix, door, door_token_file, wait)
     _ask("abort", application, why, {"release": release}, way)
 
 
 @app.command()
-def rollback(  # noqa: PLR0917  # as above
+@_through_the_door
+def rollback(
+    way: _Way,
     application: ApplicationArgument,
     why: WhyOption,
     to: Annotated[
@@ -130,71 +165,52 @@ def rollback(  # noqa: PLR0917  # as above
         ),
     ] = None,
     release: ReleaseOption = None,
-    wait: WaitOption = False,
-    kafka: KafkaOption = DEFAULT_KAFKA,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    door: DoorOption = None,
-    door_token_file: TokenFileOption = None,
 ) -> None:
     """Takes the release in production back, and marks its version bad."""
-    way = _Way(kafka, prefix, door, door_token_file, wait)
     _ask("rollback", application, why, {"release": release, "to": to}, way)
 
 
 @app.command()
-def mark(  # noqa: PLR0917  # as above
+@_through_the_door
+def mark(
+    way: _Way,
     application: ApplicationArgument,
     digest: Annotated[str, typer.Argument(callback=_digest, help="sha256: and 64 hexadecimal digits.")],
     grade: Annotated[Grade, typer.Argument(help="What it is.")],
     why: WhyOption,
-    wait: WaitOption = False,
-    kafka: KafkaOption = DEFAULT_KAFKA,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    door: DoorOption = None,
-    door_token_file: TokenFileOption = None,
 ) -> None:
     """Keeps a version from being released, or lets it be released again."""
-    way = _Way(kafka, prefix, door, door_token_file, wait)
     _ask("mark", application, why, {"digest": digest, "grade": grade.value}, way)
 
 
 @app.command()
-def fix(  # noqa: PLR0917  # as above
+@_through_the_door
+def fix(
+    way: _Way,
     application: ApplicationArgument,
     artifact: Annotated[
         str,
         typer.Option(help="Its package URL with digest, as CI announces it; or its digest alone."),
     ],
     why: WhyOption,
-    wait: WaitOption = False,
-    kafka: KafkaOption = DEFAULT_KAFKA,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    door: DoorOption = None,
-    door_token_file: TokenFileOption = None,
 ) -> None:
     """Lets this artifact go first: what is under way is pre-empted, and what waits gives way."""
-    way = _Way(kafka, prefix, door, door_token_file, wait)
     _ask("fix", application, why, {"artifact": artifact}, way)
 
 
 def _of_stage(name: str, help_: str) -> None:
     """The commands about a stage of the release under way: they differ in their names alone."""
 
-    def command(  # noqa: PLR0917  # as above
+    def command(
+        way: _Way,
         application: ApplicationArgument,
         why: WhyOption,
         release: ReleaseOption = None,
         stage: StageOption = None,
-        wait: WaitOption = False,
-        kafka: KafkaOption = DEFAULT_KAFKA,
-        prefix: PrefixOption = DEFAULT_PREFIX,
-        door: DoorOption = None,
-        door_token_file: TokenFileOption = None,
     ) -> None:
-        way = _Way(kafka, prefix, door, door_token_file, wait)
         _ask(name, application, why, {"release": release, "stage": stage}, way)
 
-    app.command(name, help=help_)(command)
+    app.command(name, help=help_)(_through_the_door(command))
 
 
 _of_stage("approve", "Lets a stage begin that waits for an approval, or a pilot pass that is held.")
@@ -208,24 +224,6 @@ _of_stage(
 )
 _of_stage("retry", "Compares a pilot anew that is held.")
 _of_stage("skip", "Leaves a region out that failed and is held.")
-
-
-class _Way:
-    """Through which door, and where the answer is read."""
-
-    def __init__(self, kafka: str, prefix: str, door: str | None, token: Path | None, wait: bool) -> None:
-        if door is None:
-            raise typer.BadParameter(
-                "operations go through the door, which knows who asks: name it with --door or LOCKGATE_DOOR"
-            )
-        self.kafka, self.prefix, self.door, self.token, self.wait = kafka, prefix, door, token, wait
-
-    def send(self, body: dict[str, Any]) -> str:
-        """The id of the operation."""
-        (id_,) = deliver(
-            self.door, self.token, "/v1/operations", json.dumps(body).encode(), "application/json"
-        ) or [""]
-        return id_
 
 
 def _named(applications: list[str] | None, everything: bool) -> list[str | None]:
