@@ -85,15 +85,25 @@ async def routes_seen(
     async def listen() -> None:
         headers = {"Authorization": f"Bearer {plane.admin.token}"}
         async with session.get(url, headers=headers, ssl=tls) as answer:
+            answer.raise_for_status()
             async for line in answer.content:
                 namespace = orjson.loads(line)["object"]["metadata"].get("namespace")
                 if namespace in regions:
                     written.take(regions[namespace], line)
 
+    async def always() -> None:
+        """A watch that the server ends, as it does with those that read slowly, is begun anew."""
+        while True:
+            await listen()
+
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-        listening = asyncio.create_task(listen())
+        listening = asyncio.create_task(always())
         try:
             yield written
         finally:
             listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            (ended,) = await asyncio.gather(listening, return_exceptions=True)
+            if isinstance(
+                ended, Exception
+            ):  # and not cancelled: without it nothing is seen, and all waits are in vain
+                raise ended
