@@ -15,7 +15,7 @@ from lockgate.intake.planfile import GoodPlan, check_plan
 from lockgate.intake.purls import purl
 from lockgate.messages.deployments import DeploymentFailed
 from lockgate.messages.releases import PlanAccepted, ReleaseClosed, ReleaseCompleted, ReleaseQueued
-from lockgate.sandbox.sample import objects
+from tests.support.clusters import PATHS, installed, tenants
 from tests.support.commands import Command, command
 from tests.support.controlplane import Acts, ControlPlane, Tenant, digest
 from tests.support.telling import Telling, Told
@@ -42,21 +42,10 @@ stages:
 @pytest.fixture
 def regions(control_plane: ControlPlane) -> dict[str, Tenant]:
     """Two namespaces that run the application."""
-    found = {name: control_plane.tenant(name) for name in ("west", "east")}
-    for tenant in found.values():
-        for path, obj in zip(_PATHS, objects("payments", RUNS, 2), strict=True):
-            if path == _PATHS[0]:
-                # A bad one is seen before that, and a good one may be slow beside thousands of pods.
-                obj["spec"]["progressDeadlineSeconds"] = 90
-            control_plane.admin.ask("POST", path.format(tenant.namespace), obj)
+    found = tenants(control_plane, ("west", "east"))
+    # A bad one is seen before that, and a good one may be slow beside thousands of pods.
+    installed(control_plane, found, "payments", RUNS, 2, progress_deadline=90)
     return found
-
-
-_PATHS = (
-    "/apis/apps/v1/namespaces/{}/deployments",
-    "/api/v1/namespaces/{}/services",
-    "/apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
-)
 
 
 @contextmanager
@@ -73,7 +62,7 @@ def images(control_plane: ControlPlane, regions: dict[str, Tenant]) -> dict[str,
     """Region -> the digest that its Deployment names."""
     found = {}
     for name, tenant in regions.items():
-        deployment = control_plane.admin.ask("GET", f"{_PATHS[0].format(tenant.namespace)}/payments")
+        deployment = control_plane.admin.ask("GET", f"{PATHS[0].format(tenant.namespace)}/payments")
         container = deployment["spec"]["template"]["spec"]["containers"][0]
         found[name] = container["image"].partition("@")[2]
     return found

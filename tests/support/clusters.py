@@ -51,12 +51,20 @@ def clusters_of(found: dict[str, Tenant]) -> Clusters:
 
 
 def installed(
-    plane: ControlPlane, found: dict[str, Tenant], application: str, digest: str, pods: int
+    plane: ControlPlane,
+    found: dict[str, Tenant],
+    application: str,
+    digest: str,
+    pods: int,
+    *,
+    progress_deadline: int = 600,
 ) -> None:
     """The application with so many pods in each of the namespaces, with a Service and a route; all are ready then."""
 
     def install(tenant: Tenant) -> None:
-        for path, obj in zip(PATHS, objects(application, digest, pods), strict=True):
+        made = objects(application, digest, pods)
+        made[0]["spec"]["progressDeadlineSeconds"] = progress_deadline
+        for path, obj in zip(PATHS, made, strict=True):
             plane.admin.ask("POST", path.format(tenant.namespace), obj)
 
     def ready(tenant: Tenant) -> None:
@@ -103,7 +111,6 @@ async def routes_seen(
         finally:
             listening.cancel()
             (ended,) = await asyncio.gather(listening, return_exceptions=True)
-            if isinstance(
-                ended, Exception
-            ):  # and not cancelled: without it nothing is seen, and all waits are in vain
+            # Not if it was cancelled. Without the watch nothing is seen, and all waits are in vain.
+            if isinstance(ended, Exception):
                 raise ended
