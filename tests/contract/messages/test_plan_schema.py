@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
+from lockgate.intake.planfile import GoodPlan, check_plan
 from tests.support.cdevents import ROOT, SCHEMAS, load, problems_with
 
 SCHEMA = load(SCHEMAS / "plan.json")
@@ -56,7 +57,16 @@ def test_it_is_a_schema() -> None:
 
 @pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
 def test_the_plans_of_the_documentation_are_valid(file: Any) -> None:
-    assert problems_with(SCHEMA, YAML(typ="safe", pure=True).load(file.read_text())) == []
+    text = file.read_text()
+    assert problems_with(SCHEMA, YAML(typ="safe", pure=True).load(text)) == []
+    assert isinstance(check_plan(text), GoodPlan)
+    assert f"lockgate plan check docs/plans/{file.name}" in text
+
+
+def test_the_documentation_has_a_plan_for_each_of_ten_common_cases_and_names_it() -> None:
+    table = (ROOT / "docs" / "plans" / "README.md").read_text()
+    assert len(PLANS) >= 10
+    assert [file.name for file in PLANS if f"]({file.name})" not in table] == []
 
 
 def test_names_have_hyphens_and_values_are_as_people_write_them() -> None:
