@@ -20,7 +20,7 @@ from lockgate.ledger.settings import Settings
 from lockgate.ledger.signing import Signer
 from lockgate.ledger.store import HeadMovedError, SignedHead, State, Store
 from lockgate.runtime.backoff import Backoff
-from lockgate.runtime.bounded import end
+from lockgate.runtime.bounded import unless
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.producer import PRODUCER_ERRORS, Producer
 
@@ -74,7 +74,7 @@ class Ledger:
             except (*KAFKA_ERRORS, *DATABASE_ERRORS, HeadMovedError) as error:
                 self.progress.trouble = f"{type(error).__name__}: {error}"
                 log.warning("starting over", trouble=self.progress.trouble, seconds=backoff.peek)
-                await _stopped_within(stop, backoff)
+                await unless(stop, backoff.wait())
             finally:
                 self.progress.leading = False
 
@@ -93,7 +93,7 @@ class Ledger:
                 backoff.reset()
                 self.progress.leading, self.progress.trouble = True, ""
                 while not stop.is_set():
-                    await leading.turn()
+                    await leading.turn(stop)
                 async with asyncio.timeout(self._settings.ledger_stop):
                     await leading.finish()
         finally:
@@ -158,11 +158,11 @@ class Leading:
         self._pause = 1.0
         self._say()
 
-    async def turn(self) -> None:
+    async def turn(self, stop: asyncio.Event) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._look_at:
             self._look_at = now + self._settings.ledger_look_every
-            await self._reader.look()
+            await unless(stop, self._reader.look())  # a broker that is away lets it wait for long
         records = await self._reader.poll(self._settings.ledger_batch)
         if records:
             reach(Point.FETCHED)
@@ -232,12 +232,3 @@ class Leading:
         progress = self._progress
         progress.sequence, progress.signed = self._head.seq, self._signed
         progress.lag, progress.skipped = self._reader.lag(), self._reader.skipped
-
-
-async def _stopped_within(stop: asyncio.Event, backoff: Backoff) -> None:
-    """Waits as the backoff says, or until it is time to stop."""
-    waits = [asyncio.create_task(stop.wait()), asyncio.create_task(backoff.wait())]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await end(waits)

@@ -4,7 +4,7 @@ Partitions are assigned by hand, and new ones are noticed by `look`. Every call 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -21,6 +21,9 @@ from lockgate.runtime.bounded import close
 CALL_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.25
+GATHER_MS: Final = 200
+GATHER_BYTES: Final = 64 << 10
+"""A fetch waits for so much, for so long: nobody waits for the ledger, and what comes together shares a transaction."""
 KAFKA_ERRORS: Final = (KafkaError, TimeoutError, OSError)
 READ: Final = tuple(name for name in TOPICS if name != CHECKPOINTS.name)
 
@@ -43,14 +46,20 @@ async def partitions(bootstrap: str, prefix: str) -> dict[str, list[int]]:
             described = await admin.describe_topics()
     finally:
         await stop(admin)
-    by_name = {topic["topic"]: [part["partition"] for part in topic["partitions"]] for topic in described}
-    return {name: sorted(by_name[prefix + name]) for name in TOPICS if by_name.get(prefix + name)}
+    return _ours(
+        {topic["topic"]: [part["partition"] for part in topic["partitions"]] for topic in described}, prefix
+    )
 
 
-def consumer(bootstrap: str, *, fetch_wait_ms: int = 500) -> AIOKafkaConsumer:
+def _ours(parts: Mapping[str, Iterable[int]], prefix: str) -> dict[str, list[int]]:
+    return {name: sorted(parts[prefix + name]) for name in TOPICS if parts.get(prefix + name)}
+
+
+def consumer(bootstrap: str, *, fetch_wait_ms: int, fetch_bytes: int = 1) -> AIOKafkaConsumer:
     """A consumer of no group, which sees every record, those of aborted transactions too.
 
-    `fetch_wait_ms`: how long the broker may hold a fetch open. A new assignment waits for the one before it.
+    `fetch_wait_ms`: how long the broker may hold a fetch open until it has `fetch_bytes`. A new assignment waits for
+    the one before it.
     """
     header_names.install()
     return AIOKafkaConsumer(
@@ -61,6 +70,7 @@ def consumer(bootstrap: str, *, fetch_wait_ms: int = 500) -> AIOKafkaConsumer:
         isolation_level="read_uncommitted",
         max_partition_fetch_bytes=8 << 20,
         fetch_max_wait_ms=fetch_wait_ms,
+        fetch_min_bytes=fetch_bytes,
         request_timeout_ms=int(CALL_SECONDS * 1000),
     )
 
@@ -89,9 +99,8 @@ class Reader:
     """`positions` (the next offset of each partition) moves with what `poll` returned."""
 
     def __init__(self, bootstrap: str, prefix: str, positions: Mapping[Partition, int]) -> None:
-        self._bootstrap = bootstrap
         self._prefix = prefix
-        self._consumer = consumer(bootstrap)
+        self._consumer = consumer(bootstrap, fetch_wait_ms=GATHER_MS, fetch_bytes=GATHER_BYTES)
         self._assigned: set[TopicPartition] = set()
         self.positions = dict(positions)
         self.checkpoint_parts = 0
@@ -105,8 +114,13 @@ class Reader:
         await stop(self._consumer)
 
     async def look(self) -> None:
-        """Notices new topics and partitions, and reads them from their beginning."""
-        found = await partitions(self._bootstrap, self._prefix)
+        """Notices new topics and partitions, and reads them from their beginning.
+
+        Asks over the consumer's own connection, so that it can be cancelled at any time.
+        """
+        async with asyncio.timeout(CALL_SECONDS):
+            cluster = await self._consumer._client.fetch_all_metadata()  # noqa: SLF001  # aiokafka shows names only
+        found = _ours({name: cluster.partitions_for_topic(name) for name in cluster.topics()}, self._prefix)
         self.checkpoint_parts = len(found.get(CHECKPOINTS.name, ()))
         wanted = {TopicPartition(self._prefix + name, part) for name in READ for part in found.get(name, ())}
         if wanted <= self._assigned:

@@ -29,6 +29,17 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
             log.warning("a task went on though it was cancelled; it is cancelled again", task=repr(task))
 
 
+async def unless(stop: asyncio.Event, doing: Coroutine[Any, Any, None]) -> None:
+    """Does something, or ends it as soon as it is time to stop. What it raises is raised, unless it was ended."""
+    tasks = [asyncio.create_task(doing), asyncio.create_task(stop.wait())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            tasks[0].result()
+    finally:
+        await end(tasks)
+
+
 async def begin(starting: Coroutine[Any, Any, Any], seconds: float) -> None:
     """Lets something start within `seconds`. TimeoutError if it does not.
 

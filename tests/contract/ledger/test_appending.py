@@ -12,8 +12,9 @@ from lockgate.ledger.chain import decode_headers, encode_headers
 from lockgate.ledger.comparison import Match
 from lockgate.ledger.findings import Sound, Untrusted
 from lockgate.ledger.heads import read_heads
-from lockgate.ledger.reader import READ, TopicWentBackError
+from lockgate.ledger.reader import GATHER_BYTES, READ, Reader, TopicWentBackError
 from lockgate.ledger.signing import is_signed
+from tests.support.eventually import eventually
 from tests.support.ledgers import Bench, until
 from tests.support.servers import KafkaUnderTest, PostgresUnderTest
 
@@ -33,6 +34,23 @@ async def test_every_record_of_every_topic_is_stored_but_the_checkpoints(bench: 
         (name, 1, name.encode()) for name in READ
     )
     assert {"artifacts", "intake.journal", "deployer.deadletters"} <= set(READ)
+
+
+async def test_records_that_come_one_by_one_are_read_together(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockgate.ledger.reader.GATHER_MS", 10_000)
+    await bench.create("plans", partitions=1)
+    reader = Reader(bench.bootstrap, bench.prefix, {})
+    try:
+        await reader.start()
+        await bench.produce("plans", b"one", b"two")
+        assert await reader.poll(10) == []
+        await bench.produce("plans", bytes(GATHER_BYTES))
+        found = await eventually(lambda: reader.poll(10))
+    finally:
+        await reader.close()
+    assert [record.value for record in found] == [b"one", b"two", bytes(GATHER_BYTES)]
 
 
 async def test_a_record_is_stored_with_its_raw_bytes(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lockgate.ledger.reader import Reader
 from tests.support.ledgers import Bench, until
 from tests.support.servers import KafkaUnderTest, PostgresUnderTest, unavailable
 
@@ -69,3 +70,29 @@ async def test_a_stop_is_bounded_while_the_broker_does_not_answer(
     await bench.produce("plans", b"2")
     await bench.appended(2)
     assert (await bench.verified()).sound
+
+
+async def test_a_stop_does_not_wait_for_a_look_for_new_topics(
+    bench: Bench, kafka: KafkaUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (server := kafka.server) is None:
+        unavailable("This test pauses the broker, which is not its own.", "run it with the embedded one")
+    looks, look = 0, Reader.look
+
+    async def noted(reader: Reader) -> None:
+        nonlocal looks
+        looks += 1
+        await look(reader)
+
+    monkeypatch.setattr(Reader, "look", noted)
+    await bench.create("plans", "checkpoints")
+    try:
+        async with bench.running(ledger_stop=1.0) as ledger:
+            await until(lambda: ledger.progress.leading)
+            await asyncio.to_thread(server.pause)
+            before = looks
+            await until(lambda: looks > before)
+            began = time.monotonic()
+        assert time.monotonic() - began < 12
+    finally:
+        await asyncio.to_thread(server.resume)

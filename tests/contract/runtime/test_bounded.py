@@ -73,3 +73,26 @@ async def test_whoever_closes_can_be_cancelled_and_takes_the_closing_along() -> 
         await ended.wait()
     with pytest.raises(asyncio.CancelledError):
         await closing
+
+
+async def test_what_is_done_unless_it_is_time_to_stop_is_ended_then_and_raises_before() -> None:
+    stop, begun, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def broken() -> None:
+        raise ValueError("of its own")
+
+    async def hangs() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(ValueError, match="of its own"):
+        await bounded.unless(stop, broken())
+    doing = asyncio.create_task(bounded.unless(stop, hangs()))
+    await begun.wait()
+    stop.set()
+    async with asyncio.timeout(10):
+        await doing
+    assert ended.is_set()
