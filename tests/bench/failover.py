@@ -32,8 +32,8 @@ PODS = 4
 STEPS = [step / 10 for step in range(1, 11)]
 MIDDLE = 0.3
 PATIENCE = 180.0
-ON_ITS_WAY = 0.1
-"""Seconds in which a write of the dead one may still arrive."""
+ON_ITS_WAY = 0.5
+"""Seconds in which a write of the dead one may still arrive, and in which nobody misses it yet."""
 
 
 def measure(*, profile: bool) -> Iterator[Figure]:

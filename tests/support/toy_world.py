@@ -117,7 +117,7 @@ class World:
             replica.task.result()
         return replica
 
-    async def process(self, fault: str = "") -> asyncio.subprocess.Process:
+    async def process(self, fault: str = "", *, session: float = SESSION) -> asyncio.subprocess.Process:
         """A replica as a process of its own, which can be killed."""
         environment = {
             **os.environ,
@@ -125,7 +125,7 @@ class World:
             "LOCKGATE_POSTGRES": self.database,
             "LOCKGATE_TOPIC_PREFIX": self.prefix,
             "LOCKGATE_PARTITIONS": str(PARTITIONS),
-            "LOCKGATE_SESSION_SECONDS": str(SESSION),
+            "LOCKGATE_SESSION_SECONDS": str(session),
             "TOY_MARKS": str(self.marks),
             "TOY_FAULT": fault,
         }
@@ -247,6 +247,21 @@ class World:
             return True
 
         await eventually(equal, within=within)
+
+
+async def know_each_other(world: World, replicas: int) -> None:
+    """Until so many replicas are named in the database, and each of them has looked at the names since."""
+    named = "from pg_stat_activity where datname = current_database() and application_name like 'lockgate-member-%-%_'"
+    await world.until(f"select count(*) {named}", replicas)
+    ((now,),) = await world.query("select clock_timestamp()")
+    looked = f"select count(*) {named} and state = 'idle' and query_start > $1 and query ~ 'starts_with'"
+
+    async def all_looked() -> bool:
+        ((count,),) = await world.query(looked, now)
+        assert count == replicas, count
+        return True
+
+    await eventually(all_looked)
 
 
 def _record(topic: str, raw: Any) -> Record:

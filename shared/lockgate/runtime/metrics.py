@@ -39,6 +39,11 @@ class Metrics:
     conflicts: Counter = field(
         default_factory=lambda: _counter("conflicts", "Batches refused because another replica was first")
     )
+    dismissed: Counter = field(
+        default_factory=lambda: _counter(
+            "replicas_dismissed", "Other replicas that died, of which this one told the broker"
+        )
+    )
     relay_errors: Counter = field(
         default_factory=lambda: _counter("relay_errors", "Failed attempts to publish")
     )

@@ -75,6 +75,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """The aiokafka consumer; there once started."""
         return self._subscription.consumer
 
+    @property
+    def member(self) -> str:
+        """Its id in the consumer group; empty while it has none."""
+        return self._subscription.member
+
     def on_owned(self, listener: Callable[[set[int]], Awaitable[None]]) -> None:
         """Calls back with the partitions each time that the engine has taken them over, and with none before."""
         self._listeners.append(listener)

@@ -21,6 +21,7 @@ from lockgate.runtime.engine import Engine, Wiring
 from lockgate.runtime.garbage import collect_seldom
 from lockgate.runtime.health import HealthServer
 from lockgate.runtime.kafka_topics import ensure_topics
+from lockgate.runtime.presence import Presence
 from lockgate.runtime.producer import Producer
 from lockgate.runtime.progress import Progress
 from lockgate.runtime.reader import Reader
@@ -130,7 +131,9 @@ class Running:
         wiring = Wiring(store, clock, lambda k: partition_of(k, partitions), committed)
         engine = Engine(who, self._service.core, wiring)
         recovery = Recovery(settings, who, self._service.core, wiring)
-        reader = Reader(settings, settings.topic_prefix + who.writer, who.reads, engine, recovery)
+        group = settings.topic_prefix + who.writer
+        reader = Reader(settings, group, who.reads, engine, recovery)
+        presence = Presence(settings, group, lambda: reader.member)
         progress = Progress(reader, engine, settings.stall_seconds)
         workers = Workers(functions, store, reader, engine, progress)
         timers = Timers(store, reader, engine, progress, clock)
@@ -140,12 +143,14 @@ class Running:
         log.info("serving", port=self.port, core=who.version, reads=[t.name for t in who.reads])
         try:
             await patiently("the consumer", reader.start, stop)
-            loops = (reader, relay, progress, workers, timers, Redrives(store, reader, engine))
+            redrives = Redrives(store, reader, engine)
+            loops = (reader, relay, progress, workers, timers, redrives, presence)
             await _until(stop, [*(loop.run() for loop in loops), _housekeep(store)])
         finally:
             await workers.close(settings.stop_seconds / 5)
             await engine.committing.close(settings.stop_seconds / 10)
             await reader.close(settings.stop_seconds / 5)
+            presence.close()
             if not await relay.drain(settings.stop_seconds / 5):
                 log.warning("not everything was published; the next start publishes it")
             await health.close()

@@ -20,6 +20,7 @@ from lockgate.runtime.settings import RuntimeSettings
 log = structlog.get_logger()
 
 STOP_SECONDS = 5.0
+HEARTBEAT_SECONDS = 0.5  # with the next one a member learns that another has left or come
 START_SECONDS = 60.0  # of a group in which others are slow to give back what they have
 
 KAFKA_ERRORS: tuple[type[Exception], ...] = (KafkaError, TimeoutError, OSError)
@@ -55,7 +56,7 @@ class Subscription:
             # Handlers are short; a long outage of PostgreSQL must not cost the membership (aiokafka#1187).
             max_poll_interval_ms=3_600_000,
             session_timeout_ms=int(settings.session_seconds * 1000),
-            heartbeat_interval_ms=int(settings.session_seconds * 100),
+            heartbeat_interval_ms=int(1000 * min(HEARTBEAT_SECONDS, settings.session_seconds / 10)),
             max_partition_fetch_bytes=2 << 20,  # some batches: the next answer comes while these are handled
             fetch_max_bytes=16 << 20,
         )
@@ -64,6 +65,14 @@ class Subscription:
     def consumer(self) -> Any:
         """The aiokafka consumer; there once started."""
         return self._subscriber.consumer
+
+    @property
+    def member(self) -> str:
+        """Its id in the group, as the broker gave it; empty while it has none."""
+        if self.consumer is None:
+            return ""
+        member: str = self.consumer._coordinator.member_id  # noqa: SLF001  # aiokafka has no other way to tell
+        return member
 
     async def start(self) -> None:
         """One of KAFKA_ERRORS if the broker is away; then it can be tried again."""

@@ -6,6 +6,7 @@ that is already written is never overtaken. Talks to the store and the engine.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,12 +70,14 @@ class Workers:
         self._gaps = progress.gaps
         self._reporting = Reporting(store, reader, engine)
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._wake = asyncio.Event()
 
     def own(self, parts: set[int]) -> None:
         """Other partitions now: their work stops here; what is new begins once it has caught up."""
         self._live = set()
         for run in [run for run in self._runs.values() if run.row.part not in parts]:
             self._end(run)
+        self._wake.set()
 
     def committed(self, changes: Mapping[Name, WorkRow | None]) -> None:
         """What a transaction set or cancelled: replaced work stops at once, new work starts at once."""
@@ -88,11 +91,14 @@ class Workers:
     async def run(self) -> None:
         """Looks for work that another replica committed, or that is to be tried again."""
         while True:
+            self._wake.clear()
             try:
                 await self._round()
             except (*KAFKA_ERRORS, *RETRYABLE) as error:
                 log.warning("work will be looked for again", error=repr(error))
-            await asyncio.sleep(POLL_SECONDS if self._live or not self._engine.owned else 0.05)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS if self._live or not self._engine.owned else 0.05):
+                    await self._wake.wait()
 
     async def close(self, seconds: float) -> None:
         """Cancels what runs. Bounded: what does not end in time is left to the end of the process."""

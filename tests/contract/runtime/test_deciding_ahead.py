@@ -31,10 +31,13 @@ async def _decided_ahead(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple
 
     Nobody looks for work meanwhile, as every second: who does waits for what is being written, and the third event for him.
     """
+    looks_no_more = asyncio.Event()
 
-    async def nothing(_workers: Workers) -> None: ...
+    async def nothing(_workers: Workers) -> None:
+        looks_no_more.set()
 
     monkeypatch.setattr(Workers, "_round", nothing)
+    await eventually(looks_no_more.is_set)  # the look that was under way is over
     taken = returned(monkeypatch, Handling, "take")
     gate = Gate(monkeypatch, Store, "apply")
     await world.send(said(2))
