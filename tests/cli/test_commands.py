@@ -74,6 +74,29 @@ def test_a_good_plan_is_summed_up(plan: Path) -> None:
     ]
 
 
+def test_what_a_plan_demands_of_provenance_is_summed_up(plan: Path) -> None:
+    demands = (
+        "provenance:\n"
+        "  signers: [{identity: release@acme.example, issuer: https://accounts.example}]\n"
+        "  slsa: {builders: [https://ci.example/one], sources: [https://git.example/a, https://git.example/b]}\n"
+    )
+    plan.write_text(GOOD + demands)
+    said = run("plan", "check", str(plan)).output.splitlines()
+    assert said[3:6] == [
+        "Its artifacts must be signed by release@acme.example of https://accounts.example",
+        "  and built by https://ci.example/one",
+        "  from https://git.example/a or https://git.example/b.",
+    ]
+
+
+def test_a_bundle_that_is_no_json_is_not_announced(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.json"
+    file.write_text("no bundle")
+    result = run("publish", "pkg:oci/payments", f"sha256:{'a' * 64}", "--bundle", str(file))
+    assert result.exit_code == 2
+    assert "is no JSON, and so no sigstore bundle" in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_a_watch_that_is_verified_is_summed_up_as_one(plan: Path) -> None:
     plan.write_text(GOOD.replace("for: 2h", "for: 2h, verify: {}"))
     said = run("plan", "check", str(plan)).output

@@ -13,10 +13,17 @@ import pytest
 
 from lockgate.deployer.service import service as deployer
 from lockgate.deployer.settings import DeployerSettings
-from lockgate.intake.service import SERVICE as INTAKE
+from lockgate.intake.service import service as intake
+from lockgate.intake.settings import Settings as IntakeSettings
 from lockgate.messages.deployments import RegionRolledBack
 from lockgate.messages.payload import Payload
-from lockgate.messages.releases import ApplicationResumed, ReleaseClosed, ReleaseCompleted, ReleaseOutcome
+from lockgate.messages.releases import (
+    ApplicationResumed,
+    ArtifactVerified,
+    ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseOutcome,
+)
 from lockgate.messages.rollbacks import DebtCleared, ReleaseSettled, RollbackOrdered, VersionMarked
 from lockgate.messages.verdicts import WatchStarted
 from lockgate.rollback.service import service as rollback
@@ -29,6 +36,7 @@ from tests.support.audit import Expected, audit
 from tests.support.cells import NEVER, NTH, TIMERS, WORK, reached
 from tests.support.crashes import NOTHING_MORE, PATIENCE, Crashes
 from tests.support.plans import PILOTED, REST, pilot, preprod, watch, wave
+from tests.support.signing import by_key, new_key, pem, statement
 from tests.support.story import Story
 from tests.support.whole import Whole
 
@@ -52,7 +60,7 @@ def declared(service: Service) -> set[Point]:
 
 def test_the_cells_that_are_left_out_are_those_that_the_declarations_make_impossible() -> None:
     services = {
-        "intake": INTAKE,
+        "intake": intake(IntakeSettings()),
         "verifier": verifier(VerifierSettings.model_construct()),
         "rollback": rollback(RollbackSettings()),
         "deployer-eu": deployer(DeployerSettings.model_construct(name="deployer-eu", regions=())),
@@ -156,7 +164,7 @@ async def test_a_sample_of_the_matrix(row: Row) -> None:
 async def test_intake_at_each_point(row: Row) -> None:
     story = row.story
     await story.begins(preprod(**PATIENT), wave("rest", "us-east", **PATIENT), watch("5s"))
-    points = [point for point in reached("intake") if point not in TIMERS]
+    points = [point for point in reached("intake") if point not in {*TIMERS, *WORK}]
     await row.kills("intake", points, lambda: story.says_published("v2"))
     await row.completes(await story.hears_queued("v2"))
 
@@ -170,6 +178,19 @@ async def test_intake_at_the_points_of_a_timer(row: Row) -> None:
     await row.kills("intake", TIMERS, lambda: story.says_published("v2"))
     await row.completes(await story.hears_queued("v2"))
     assert len(row.said(ApplicationResumed)) == 1
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(400)
+async def test_intake_at_the_points_of_a_check(row: Row) -> None:
+    story, key = row.story, new_key()
+    demands = {"signers": [{"key": pem(key)}]}
+    await story.begins(wave("rest", "us-east", **PATIENT), watch("5s"), provenance=demands)
+    bundle = by_key(key, statement(story.digest("v2")))
+    points = (Point.ASSIGNED, *WORK)
+    await row.kills("intake", points, lambda: story.says_published("v2", bundles=[bundle]))
+    await row.completes(await story.hears_queued("v2"))
+    assert len(row.said(ArtifactVerified)) == 1
 
 
 @pytest.mark.ci

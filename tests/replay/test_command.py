@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from lockgate.cli import replay as command
-from lockgate.intake.service import SERVICE as INTAKE
+from lockgate.intake.service import service
+from lockgate.intake.settings import Settings
 from lockgate.runtime.replay import replay
 from lockgate.runtime.replay_records import Spool
 from lockgate.runtime.replay_topics import read_topics
@@ -19,6 +20,8 @@ from tests.support.replay_core import replayable
 from tests.support.replay_kafka import publish
 from tests.support.replays import History, Shelf, a_history
 from tests.support.servers import KafkaUnderTest
+
+INTAKE = service(Settings())
 
 
 async def run(*arguments: str) -> tuple[int, str, str]:

@@ -6,7 +6,7 @@ otherwise than here, taking it away fails and says so: write it here as it is no
 """
 
 from lockgate.deployer.core import floors, orders, steps
-from lockgate.intake.core import artifacts, lane, progress, regions, unrecovered, versions
+from lockgate.intake.core import admission, lane, progress, regions, unrecovered, versions
 from lockgate.rollback.core import answers, debts, flags, halting, histories, ladder, releases, settling
 from lockgate.runtime import parking
 from lockgate.verifier.core import anomalies, grants, preprod, recovery, stages, verifying, watch, waves
@@ -62,10 +62,10 @@ _INTAKE = {
         lane, "queue", ("free = not lane.under_way and not lane.waiting", "free = True")
     ),
     "no version twice at once": _without(
-        artifacts, "arrived", ("if pending := rows.get(Pending, digest):", "if pending := None:")
+        admission, "plan_for", ("if pending := rows.get(Pending, digest):", "if pending := None:")
     ),
     "no bad version from CI": _without(
-        artifacts, "arrived", ("if bad := rows.get(BadVersion, digest):", "if bad := None:")
+        admission, "plan_for", ("if bad := rows.get(BadVersion, digest):", "if bad := None:")
     ),
     "no foreign package from the queue": _without(
         lane, "stale", ("if package_of(artifact.purl) != plan.plan.artifact:", "if False:")

@@ -8,10 +8,7 @@ WORK = (Point.WORK_CLAIMED, Point.WORK_DONE, Point.REPORTED)
 TIMERS = (Point.TIMER_DUE, Point.TIMER_FIRED)
 
 NEVER: Mapping[str, Mapping[Point, str]] = {
-    "intake": {
-        Point.START_TOLD: "its core is told nothing at the start",
-        **dict.fromkeys(WORK, "it only decides, and does nothing to the world"),
-    },
+    "intake": {Point.START_TOLD: "its core is told nothing at the start"},
     "verifier": {Point.START_TOLD: "its core is told nothing at the start"},
     "rollback": dict.fromkeys(WORK, "it only decides, and does nothing to the world"),
     "deployer-eu": dict.fromkeys(TIMERS, "it sets no timers: whoever commands holds the deadline"),

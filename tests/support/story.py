@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ from tests.support.plans import PILOTED, Stage, is_compared, plan_of, regions_of
 from tests.support.telling import Telling, Told
 
 P = TypeVar("P", bound=Payload)
-Send = Callable[[str, str, str, Mapping[str, Any]], Awaitable[str]]
+Send = Callable[..., Awaitable[str]]
 
 PATIENCE = 75.0  # how long a busy machine may take; what is judged is what was said, not when
 PILOT_TRAFFIC = 10_000
@@ -76,9 +76,10 @@ class Story:
         await self.says_published(version)
         return await self.hears_queued(version)
 
-    async def says_published(self, version: str, more: str = "") -> str:
+    async def says_published(self, version: str, more: str = "", bundles: Sequence[Any] = ()) -> str:
         """CI announces the artifact, whatever is answered; returns the event's id."""
-        return await self.send("artifacts", ArtifactPublished.type, f"{self.purl(version)}{more}", {})
+        custom = {"lockgate": {"bundles": list(bundles)}} if bundles else None
+        return await self.send("artifacts", ArtifactPublished.type, f"{self.purl(version)}{more}", {}, custom)
 
     async def pauses(self, seconds: float) -> None:
         """An operator lets nothing more of the application begin for so long."""

@@ -55,9 +55,16 @@ class Whole:
         """An application that nobody else has."""
         return Story(f"{application}-{secrets.token_hex(4)}", self.local.sandbox, self.telling, self.send)
 
-    async def send(self, topic: str, kind: str, subject: str, content: Mapping[str, Any]) -> str:
+    async def send(
+        self,
+        topic: str,
+        kind: str,
+        subject: str,
+        content: Mapping[str, Any],
+        custom: Mapping[str, Any] | None = None,
+    ) -> str:
         """A CDEvent on an inlet; returns its id."""
-        event = cdevent(kind, subject, content)
+        event = cdevent(kind, subject, content) | ({"customData": custom} if custom else {})
         value, headers = json.dumps(event).encode(), [("content-type", b"application/json")]
         await self.producer.send_and_wait(self.prefix + topic, value, headers=headers)
         return str(event["context"]["id"])

@@ -9,7 +9,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -41,9 +41,18 @@ class UnreachableError(Exception):
 
 
 async def ask(  # noqa: PLR0917  # where, what, and the two answers
-    kafka: str, prefix: str, topic: str, event: Mapping[str, Any], yes: type[Yes], no: type[No]
+    kafka: str,
+    prefix: str,
+    topic: str,
+    event: Mapping[str, Any],
+    yes: type[Yes],
+    no: type[No],
+    is_about_it: Callable[[Message[Payload]], bool] = lambda _message: False,
 ) -> Yes | No | None:
-    """Publishes an event to an inlet and waits for intake's answer to it; None if none came in ANSWER_SECONDS."""
+    """Publishes an event to an inlet and waits for intake's answer to it; None if none came in ANSWER_SECONDS.
+
+    It is an answer if it links to the event, or else if `is_about_it` says so: what came of slow work has no link.
+    """
     async with reading(kafka, prefix, ("releases",)) as consumer:
         await called(kafka, consumer.seek_to_end())  # the answer lies behind what is there now
         id_ = await publish(kafka, prefix, topic, event)
@@ -51,7 +60,9 @@ async def ask(  # noqa: PLR0917  # where, what, and the two answers
             async with asyncio.timeout(ANSWER_SECONDS):
                 while True:
                     for message in await fetched(kafka, prefix, consumer):
-                        if isinstance(message.body, yes | no) and id_ in message.links:
+                        if isinstance(message.body, yes | no) and (
+                            id_ in message.links or is_about_it(message)
+                        ):
                             return message.body
     return None
 

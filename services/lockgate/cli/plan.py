@@ -18,6 +18,7 @@ from lockgate.cli.view.plain import plain
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
 from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
 from lockgate.messages.plan_parts import Request
+from lockgate.messages.plan_provenance import Provenance
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
 from lockgate.messages.strategies import BlueGreen, Canary, Strategy
@@ -37,6 +38,8 @@ def check(file: FileArgument) -> None:
     plan = _checked(file, "").plan
     typer.echo(f"{file} is a good plan for {plan.application}:")
     typer.echo(_summary(plan))
+    if plan.provenance is not None:
+        typer.echo(_demands(plan.provenance))
     typer.echo("Whether its regions are served is known when it is published.")
 
 
@@ -109,6 +112,18 @@ def _summary(plan: Plan) -> str:
         for stage in plan.stages
     ]
     return "\n".join(f"  {line}" for line in columns(rows))
+
+
+def _demands(provenance: Provenance) -> str:
+    """What an artifact has to show before it becomes a release."""
+    signers = [
+        f"a key ({s.key[-12:]})" if s.key else f"{s.identity} of {s.issuer}" for s in provenance.signers
+    ]
+    lines = [f"Its artifacts must be signed by {' or '.join(signers)}"]
+    if (slsa := provenance.slsa) is not None:
+        lines.append(f"and built by {' or '.join(slsa.builders)}")
+        lines.append(f"from {' or '.join(slsa.sources)}")
+    return "\n  ".join(lines) + "."
 
 
 def _where(stage: Stage) -> str:

@@ -147,9 +147,10 @@ def _fixed(service: Service) -> Replayable:
 
 
 def _intake() -> Replayable:
-    from lockgate.intake.service import SERVICE  # noqa: PLC0415  # only what is replayed is loaded
+    from lockgate.intake.service import service  # noqa: PLC0415  # only what is replayed is loaded
+    from lockgate.intake.settings import Settings  # noqa: PLC0415  # as above
 
-    return _fixed(SERVICE)
+    return _fixed(service(Settings.model_construct()))
 
 
 def _verifier() -> Replayable:

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from pydantic import Field
+
 from lockgate.messages.decision import NotLoaded, R, Row, RowKey, Rows
 from lockgate.messages.plan import Plan
 from lockgate.messages.values import Artifact, Place
@@ -95,6 +97,24 @@ class Release(Row):
     """The sentence that says who ends it, and why."""
     fix: bool = False
     """An operator wants it first: nothing that is announced takes its place in the queue."""
+    checked: str | None = Field(default=None, exclude_if=lambda demands: demands is None)
+    """The fingerprint of the demands on its provenance that it fulfils; None if there were none."""
+
+
+class Unchecked(Row):
+    """An artifact whose provenance is being checked. Its id is the release that it is to become."""
+
+    kind: ClassVar[str] = "unchecked"
+    artifact: Artifact
+    event: str
+    source: str
+
+
+class BeingChecked(Row):
+    """The ids of the Unchecked rows: what bounds them."""
+
+    kind: ClassVar[str] = "being-checked"
+    ids: tuple[str, ...] = ()
 
 
 class Pending(Row):
@@ -132,6 +152,7 @@ class Pause(Row):
 KINDS: tuple[type[Row], ...] = (
     *(Region, RegionNames, Claim, Claimed),
     *(Lane, NewestPlan, Release, Pending, BadVersion, BadVersions, Pause),
+    *(Unchecked, BeingChecked),
 )
 
 

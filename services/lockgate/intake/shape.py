@@ -18,6 +18,10 @@ EXAMPLES: Final = {
     "deployment": "deployment: payments",
     "container": "container: app",
     "service": "service: payments",
+    "signers": "signers: [{identity: https://github.com/acme/payments/.github/workflows/release.yml@refs/tags/*, "
+    "issuer: https://token.actions.githubusercontent.com}]",
+    "builders": "builders: [https://github.com/acme/payments/.github/workflows/release.yml@refs/tags/*]",
+    "sources": "sources: [https://github.com/acme/payments]",
     "stages": "stages: [{name: all, kind: wave, regions: [eu-west]}, {name: watch, kind: watch, for: 2h}]",
     "name": "name: first",
     "kind": "kind: wave",

@@ -15,15 +15,17 @@ class ArtifactPublished(Inlet, topic="artifacts", native="artifact.published.0.3
     purl: str = Field(max_length=1024)
     user: str | None = None
     sbom: str | None = None
+    bundles: tuple[Any, ...] = Field(default=(), exclude_if=lambda bundles: not bundles)
+    """Sigstore bundles that CI sent along, in `customData.lockgate.bundles`; nothing of them is checked yet."""
 
     @classmethod
     def read(cls, subject_id: str, content: dict[str, Any], custom_data: Any) -> Self:
-        del custom_data
         sbom = content.get("sbom")
         return cls(
             purl=subject_id,
             user=content.get("user"),
             sbom=sbom.get("uri") if isinstance(sbom, dict) else None,
+            bundles=_bundles(custom_data),
         )
 
     def subject_id(self) -> str:
@@ -44,6 +46,15 @@ class ArtifactPublished(Inlet, topic="artifacts", native="artifact.published.0.3
     def tag(self) -> str | None:
         query = self.purl.split("#")[0].partition("?")[2]
         return next(iter(parse_qs(query).get("tag", ())), None)
+
+
+def _bundles(custom_data: Any) -> tuple[Any, ...]:
+    """What lies there, whatever it is: an announcement that is wrong in this is answered, not thrown away."""
+    ours = custom_data.get("lockgate") if isinstance(custom_data, dict) else None
+    found = ours.get("bundles") if isinstance(ours, dict) else None
+    if found is None:
+        return ()
+    return tuple(found) if isinstance(found, list) else (found,)
 
 
 class OtherEvent(Inlet, topic="artifacts", custom="event.other"):

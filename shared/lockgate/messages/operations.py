@@ -36,6 +36,7 @@ class OperationRefusal(StrEnum):
     KNOWN_BAD = "known-bad"  # the version of the fix is marked bad
     ALREADY_FIRST = "already-first"  # nothing goes before it: it is under way, or the fix that is next
     PAUSED = "paused"  # nothing is begun in a pause, and no fix either
+    UNVERIFIED = "unverified"  # the plan demands provenance, and this fix was not announced with any
 
 
 class Operation(Inlet):

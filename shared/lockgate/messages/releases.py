@@ -19,6 +19,21 @@ class ArtifactRefusal(StrEnum):
     UNKNOWN_PACKAGE = "unknown-package"  # no plan claims this package URL
     DUPLICATE = "duplicate"  # this digest is queued or running already
     KNOWN_BAD = "known-bad"  # this digest was taken back before
+    # What follows is of an application whose plan demands provenance:
+    UNSIGNED = "unsigned"  # it was announced without a bundle
+    BAD_BUNDLE = "bad-bundle"  # a bundle cannot be read, is too large, or signs nothing that is a statement of an image
+    BAD_SIGNATURE = "bad-signature"  # the signature is not of what is signed, or of none of the plan's keys
+    UNTRUSTED = "untrusted"  # its certificate or log entry does not come from the trust root
+    EXPIRED = "expired"  # its certificate was not valid when it signed
+    OTHER_SIGNER = "other-signer"  # well signed, but by nobody that the plan names
+    OTHER_DIGEST = "other-digest"  # what is signed is of another image
+    NO_PROVENANCE = (
+        "no-provenance"  # what is signed is of this image, but says nothing of what the plan demands
+    )
+    OTHER_BUILD = "other-build"  # a type of build, or parameters, that the plan does not name
+    OTHER_BUILDER = "other-builder"  # built by none of the plan's builders
+    OTHER_SOURCE = "other-source"  # built from none of the plan's sources
+    NOT_CHECKED = "not-checked"  # it could not be checked here, or not in time
 
 
 class ReleaseOutcome(StrEnum):
@@ -40,7 +55,7 @@ class PlanRefused(Payload, topic="releases", custom="plan.refused"):
     problems: tuple[Sentence, ...] = Field(description="every problem, with what to write instead")
 
 
-class ArtifactRefused(Payload, topic="releases", custom="artifact.refused"):
+class ArtifactRefused(Payload, topic="releases", custom="artifact.refused", version="0.2.0"):
     application: str | None = None
     purl: str = Field(max_length=1024)
     event: str = Field(description="the id of the event that announced it")
@@ -49,6 +64,19 @@ class ArtifactRefused(Payload, topic="releases", custom="artifact.refused"):
 
     def subject_id(self) -> str:
         return self.purl or "unknown"
+
+
+class ArtifactVerified(Payload, topic="releases", custom="artifact.verified"):
+    """The artifact has the provenance that its plan demands."""
+
+    application: Name
+    artifact: Artifact
+    event: str = Field(description="the id of the event that announced it")
+    plan_version: int = Field(ge=1, description="whose demands it fulfils")
+    signer: str = Field(max_length=1024, description="the identity, or `key` and the SHA-256 of the key")
+    issuer: str | None = Field(default=None, max_length=1024, description="of the identity; None for a key")
+    builder: str | None = Field(default=None, max_length=1024, description="None: no SLSA was demanded")
+    source: str | None = Field(default=None, max_length=1024, description="likewise")
 
 
 class RegionAccepted(Payload, topic="releases", custom="region.accepted"):

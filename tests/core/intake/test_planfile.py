@@ -109,7 +109,7 @@ def test_a_problem_in_json_has_its_line_too() -> None:
             "kind: Plan\nfalse-alarm: 1%",
             (
                 "line 2: false-alarm: there is no field 'false-alarm' here: write false-alarms if you meant that; the "
-                "fields here are kind, application, artifact, workload, metrics, false-alarms, stages, remediation, "
+                "fields here are kind, application, artifact, provenance, workload, metrics, false-alarms, stages, remediation, "
                 "queue"
             ),
         ),

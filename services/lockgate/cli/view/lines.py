@@ -27,6 +27,7 @@ from lockgate.messages.releases import (
     ApplicationPaused,
     ApplicationResumed,
     ArtifactRefused,
+    ArtifactVerified,
     OperationAnswered,
     PlanAccepted,
     PlanRefused,
@@ -116,10 +117,18 @@ def _refused(body: Any) -> str:
     return f"refused: {body.reason}"
 
 
+def _verified(body: Any) -> str:
+    """The parts of it that a person looks for."""
+    by = f" of {body.issuer}" if body.issuer else ""
+    built = f", built from {body.source} by {body.builder}" if body.builder else ""
+    return f"{_version(body)} is signed by {body.signer}{by}{built}"
+
+
 _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
     PlanAccepted: lambda b: f"plan {b.version} of {b.application} accepted",
     PlanRefused: lambda b: f"plan of {b.application} refused: {'; '.join(b.problems)}",
     ArtifactRefused: _refused,
+    ArtifactVerified: _verified,
     RegionRefused: _refused,
     OperationAnswered: _answered,
     StageOperationAnswered: _answered,

@@ -1,6 +1,6 @@
 """Intake's decisions as a table. `*` knows regions and packages; an application knows its queue."""
 
-from lockgate.intake.core import endings, fixes, pauses, versions
+from lockgate.intake.core import checking, endings, fixes, pauses, versions
 from lockgate.intake.core.answering import ROUTED
 from lockgate.intake.core.artifacts import ANNOUNCED, ARRIVED, OTHER
 from lockgate.intake.core.plans import ACCEPTED, PUBLISHED
@@ -45,7 +45,8 @@ TABLE = Table(
         Mark: endings.MARKED,
         Fix: fixes.FIXED,
     },
-    timers={"unpause": pauses.OVER, "look": pauses.LOOKED},
+    timers={"unpause": pauses.OVER, "look": pauses.LOOKED, checking.CHECK: checking.OVERDUE},
+    work={checking.CHECK: checking.REPORTED},
 )
 
 __all__ = ["TABLE"]

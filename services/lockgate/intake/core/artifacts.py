@@ -1,15 +1,16 @@
-"""An announced artifact: routed to its application under `*`, queued or refused under the application."""
+"""An announced artifact: routed to its application under `*`; queued, checked first, or refused under the application."""
 
 from datetime import datetime
 
-from lockgate.intake.core import fixes
-from lockgate.intake.core.lane import called, named, package_of, queue
-from lockgate.intake.rows import BadVersion, Claim, Lane, NewestPlan, Pending, Release
-from lockgate.intake.words import clip, sentence, shown
+from lockgate.intake.core import checking
+from lockgate.intake.core.admission import Said, admitted, plan_for, refused, release_of, unknown
+from lockgate.intake.core.lane import named, package_of
+from lockgate.intake.rows import BadVersion, Claim, Lane, NewestPlan, Pending
+from lockgate.intake.words import clip, shown
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
-from lockgate.messages.decision import On, Rows, Step, emit
-from lockgate.messages.message import Message, derived_id
-from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused
+from lockgate.messages.decision import On, Rows, Step
+from lockgate.messages.message import Message
+from lockgate.messages.releases import ArtifactRefusal
 from lockgate.messages.values import digest_problem
 
 Announcement = Message[ArtifactPublished]
@@ -24,7 +25,7 @@ def announced(rows: Rows, given: Announcement, _now: datetime) -> Step:
         return _refuse(given, ArtifactRefusal.NO_DIGEST, _no_digest(given))
     claim = rows.get(Claim, package)
     if claim is None:
-        return _refuse(given, ArtifactRefusal.UNKNOWN_PACKAGE, _unknown(package))
+        return _refuse(given, ArtifactRefusal.UNKNOWN_PACKAGE, unknown(package))
     return Step(forward=(claim.application,))
 
 
@@ -32,16 +33,8 @@ def _package(given: Announcement) -> str:
     return package_of(given.body.purl)
 
 
-def _refuse(given: Announcement, code: ArtifactRefusal, reason: str, application: str | None = None) -> Step:
-    return _refused(given.body.purl, given.id, code, reason, application)
-
-
-def _refused(
-    purl: str, event: str, code: ArtifactRefusal, reason: str, application: str | None = None
-) -> Step:
-    return emit(
-        ArtifactRefused(application=application, purl=purl, event=event, code=code, reason=sentence(reason))
-    )
+def _refuse(given: Announcement, code: ArtifactRefusal, reason: str) -> Step:
+    return refused(given.body.purl, given.id, code, reason)
 
 
 def other(_rows: Rows, given: Message[OtherEvent], _now: datetime) -> Step:
@@ -51,7 +44,7 @@ def other(_rows: Rows, given: Message[OtherEvent], _now: datetime) -> Step:
         f"send {ArtifactPublished.type} once the artifact can be pulled"
     )
     purl = clip(given.body.subject, 1024)
-    return _refused(purl, given.id, ArtifactRefusal.NOT_PUBLISHED, reason)
+    return refused(purl, given.id, ArtifactRefusal.NOT_PUBLISHED, reason)
 
 
 def _not_oci(given: Announcement) -> str:
@@ -72,47 +65,16 @@ def _no_digest(given: Announcement) -> str:
     return f"{shown(body.purl)} {why}, such as {clip(_package(given), 140)}@sha256%3A… with 64 hexadecimal digits"
 
 
-def _unknown(package: str) -> str:
-    bare, colon, tag = package.removeprefix("pkg:oci/").partition(":")
-    if colon:
-        return (
-            f"no plan claims {shown(package)}: a package URL has no :{clip(tag, 80)}; write "
-            f"pkg:oci/{clip(bare, 80)}@sha256%3A…?tag={clip(tag, 80)}"
-        )
-    return (
-        f"no plan claims {shown(package)}: publish a plan with this package as its `artifact`, "
-        "or correct the package URL that CI announces"
-    )
-
-
 def arrived(rows: Rows, given: Announcement, now: datetime) -> Step:
-    """Under the application: a release in the queue, or the reason why there is none."""
-    newest, digest = rows.get(NewestPlan), given.body.version
-    if newest is None or newest.plan.artifact != _package(given):
-        return _refuse(given, ArtifactRefusal.UNKNOWN_PACKAGE, _unknown(_package(given)), rows.key)
-    if pending := rows.get(Pending, digest):
-        return _refuse(given, ArtifactRefusal.DUPLICATE, _duplicate(rows, digest, pending.release), rows.key)
-    if bad := rows.get(BadVersion, digest):
-        return _refuse(given, ArtifactRefusal.KNOWN_BAD, _known_bad(rows.key, digest, bad.reason), rows.key)
-    artifact = named(given.body)
-    # As an inlet knows an event: some CI gives one id to the announcements of all images of a build.
-    release = derived_id("release", rows.key, given.source, given.id, given.body.subject_id())
-    first = fixes.announced(rows, given, newest, release, artifact)
-    return queue(rows, newest, release, Release(artifact=artifact), now) if first is None else first
-
-
-def _duplicate(rows: Rows, digest: str, release: str) -> str:
-    return (
-        f"{digest} of {rows.key} is {called(rows, release)} already, which is queued or under way "
-        f"as the release {release}"
-    )
-
-
-def _known_bad(application: str, digest: str, reason: str) -> str:
-    return (
-        f"{digest} of {application} was taken back before: build and announce a corrected version, or mark "
-        f"this one as good if it was blamed wrongly; it was marked bad because: {reason}"
-    )
+    """Under the application: a release in the queue, the check that has to come before, or the reason why there is none."""
+    release = release_of(rows.key, given.source, given.id, given.body.purl)
+    said = Said(named(given.body), given.id, given.source, release)
+    newest = plan_for(rows, said)
+    if isinstance(newest, Step):
+        return newest
+    if newest.plan.provenance is not None:
+        return checking.begun(rows, said, newest.plan.provenance, given.body.bundles, now)
+    return admitted(rows, newest, said, now)
 
 
 ANNOUNCED = On(announced, lambda given: ((Claim, _package(given)),))

@@ -49,26 +49,22 @@ def fixed(rows: Rows, given: Message[Fix], _now: datetime) -> Step:
     return unrecovered.ended(rows, sent.reason) + step + done(given, told)
 
 
-def announced(
-    rows: Rows, given: Message[ArtifactPublished], plan: NewestPlan, id_: str, artifact: Artifact
-) -> Step | None:
+def announced(rows: Rows, source: str, plan: NewestPlan, id_: str, release: Release) -> Step | None:
     """CI says what its new artifact fixes: it goes first if just that is under way and gives way to nothing yet. None if it
     queues like any other: behind a fix that waits, always.
     """
-    lane = rows.get(Lane) or Lane()
+    lane, artifact = rows.get(Lane) or Lane(), release.artifact
     mended = [
-        release.artifact.label
-        for release in rows.many(Release, lane.under_way if artifact.fixes else ()).values()
-        if release.ending is None
-        and not artifact.fixes.isdisjoint({release.artifact.digest, release.artifact.tag})
+        row.artifact.label
+        for row in rows.many(Release, lane.under_way if artifact.fixes else ()).values()
+        if row.ending is None and not artifact.fixes.isdisjoint({row.artifact.digest, row.artifact.tag})
     ]
     if not mended or holding(rows) is not None or _fix_waits(rows, lane):
         return None
-    who = clip(given.source, 256)  # whoever CI says it was, nobody has authenticated
+    who = clip(source, 256)  # whoever CI says it was, nobody has authenticated
     sent = _Sent(who, f"{artifact.label} fixes {mended[0]}, as {who} announced it")
-    step, _told = _goes_first(
-        rows, lane, plan, _First(id_, Release(artifact=artifact, fix=True), False), sent
-    )
+    first = _First(id_, release.model_copy(update={"fix": True}), waited=False)
+    step, _told = _goes_first(rows, lane, plan, first, sent)
     return step
 
 
@@ -122,6 +118,12 @@ def _first(rows: Rows, given: Message[Fix], lane: Lane, plan: NewestPlan) -> _Fi
         )
         return refused(given, OperationRefusal.PAUSED, told)
     pending = rows.get(Pending, artifact.digest)
+    if pending is None and plan.plan.provenance is not None:
+        told = (
+            f"{artifact.label} was not announced with the provenance that the plan of {rows.key} demands: announce it with its "
+            f"bundles and `fixes=` in its package URL, or send it as a fix once it waits"
+        )
+        return refused(given, OperationRefusal.UNVERIFIED, told)
     if pending is None:
         id_ = derived_id("release", rows.key, given.source, given.id, artifact.digest)
         return _First(id_, Release(artifact=artifact, fix=True), waited=False)

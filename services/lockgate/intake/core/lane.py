@@ -3,6 +3,7 @@
 Pure building blocks for `artifacts`, `fixes`, `progress`, `pauses` and `endings`; each gives the lane after it and what else follows.
 """
 
+import json
 from datetime import datetime
 
 from lockgate.intake.core.pausing import holding, kept_back
@@ -20,8 +21,10 @@ from lockgate.intake.rows import (
 from lockgate.intake.words import clip, sentence
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, Rows, Step, emit, put, remove
+from lockgate.messages.message import derived_id
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan, PreprodStage
+from lockgate.messages.plan_provenance import Provenance
 from lockgate.messages.releases import (
     ReleaseClosed,
     ReleaseEntered,
@@ -186,7 +189,20 @@ def stale(rows: Rows, plan: NewestPlan, release: Release) -> str | None:
         )
     if bad := rows.get(BadVersion, artifact.digest):
         return f"{artifact.label} waited, and meanwhile it was marked bad because: {bad.reason}"
+    demands = fingerprint(plan.plan.provenance)
+    if demands is not None and release.checked != demands:
+        return (
+            f"{artifact.label} waited, and meanwhile the plan of {rows.key} came to demand a provenance that it was not "
+            "checked for: announce it again with its bundles"
+        )
     return None
+
+
+def fingerprint(demands: Provenance | None) -> str | None:
+    """What tells one plan's demands from another's."""
+    if demands is None:
+        return None
+    return derived_id("provenance", json.dumps(demands.model_dump(mode="json"), sort_keys=True))
 
 
 def withdraw(rows: Rows, id_: str, release: Release, why: str) -> Step:

@@ -1,0 +1,36 @@
+"""Intake's one kind of slow work, `check`: an artifact's bundles, in a thread, a few at a time.
+
+It takes a few milliseconds of a core and no network, and what it is given is bounded; so it needs no limit of its own beside
+the core's. The library is loaded with the first check: most installations may never need it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from lockgate.intake.checks import Check
+from lockgate.intake.settings import Settings
+
+Report = Callable[[dict[str, Any]], Awaitable[None]]
+WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
+
+AT_ONCE: Final = 2
+
+
+@asynccontextmanager
+async def open_work(settings: Settings) -> AsyncIterator[Mapping[str, WorkFunction]]:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def check(body: dict[str, Any], _report: Report) -> dict[str, Any]:
+        async with turns:
+            return await asyncio.to_thread(_checked, body, settings.trust_root)
+
+    yield {"check": check}
+
+
+def _checked(body: dict[str, Any], trust_root: Path | None) -> dict[str, Any]:
+    from lockgate.intake.provenance.checking import check  # noqa: PLC0415  # see above
+
+    return check(Check.model_validate(body), trust_root).model_dump(mode="json")
