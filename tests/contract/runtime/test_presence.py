@@ -14,13 +14,18 @@ from lockgate.runtime import presence
 from lockgate.runtime.absence import mark
 from lockgate.runtime.bounded import end
 from lockgate.runtime.presence import Presence
+from lockgate.runtime.running import Running
 from lockgate.runtime.settings import RuntimeSettings
+from lockgate.runtime.workers import Workers
 from tests.support.eventually import eventually
-from tests.support.mutation import fails, without
+from tests.support.mutation import Gate, fails, without
 from tests.support.servers import PostgresUnderTest
 from tests.support.toy_world import World, know_each_other
 
 GROUP = "lockgate.deployer-eu"
+
+LONG_SESSION = 120.0
+"""In seconds: no member of the group is lost on a busy machine."""
 
 
 @dataclass
@@ -118,6 +123,32 @@ async def test_a_replica_that_lost_its_session_has_a_new_one_before_it_is_missed
         await dying.dies()
         await eventually(lambda: len(told) == 2)
     assert told == ["dying", "dying"]
+
+
+async def test_a_replica_that_takes_long_to_leave_is_not_missed_before_it_has_left(
+    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for its work to end, and is still a member meanwhile; another one dies, and is missed alone."""
+    await world.serving(session_seconds=LONG_SESSION)
+    leaving = await world.serving(session_seconds=LONG_SESSION)
+    async with replicas(world, "dying", group=world.prefix + "rollback") as (dying,):
+        await know_each_other(world, 3)
+        gate = Gate(monkeypatch, Workers, "close")
+        leaving.stop.set()
+        await gate.holds()
+        await dying.dies()
+        await eventually(lambda: "dying" in told)
+        gate.open()
+        assert told == ["dying"], "it was missed while it left"
+
+
+async def test_leaving_the_group_before_the_session_ends_is_needed(
+    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = ("await workers.close(", "presence.close(); await workers.close(")
+    without(monkeypatch, Running, "_serve", earlier)
+    check = test_a_replica_that_takes_long_to_leave_is_not_missed_before_it_has_left(world, told, monkeypatch)
+    await fails(check, "it was missed while it left")
 
 
 async def test_replicas_of_another_service_in_the_same_database_are_none_of_ours(
