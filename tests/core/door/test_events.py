@@ -199,6 +199,7 @@ def test_what_is_no_json_is_malformed(raw: bytes) -> None:
         (wrapped(artifact(), data="text"), "the data of the event must be a JSON object"),
         (wrapped(artifact(), data=None), "the data of the event must be a JSON object"),
         (wrapped(artifact(), data=None, data_base64="%%%"), "no base64"),
+        (wrapped(artifact(), data=None, data_base64="\u00b2"), "no base64"),
         (artifact(), "no CloudEvent of version 1.0"),
         ([wrapped(artifact())], "must be a JSON object"),
     ],

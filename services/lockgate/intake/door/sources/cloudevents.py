@@ -7,7 +7,6 @@ others wait while it is read.
 """
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote
@@ -127,13 +126,17 @@ def _unwrapped(given: Any, what: str) -> Event:
         raise _unreadable(detail) from None
     data = envelope.get("data")
     if data is None and isinstance(encoded := envelope.get("data_base64"), str):
-        try:
-            data = parsed(base64.b64decode(encoded, validate=True))
-        except binascii.Error as error:
-            raise _unreadable(f"data_base64 of {what} is no base64: {error}") from None
+        data = parsed(_decoded(encoded, what))
     event = _object(data, f"the data of {what}")
     _agreeing(envelope, event, f"{what}: the attribute ")
     return to_json(event), event
+
+
+def _decoded(text: str, what: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:  # also for what is not ASCII
+        raise _unreadable(f"data_base64 of {what} is no base64: {error}") from None
 
 
 def _agreeing(attributes: Mapping[str, Any], event: Mapping[str, Any], where: str) -> None:
