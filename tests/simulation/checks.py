@@ -16,6 +16,7 @@ from lockgate.messages.values import Fence
 from tests.simulation.broken import Spot, that
 from tests.simulation.cluster import Write
 from tests.simulation.commands import Commands
+from tests.simulation.demands import Demands
 from tests.simulation.fixes import Fixes
 from tests.simulation.hearing import Hearing
 from tests.simulation.operators import Operators
@@ -38,6 +39,7 @@ class Checks:
     operators: Operators = field(init=False)
     recoveries: Recoveries = field(init=False)
     fixes: Fixes = field(init=False)
+    demands: Demands = field(init=False)
     hearing: Hearing = field(default_factory=Hearing)
     said: float = 0.0
     """When the event that is looked at was decided, by its writer's clock."""
@@ -52,10 +54,10 @@ class Checks:
     def __post_init__(self) -> None:
         self.releases, self.versions = Releases(self.world), Versions(self.world)
         self.commands, self.operators = Commands(self.world), Operators(self.world)
-        self.fixes = Fixes(self.world)
+        self.fixes, self.demands = Fixes(self.world), Demands(self.world)
         self.recoveries = Recoveries(self.world)
         ours = (self.fixes, self.operators, self.versions, self.commands, self.releases, self.recoveries)
-        for each in ours:
+        for each in (*ours, self.demands):
             for type_, check in each.checks().items():
                 self._by_type[type_].append(check)
 

@@ -12,6 +12,7 @@ from lockgate.runtime import parking
 from lockgate.verifier.core import anomalies, grants, preprod, recovery, stages, verifying, watch, waves
 from lockgate.verifier.core.scene import Scene
 from tests.simulation.cluster import Cluster
+from tests.simulation.demand_mutants import DEMANDS
 from tests.simulation.faults import Faults
 from tests.simulation.fix_mutants import FIXES
 from tests.simulation.node import Node
@@ -90,6 +91,7 @@ _INTAKE = {
     "a higher number for production": _without(
         lane, "enter", ('"number": lane.number + 1', '"number": lane.number')
     ),
+    **DEMANDS,
 }
 
 _VERIFIER = {

@@ -68,6 +68,8 @@ class Announcement:
     application: str
     purl: str
     id: str
+    bundles: tuple[str, ...] = ()
+    """Who signed it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def test_the_seeds_reach_every_end_and_every_trouble() -> None:
     counts = run_many(range(40)).counts
     for name in (
         *("ReleaseCompleted", "ReleaseClosed", "ReleaseSuperseded", "ArtifactRefused", "DebtCleared"),
+        "ArtifactVerified",
         *("GrantRefused", "RegionFailed", "OrderRefused", "RollbackFailed", "RegionUntouched"),
         *("RegionRolledBack", "RegionRefused", "WatchEnded", "VerificationStarted", "PlanAccepted"),
         "RollbackVerified",

@@ -10,11 +10,13 @@ from collections.abc import Callable, Generator
 from lockgate.deployer.bodies import FlagsBody, OrderBody, RegisterBody, StepBody
 from lockgate.deployer.reports import Deployed, Failed, Registered, RolledBack, Switched, Untouched
 from lockgate.deployer.reports import Report as Answer
+from lockgate.intake.checks import Check
 from lockgate.messages.verdicts import Action
 from lockgate.runtime.batch import WorkRow
 from lockgate.verifier.core.measure import Measure
 from tests.simulation.beside import canary, green, pilot
 from tests.simulation.cluster import Runs
+from tests.simulation.demands import checked
 from tests.simulation.scenario import FLAG
 from tests.simulation.surroundings import RaisedError, Surroundings, Work, Yielded
 from tests.simulation.target import Flags, Order, Step, asked, late, said
@@ -28,6 +30,8 @@ def work(around: Surroundings, row: WorkRow) -> Work:
             return _rollback(around, OrderBody.read(row.body))
         case "flags":
             return _flags(Flags(around, FlagsBody.read(row.body)))
+        case "check":
+            return checked(around, Check.model_validate(row.body))
         case "measure":
             return around.measure(around, Measure.model_validate(row.body))
         case action:

@@ -47,6 +47,7 @@ from tests.simulation.artifacts import Kind
 from tests.simulation.broken import fail
 from tests.simulation.checks import Checks
 from tests.simulation.cluster import Cluster, Runs
+from tests.simulation.demands import demanded
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import AT_REST, AT_THE_END, hold_all, something_is_waited_for
 from tests.simulation.node import Made, Node, Place, Who
@@ -87,7 +88,7 @@ class World:
         pilots are measured.
         """
         self.random = Random(seed)
-        self.scenario: Scenario = fixes.said(seed, oncall.held(seed, drawn(self.random)))
+        self.scenario: Scenario = demanded(seed, fixes.said(seed, oncall.held(seed, drawn(self.random))))
         self.operations = [
             *operators.drawn(seed, self.scenario.applications, CHAOS),
             *fixes.drawn(seed, self.scenario),
@@ -207,7 +208,7 @@ class World:
         for at, plan in self.scenario.plans:
             self.at(at, partial(self.outside.inlet, "plans", PlanPublished(plan=plan)))
         for said in self.scenario.announcements:
-            body = ArtifactPublished(purl=said.purl)
+            body = ArtifactPublished(purl=said.purl, bundles=said.bundles)
             self.at(said.at, partial(self.outside.inlet, "artifacts", body, said.id))
         for n, asked in enumerate(self.operations):
             self.at(asked.at, partial(self._ask, asked, f"operation-{n}"))

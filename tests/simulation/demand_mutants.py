@@ -1,0 +1,24 @@
+"""The safeguards of what a plan demands of artifacts; as in `mutants`."""
+
+from typing import Final
+
+from lockgate.intake.core import artifacts, checking, fixes, lane
+from tests.simulation.taking_away import Mutant, without
+
+DEMANDS: Final[dict[str, Mutant]] = {
+    "no artifact without its provenance": without(
+        artifacts, "arrived", ("if newest.plan.provenance is not None:", "if False:")
+    ),
+    "provenance by the plan that holds when it is known": without(
+        checking, "reported", ("if demands is not None and demands != check.demands:", "if False:")
+    ),
+    "nothing from the queue that a newer plan demands more of": without(
+        lane, "stale", ("if demands is not None and release.checked != demands:", "if False:")
+    ),
+    "no fix past the check": without(
+        fixes, "_first", ("if pending is None and plan.plan.provenance is not None:", "if False:")
+    ),
+    "an end to checking": without(
+        checking, "begun", ("Step(timers=(SetTimer(_name(said.release), now + WITHIN),))", "Step()")
+    ),
+}
