@@ -28,7 +28,7 @@ stages:
 """
 COMMANDS = ("demo", "up", "watch", "publish", "replay", "run", "plan", "plan check", "plan publish", "ledger",
             "ledger verify", "ledger notify", "deadletters", "deadletters list", "deadletters show", "parked", "parked list",
-            "parked show", "parked redrive", "verify", "door", "door token")  # fmt: skip
+            "parked show", "parked redrive", "verify", "door", "door token", "artifact", "artifact check")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

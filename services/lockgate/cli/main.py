@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lockgate.cli.announce import announce
+from lockgate.cli.artifact import app as artifact
 from lockgate.cli.deadletters import app as deadletters
 from lockgate.cli.demo.command import demo
 from lockgate.cli.door import app as door
@@ -35,6 +36,7 @@ app.command()(replay)
 app.command()(verify)
 app.add_typer(operations)
 app.add_typer(plan, name="plan")
+app.add_typer(artifact, name="artifact")
 app.add_typer(ledger, name="ledger")
 app.add_typer(deadletters, name="deadletters")
 app.add_typer(parked, name="parked")
