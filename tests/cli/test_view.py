@@ -117,6 +117,20 @@ def test_a_release_that_is_held_says_so() -> None:
     assert (release.state, release.says) == (State.HELD, "v2 is held by its plan.")
 
 
+def test_what_was_completed_and_is_taken_back_is_a_release_of_its_own() -> None:
+    view = seen(*h.recovering())
+    assert {name: each.state for name, each in view.releases.items()} == {
+        "r2": State.COMPLETED,
+        "r3": State.RETURNING,
+    }
+    assert view.releases["r3"].says == "ann took it back: customers are charged twice"
+    assert [line(body) for body in h.recovering()[-3:]] == [
+        "releases    v2, which was completed, is taken back: no release of payments is under way",
+        f"releases    {h.NEW[7:19]} is taken back (fence number 5)",
+        None,
+    ]
+
+
 def test_each_step_of_the_ladder_is_a_line() -> None:
     said = (
         h.flags_ordered("eu-west", "new-checkout"),

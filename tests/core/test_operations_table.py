@@ -49,6 +49,11 @@ def none_under_way() -> Both:
     return Both(desk(), Journey(plan(WAVE, WATCH)).desk)
 
 
+def one_completed() -> Both:
+    both = over()
+    return Both(both.intake, both.verifier)
+
+
 def queued() -> Both:
     at_desk, way = desk(), _entered(WAVE)
     announce(at_desk, 1)
@@ -191,6 +196,7 @@ def _in_production(way: Journey) -> Both:
 
 STATES: dict[str, Callable[[], Both]] = {
     "none is under way": none_under_way,
+    "none is under way, and one was completed": one_completed,
     "waits in the queue, and is named": queued,
     "in pre-production": in_preproduction,
     "through pre-production, in a pause": ready_in_a_pause,
@@ -237,6 +243,9 @@ _NO_STEP = "not-held not-held"
 _BACK = "being-taken-back " * 5
 EXPECTED = {
     "none is under way": f"{_FREE} nothing-under-way nothing-under-way {_MARKS} done {'nothing-under-way ' * 5}",
+    "none is under way, and one was completed": (
+        f"{_FREE} nothing-under-way done {_MARKS} done {'nothing-under-way ' * 5}"
+    ),
     "waits in the queue, and is named": f"{_FREE} done not-in-production {_MARKS} done {'other-release ' * 5}",
     "in pre-production": f"{_FREE} done not-in-production {_MARKS} done {'not-waiting ' * 3} {_NO_STEP}",
     "through pre-production, in a pause": (
@@ -259,7 +268,7 @@ EXPECTED = {
     "an operator ended it": f"{_FREE} being-taken-back being-taken-back {_MARKS} done {_BACK}",
     "a fix goes before it": f"{_FREE} being-taken-back being-taken-back {_MARKS} done {_BACK}",
     "it failed, and is taken back": f"{_FREE} done done {_MARKS} done {_BACK}",
-    "it is over, and is named": f"{_FREE} other-release other-release {_MARKS} done {'nothing-under-way ' * 5}",
+    "it is over, and is named": f"{_FREE} other-release done {_MARKS} done {'nothing-under-way ' * 5}",
 }
 
 

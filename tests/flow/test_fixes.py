@@ -1,4 +1,6 @@
-"""A fix goes first, on the whole system: what it pre-empts goes back, or stays where it goes forward only."""
+"""Ways out on the whole system: a fix goes first, and what it pre-empts goes back, or stays where it goes forward only; and
+what was completed is taken back.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +8,8 @@ import pytest
 
 from lockgate.messages.releases import (
     ReleaseClosed,
+    ReleaseCompleted,
+    ReleaseEntered,
     ReleaseOutcome,
     ReleasePreempted,
     ReleaseStarted,
@@ -38,9 +42,18 @@ async def fixed_forward(story: Story) -> None:
     await story.completes(await story.fixes("v3"))
 
 
+async def taken_back_when_completed(story: Story) -> None:
+    await story.begins(preprod(), wave("rest", *REST), watch())
+    await story.completes(await story.announces("v2"))
+    await story.takes_back()
+    await story.hears(ReleaseClosed)
+
+
 @pytest.fixture(scope="module")
 async def stories(started_whole: Whole) -> AsyncIterator[Together]:
-    async with Together(started_whole, fixed_in_the_watch, fixed_forward) as together:
+    async with Together(
+        started_whole, fixed_in_the_watch, fixed_forward, taken_back_when_completed
+    ) as together:
         yield together
 
 
@@ -73,3 +86,16 @@ async def test_what_goes_forward_only_stays_where_it_runs_until_the_fix_comes(st
     assert settled.reason == f"v2 stays in {PILOTED}; what was half-way is ended."
     assert story.digests() == story.everywhere("v3")
     assert story.changes() == {PILOTED: 2, **dict.fromkeys(REST, 1)}
+
+
+async def test_what_was_completed_is_taken_back_everywhere_by_a_release_of_its_own(stories: Together) -> None:
+    story = await stories.story(taken_back_when_completed)
+    [completed] = story.heard(ReleaseCompleted)
+    [_, back] = story.heard(ReleaseEntered)
+    assert (back.recovers, back.artifact.digest) == (completed.release, story.digest("v2"))
+    [closed] = story.heard(ReleaseClosed)
+    assert (closed.release, closed.outcome) == (back.release, ReleaseOutcome.ROLLED_BACK)
+    [settled] = story.heard(ReleaseSettled)
+    assert settled.reason == f"v2 was taken back from {1 + len(REST)} regions."
+    assert story.digests() == story.everywhere("v1")
+    assert [mark.grade for mark in story.heard(VersionMarked)] == [Grade.GOOD, Grade.BAD]

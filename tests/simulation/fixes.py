@@ -113,9 +113,7 @@ class Fixes:
         if release is None or release in releases.started:
             return
         self.waiting[application] = release
-        before = [
-            r for r, s in releases.started.items() if s.application == application and releases.is_open(r)
-        ]
+        before = releases.under_way(application)
         that(before, f"{release} is a fix, and waits for nothing")
         for each in before:
             out = self.world.checks.operators.ended(each)

@@ -205,9 +205,9 @@ def rows_are_few(world: "World") -> Breaches:
     """State grows with regions and applications, and not with time."""
     regions, applications = len(world.clusters), len(world.scenario.applications)
     most = {
-        "intake": regions + 1 + applications * 12,
+        "intake": regions + 1 + applications * 13,
         "verifier": applications * (2 * regions + 3),
-        "rollback": 1 + applications * (2 * regions + 3),
+        "rollback": 1 + applications * (2 * regions + 5),
     }
     for name, process in world.processes.items():
         bound = most.get(name, regions * (1 + applications))
@@ -241,7 +241,7 @@ def something_is_waited_for(world: "World") -> Breaches:
         for process in world.processes.values()
         for timer in process.node.timers.values()
     }
-    for release, started in releases.started.items():
+    for release, started in {**releases.started, **releases.recovers}.items():
         held = bool(paused & {started.application, EVERY}) or release in world.checks.versions.held
         asked = world.checks.recoveries.keeps(release, started.application)
         if releases.is_open(release) and release not in timed and not held and not asked:

@@ -16,6 +16,7 @@ from tests.simulation.demand_mutants import DEMANDS
 from tests.simulation.faults import Faults
 from tests.simulation.fix_mutants import FIXES
 from tests.simulation.node import Node
+from tests.simulation.recovering_mutants import RECOVERING
 from tests.simulation.taking_away import Mutant, code_of, take_away
 from tests.simulation.taking_away import without as _without
 from tests.simulation.timing import Timing
@@ -264,6 +265,14 @@ _COORDINATOR = {
     ),
 }
 
-MUTANTS: dict[str, Mutant] = {**_RUNTIME, **_INTAKE, **_VERIFIER, **_DEPLOYER, **_COORDINATOR, **FIXES}
+MUTANTS: dict[str, Mutant] = {
+    **_RUNTIME,
+    **_INTAKE,
+    **_VERIFIER,
+    **_DEPLOYER,
+    **_COORDINATOR,
+    **FIXES,
+    **RECOVERING,
+}
 
 __all__ = ["MUTANTS", "code_of", "take_away"]

@@ -87,8 +87,9 @@ class Recoveries:
         self.within[body.release] = body.plan.remediation.recovers_within
 
     def _entered(self, body: ReleaseEntered) -> None:
-        """Nothing enters production while a rollback that did not help has the application paused."""
-        that(body.application not in self.paused, f"{body.release} enters")
+        """Nothing enters production while a rollback that did not help has the application paused, but what is on its way back."""
+        back = body.recovers is not None
+        that(back or body.application not in self.paused, f"{body.release} enters")
         self.kept.discard(body.release)
 
     def _judged(self, body: VerdictReached) -> None:

@@ -76,7 +76,9 @@ class Releases:
     regions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Those of the newest release's plan: a region that was taken out of the plan is the operators' own."""
     completed: dict[str, ReleaseStarted] = field(default_factory=dict)
-    """The last one of each application."""
+    """The last one of each application, until it is taken back."""
+    recovers: dict[str, ReleaseStarted] = field(default_factory=dict)
+    """Release that takes a completed one back -> the latter."""
     places: dict[str, Place] = field(default_factory=dict)
 
     def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
@@ -99,7 +101,12 @@ class Releases:
         }
 
     def is_open(self, release: str) -> bool:
-        return release in self.started and not self.ends[release]
+        return (release in self.started or release in self.recovers) and not self.ends[release]
+
+    def under_way(self, application: str) -> list[str]:
+        """What was let go, and has not ended."""
+        let_go = {**self.started, **self.recovers}
+        return [name for name, by in let_go.items() if by.application == application and not self.ends[name]]
 
     def _accepted(self, body: RegionAccepted) -> None:
         """A region is served by whoever claimed it first."""
@@ -131,15 +138,33 @@ class Releases:
         """Production has one owner at a time, and nobody enters before its pre-production passed."""
         other = self.owner.get(body.application)
         that(other is None, f"{body.release} enters production, which {other} owns")
+        self.owner[body.application] = body.release
+        self.entered[body.release] = body.number
+        self._rises(body.application, body.number, body.release)
+        if body.recovers is not None:
+            self._recovers(body, body.recovers)
+            return
         stages = [stage.name for stage in self.started[body.release].plan.stages if stage.kind == "preprod"]
         passed = self.passed[body.release]
         that(stages == passed, f"{body.release} enters production after {passed}, but has to pass {stages}")
         that(
             body.release not in self.refuted, f"{body.release} enters production, though its requests failed"
         )
-        self.owner[body.application] = body.release
-        self.entered[body.release] = body.number
-        self._rises(body.application, body.number, body.release)
+
+    def _recovers(self, body: ReleaseEntered, recovers: str) -> None:
+        """What takes a version back after its release was completed is about the one that was completed last, and nothing else is
+        under way.
+        """
+        completed = self.completed.pop(body.application, None)
+        that(
+            completed is not None and completed.release == recovers,
+            f"{body.release} takes {recovers} back, but completed is {completed and completed.release}",
+        )
+        under_way = self.under_way(body.application)
+        that(not under_way, f"{body.release} takes {recovers} back, but {under_way} is under way")
+        if completed is not None:
+            self.recovers[body.release] = completed
+        self.world.checks.counts["recovers"] += 1
 
     def _rises(self, application: str, number: int, release: str) -> None:
         """The number of an application rises with each release that is let go."""

@@ -44,6 +44,7 @@ class Topics:
                         self.world.checks.published(process, message)
                         self.world.outside.published(message.body)
                         self.world.oncall.published(message.body)
+                        self.world.regrets.published(message.body)
                     self.append((process.node.who.writes, key), message)
 
     def wake(self, process: Process, place: Place) -> None:

@@ -16,7 +16,7 @@ Modelled, each as small as it may be:
   rebuilt, carry the fence of a former installation.
 - `measuring`, `oracle`: what a pilot shows, by the kind of its version; the statistics are asked in a few seeds only.
 - `outside`: CI announces good and bad versions, some twice or by a tag; monitoring complains with and without reason, also
-  while a release is taken back, twice at once, or without end. `operators`, `fixes`: aborts, rollbacks, pauses, and fixes that go first; `oncall`: what follows a hold. `faults`: processes down, cut off, slow; metrics away.
+  while a release is taken back, twice at once, or without end. `operators`, `fixes`: aborts, rollbacks, pauses, and fixes that go first; `oncall`: what follows a hold; `regrets`: what was completed, taken back. `faults`: processes down, cut off, slow; metrics away.
 
 Not modelled: Kafka, PostgreSQL and Kubernetes themselves, replicas of a service and how partitions move between them, the
 encoding of records (but with `wire`), dead letters, restored databases, the door, the ledger.
@@ -54,6 +54,7 @@ from tests.simulation.node import Made, Node, Place, Who
 from tests.simulation.oncall import OnCall
 from tests.simulation.outside import Outside
 from tests.simulation.process import Process
+from tests.simulation.regrets import Regrets
 from tests.simulation.scenario import (
     CHAOS,
     MOST_SKEW,
@@ -99,7 +100,7 @@ class World:
         self.checks = Checks(self)
         self.faults, self.topics, self.timing = Faults(self), Topics(self), Timing(self)
         self.working, self.outside = Working(self), Outside(self)
-        self.oncall = OnCall(self, seed)
+        self.oncall, self.regrets = OnCall(self, seed), Regrets(self, seed)
         self.troubles: list[tuple[float, float, str]] = []
         self.wire = wire
         self._tell = tell

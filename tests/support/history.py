@@ -29,6 +29,7 @@ from lockgate.messages.releases import (
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
+    RollbackRequested,
 )
 from lockgate.messages.rollbacks import (
     FlagsOrdered,
@@ -94,6 +95,18 @@ def good() -> list[Payload]:
         passed("watch", "watch"),
         ReleaseCompleted(**_OURS, artifact=ARTIFACT),
     ]  # fmt: skip
+
+
+def recovering() -> list[Payload]:
+    """What was completed is taken back by a release of its own, as far as its orders."""
+    ours = {"application": "payments", "release": "r3", "artifact": ARTIFACT}
+    told = "v2, which was completed, is taken back: no release of payments is under way"
+    return [
+        *good(),
+        ReleaseQueued(**ours, position=0, reason=told),
+        ReleaseEntered(**ours, number=5, recovers="r2"),
+        RollbackRequested(**ours, who="ann", reason="ann took it back: customers are charged twice"),
+    ]
 
 
 def until_wave() -> list[Payload]:

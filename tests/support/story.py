@@ -12,7 +12,7 @@ from lockgate.cli.local.http import ask
 from lockgate.cli.local.regions import Sandboxed
 from lockgate.messages.anomalies import IncidentDetected
 from lockgate.messages.artifacts import ArtifactPublished
-from lockgate.messages.operations import Fix, Pause
+from lockgate.messages.operations import Fix, Pause, Rollback
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import (
@@ -93,6 +93,11 @@ class Story:
         content = {"application": self.application, "who": "ann", "why": "so", "artifact": self.purl(version)}
         await self.send("operations", Fix.type, self.application, content)
         return await self.hears_queued(version)
+
+    async def takes_back(self) -> None:
+        """An operator takes back what is under way, or what was completed last."""
+        content = {"application": self.application, "who": "ann", "why": "so"}
+        await self.send("operations", Rollback.type, self.application, content)
 
     async def alarms(self, incident: str, region: str) -> None:
         content = {"service": {"id": self.application}, "environment": {"id": region}}

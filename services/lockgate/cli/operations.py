@@ -166,7 +166,7 @@ def rollback(
     ] = None,
     release: ReleaseOption = None,
 ) -> None:
-    """Takes the release in production back, and marks its version bad."""
+    """Takes the release in production back, or the one that was completed last, and marks its version bad."""
     _ask("rollback", application, why, {"release": release, "to": to}, way)
 
 

@@ -117,6 +117,14 @@ class BeingChecked(Row):
     ids: tuple[str, ...] = ()
 
 
+class Completed(Row):
+    """The release that was completed last, as long as it was not taken back: the version that is left by it. Its id is empty."""
+
+    kind: ClassVar[str] = "completed"
+    release: str
+    artifact: Artifact
+
+
 class Pending(Row):
     """The release of a digest that is queued or under way. Its id is the digest."""
 
@@ -151,7 +159,7 @@ class Pause(Row):
 
 KINDS: tuple[type[Row], ...] = (
     *(Region, RegionNames, Claim, Claimed),
-    *(Lane, NewestPlan, Release, Pending, BadVersion, BadVersions, Pause),
+    *(Lane, NewestPlan, Release, Completed, Pending, BadVersion, BadVersions, Pause),
     *(Unchecked, BeingChecked),
 )
 

@@ -88,7 +88,7 @@ class Abort(OfRelease, topic="operations", custom="operation.abort"):
 
 
 class Rollback(OfRelease, topic="operations", custom="operation.rollback"):
-    """The release in production is taken back, and its version is marked bad."""
+    """The release in production is taken back, or with none under way the version that was completed last. It is marked bad."""
 
     to: Digest | None = Field(
         default=None, description="where a region has run this version before; without, as the plan says"

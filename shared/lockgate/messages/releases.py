@@ -116,13 +116,18 @@ class ReleaseStarted(Payload, topic="releases", custom="release.started", versio
     places: dict[str, Place] = Field(description="region -> where it is and who serves it")
 
 
-class ReleaseEntered(Payload, topic="releases", custom="release.entered"):
+class ReleaseEntered(Payload, topic="releases", custom="release.entered", version="0.2.0"):
     """The release owns production from here until it is completed or closed."""
 
     application: Name
     release: str
     artifact: Artifact
     number: int = Field(ge=1, description="the fence number for production")
+    recovers: str | None = Field(
+        default=None,
+        exclude_if=lambda recovers: recovers is None,
+        description="the completed release of this artifact that it takes back; it deploys nothing, and was never started",
+    )
 
 
 class ReleaseSuperseded(Payload, topic="releases", custom="release.superseded"):
@@ -170,7 +175,10 @@ class AbortRequested(Payload, topic="releases", custom="abort.requested"):
 
 
 class RollbackRequested(Payload, topic="releases", custom="rollback.requested"):
-    """As an abort, and its version is bad. `to`: where a region has run that version before, it goes back to it."""
+    """As an abort, and its version is bad. `to`: where a region has run that version before, it goes back to it.
+
+    Of a version that was completed, its release is the one that recovers from it, and has entered just before.
+    """
 
     application: Name
     release: str

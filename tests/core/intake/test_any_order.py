@@ -88,6 +88,9 @@ class Intake(RuleBasedStateMachine):
 
     def _follow(self, event: Any) -> None:
         sources, target = MOVES[type(event)]
+        if isinstance(event, ReleaseEntered) and event.recovers is not None:
+            assert self.where[event.recovers] == OVER, "what is taken back is not over"
+            sources = (WAITS,)
         assert self.where.get(event.release) in sources, f"{event.release} {type(event).__name__}"
         if isinstance(event, ReleaseClosed):
             withdrawn = event.outcome is ReleaseOutcome.WITHDRAWN

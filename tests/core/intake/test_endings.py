@@ -149,7 +149,9 @@ def test_a_second_end_is_refused_with_the_first() -> None:
 def test_with_nothing_under_way_there_is_nothing_to_end() -> None:
     refused = answer(desk(), asked(Abort))
     assert refused.code == "nothing-under-way"
-    assert refused.reason.endswith("what was completed is left by announcing the version to go back to")
+    assert refused.reason == (
+        "no release of payments is under way, and none is known that was completed: announce the version that is to run"
+    )
 
 
 def test_another_release_than_the_one_that_is_named_is_never_ended() -> None:

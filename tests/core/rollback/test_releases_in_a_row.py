@@ -59,10 +59,14 @@ def test_a_passed_watch_makes_the_version_good_in_every_region() -> None:
     assert way.pass_watch() == []
 
 
-def test_a_completed_release_leaves_its_histories_only() -> None:
+def test_a_completed_release_leaves_its_histories_and_its_plan_until_the_next_one() -> None:
     way = Journey()
-    way.succeed("a")
-    assert kinds(way) == {("release", ""), ("history", "pre"), ("history", "west"), ("history", "east")}
+    for letter in ("a", "b"):
+        way.succeed(letter)
+        assert kinds(way) == {
+            *{("release", ""), ("completed", ""), ("way", way.release)},
+            *{("history", "pre"), ("history", "west"), ("history", "east")},
+        }
 
 
 def test_a_closed_release_leaves_its_histories_and_the_list_of_bad_versions() -> None:

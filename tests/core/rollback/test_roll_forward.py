@@ -154,7 +154,7 @@ def test_its_flags_stay_off_where_its_code_stays_and_are_put_back_elsewhere() ->
     assert orders(events)["west"].restore == ()
     assert [flag.flag for flag in orders(events)["east"].restore] == ["new-checkout", "price-model"]
     answered(way, events, ("west",))
-    assert {key.kind for key in way.desk.rows} == {"release", "way", "bad", "history"}
+    assert {key.kind for key in way.desk.rows} == {"release", "completed", "way", "bad", "history"}
 
 
 # --- the fix upon it --------------------------------------------------------------------------------------------

@@ -110,8 +110,8 @@ def _release(view: ReleaseView, body: Payload) -> None:
         case ReleaseStarted(plan=plan):
             view.laid_out(plan)
             view.state, view.says = State.PREPRODUCTION, ""
-        case ReleaseEntered():
-            view.state = State.PRODUCTION
+        case ReleaseEntered(recovers=recovers):
+            view.state = State.PRODUCTION if recovers is None else State.RETURNING
         case AbortRequested(reason=reason) | RollbackRequested(reason=reason):
             view.state, view.says = State.RETURNING, reason
         case ReleasePreempted(reason=reason):

@@ -138,7 +138,9 @@ _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
     AllResumed: lambda b: f"all {_resumed(b)}",
     ReleaseQueued: lambda b: b.reason,
     ReleaseStarted: lambda b: f"{_version(b)} started (fence number {b.number})",
-    ReleaseEntered: lambda b: f"{_version(b)} owns production (fence number {b.number})",
+    ReleaseEntered: lambda b: (
+        f"{_version(b)} {'owns production' if b.recovers is None else 'is taken back'} (fence number {b.number})"
+    ),
     ReleaseSuperseded: lambda b: f"{_version(b)} superseded by a newer artifact",
     ReleasePreempted: lambda b: f"{_version(b)} gives way to a fix: {b.reason}",
     ReleaseCompleted: lambda b: f"{_version(b)} completed",

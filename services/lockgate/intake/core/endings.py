@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from lockgate.intake.core import recovering
 from lockgate.intake.core.answering import done, refused
 from lockgate.intake.core.lane import withdraw
 from lockgate.intake.core.versions import forget, remember
-from lockgate.intake.rows import BadVersion, BadVersions, Ending, Lane, Pending, Release
+from lockgate.intake.rows import BadVersion, BadVersions, Completed, Ending, Lane, Pending, Release
 from lockgate.intake.words import sentence
 from lockgate.messages.decision import On, Rows, Step, emit, put
 from lockgate.messages.message import Message
 from lockgate.messages.operations import Abort, Mark, OfRelease, OperationRefusal, Rollback
-from lockgate.messages.releases import AbortRequested, MarkRequested, RollbackRequested
+from lockgate.messages.releases import AbortRequested, MarkRequested
 
 
 class _Found(NamedTuple):
@@ -48,36 +49,23 @@ def aborted(rows: Rows, given: Message[Abort], _now: datetime) -> Step:
 
 
 def rolled_back(rows: Rows, given: Message[Rollback], _now: datetime) -> Step:
-    body = given.body
-    found = _found(rows, given)
+    if (completed := recovering.meant(rows, given)) is not None:
+        return recovering.taken_back(rows, given, completed)
+    body, found = given.body, _found(rows, given)
     if isinstance(found, Step):
         return found
     artifact = found.release.artifact
     if found.lane.owner != found.id:
         told = f"{artifact.label} is not in production yet, so nothing is to be rolled back: abort it"
         return refused(given, OperationRefusal.NOT_IN_PRODUCTION, told)
-    if body.to is not None and (problem := _bad_target(rows, body.to, artifact.digest)):
+    if (problem := recovering.bad_target(rows, body, artifact.digest)) is not None:
         return refused(given, OperationRefusal.BAD_TARGET, problem)
-    by = f"{body.who} took it back: {body.why}"
-    requested = RollbackRequested(
-        application=rows.key,
-        release=found.id,
-        artifact=artifact,
-        to=body.to,
-        who=body.who,
-        reason=sentence(by),
+    told = f"{artifact.label} is to be taken back{recovering.where(body)}, and marked bad"
+    return (
+        _ending(found, Ending.ROLLBACK, recovering.reason_of(body))
+        + emit(recovering.requested(rows, body, found.id, found.release))
+        + done(given, told)
     )
-    target = f" to {body.to[7:19]} where that ran before" if body.to else ""
-    answer = done(given, f"{artifact.label} is to be taken back{target}, and marked bad")
-    return _ending(found, Ending.ROLLBACK, by) + emit(requested) + answer
-
-
-def _bad_target(rows: Rows, to: str, leaving: str) -> str | None:
-    if to == leaving:
-        return f"{to} is the version that is to be left: name another one, or none"
-    if bad := rows.get(BadVersion, to):
-        return f"{to} is marked bad itself: name another one, or mark it good first; it is bad because: {bad.reason}"
-    return None
 
 
 def _ending(found: _Found, ending: Ending, by: str) -> Step:
@@ -90,7 +78,7 @@ def _found(rows: Rows, given: Message[Abort] | Message[Rollback]) -> _Found | St
     lane, named = rows.get(Lane) or Lane(), given.body.release
     id_ = named or (lane.under_way[0] if lane.under_way else None)
     if id_ is None:
-        return refused(given, OperationRefusal.NOTHING_UNDER_WAY, _nothing(rows.key, lane))
+        return refused(given, OperationRefusal.NOTHING_UNDER_WAY, _nothing(rows, lane))
     release = rows.get(Release, id_)
     if release is None:
         return refused(
@@ -112,10 +100,13 @@ def _fix_that_waits(rows: Rows, lane: Lane) -> str:
     return ""
 
 
-def _nothing(application: str, lane: Lane) -> str:
+def _nothing(rows: Rows, lane: Lane) -> str:
+    told = f"no release of {rows.key} is under way"
     if lane.waiting:
-        return f"no release of {application} is under way, and {len(lane.waiting)} wait: name the one that is meant"
-    return f"no release of {application} is under way; what was completed is left by announcing the version to go back to"
+        return f"{told}, and {len(lane.waiting)} wait: name the one that is meant"
+    if completed := rows.get(Completed):
+        return f"{told}; {completed.artifact.label} was completed: `lockgate rollback` takes it back"
+    return f"{told}, and none is known that was completed: announce the version that is to run"
 
 
 def marked(rows: Rows, given: Message[Mark], _now: datetime) -> Step:

@@ -140,10 +140,18 @@ def _places(rows: Rows, plan: Plan) -> dict[str, Place]:
     return {region: regions[region].place for region in plan.regions}
 
 
-def enter(rows: Rows, lane: Lane, id_: str, release: Release) -> tuple[Lane, Step]:
+def enter(
+    rows: Rows, lane: Lane, id_: str, release: Release, *, recovers: str | None = None
+) -> tuple[Lane, Step]:
     """The release owns production from here on, with a number above everything written before."""
     lane = lane.model_copy(update={"number": lane.number + 1, "owner": id_})
-    entered = ReleaseEntered(application=rows.key, release=id_, artifact=release.artifact, number=lane.number)
+    entered = ReleaseEntered(
+        application=rows.key,
+        release=id_,
+        artifact=release.artifact,
+        number=lane.number,
+        recovers=recovers,
+    )
     going = release.model_copy(update={"phase": Phase.PRODUCTION, "ready": False})
     return lane, put(going, id_) + emit(entered)
 

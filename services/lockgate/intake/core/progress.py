@@ -8,7 +8,7 @@ from typing import Any
 
 from lockgate.intake.core.lane import enter, finish
 from lockgate.intake.core.pausing import holding, kept_back
-from lockgate.intake.rows import Ending, Lane, Phase, Release
+from lockgate.intake.rows import Completed, Ending, Lane, Phase, Release
 from lockgate.intake.words import listed, sentence
 from lockgate.messages.decision import NOTHING, On, Rows, Step, put
 from lockgate.messages.message import Message
@@ -47,7 +47,8 @@ def watch_ended(rows: Rows, given: Message[WatchEnded], now: datetime) -> Step:
     if lane.owner != id_ or release.ending:
         return NOTHING
     end = ReleaseCompleted(application=rows.key, release=id_, artifact=release.artifact)
-    return finish(rows, lane, id_, release, end, now=now)
+    completed = put(Completed(release=id_, artifact=release.artifact))
+    return completed + finish(rows, lane, id_, release, end, now=now)
 
 
 def settled(rows: Rows, given: Message[ReleaseSettled], now: datetime) -> Step:

@@ -27,7 +27,7 @@ from lockgate.messages.releases import (
 )
 from lockgate.messages.verdicts import VerdictReached, WatchEnded
 from lockgate.rollback.core import answers, debts, histories, ladder, operators, releases
-from lockgate.rollback.core.rows import Bad, History, Limits, Order, Release, Restore, Switch, Way
+from lockgate.rollback.core.rows import Bad, Completed, History, Limits, Order, Release, Restore, Switch, Way
 
 Needs = tuple[tuple[type[Row], str], ...]
 
@@ -58,7 +58,7 @@ def _refused(given: Any) -> Needs:
 
 
 TABLE = Table(
-    kinds=(Limits, Release, Way, Order, Restore, Switch, Bad, History),
+    kinds=(Limits, Release, Completed, Way, Order, Restore, Switch, Bad, History),
     events={
         ReleaseStarted: On(releases.started, _release),
         ReleaseEntered: On(releases.entered, _release),

@@ -10,6 +10,7 @@ from lockgate.messages.decision import NOTHING, Rows, Step, emit, put
 from lockgate.messages.message import Message
 from lockgate.messages.releases import AbortRequested, MarkRequested, ReleasePreempted, RollbackRequested
 from lockgate.messages.rollbacks import Grade, VersionMarked
+from lockgate.rollback.core import recovering
 from lockgate.rollback.core.halting import left, taken_back
 from lockgate.rollback.core.holding import holds
 from lockgate.rollback.core.rows import Bad, Phase, Release, Way
@@ -26,7 +27,7 @@ def abort_requested(rows: Rows, given: Message[AbortRequested], now: datetime) -
 def rollback_requested(rows: Rows, given: Message[RollbackRequested], now: datetime) -> Step:
     found = _under_way(rows, given.body.release)
     if found is None:
-        return NOTHING
+        return recovering.unknown(rows, given.body)
     return taken_back(rows, *found, given.body.reason, now, blamed=True, to=given.body.to)
 
 

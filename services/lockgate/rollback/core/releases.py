@@ -7,6 +7,7 @@ from lockgate.messages.message import Message
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted, ReleaseEntered, ReleaseStarted
 from lockgate.messages.rollbacks import Grade, VersionMarked
 from lockgate.messages.verdicts import WatchEnded, WatchOutcome
+from lockgate.rollback.core import recovering
 from lockgate.rollback.core.rows import Bad, History, Limits, Phase, Release, Way
 from lockgate.rollback.core.sentences import listed, shortened
 
@@ -35,10 +36,12 @@ def started(rows: Rows, given: Message[ReleaseStarted], now: datetime) -> Step:
 
 def entered(rows: Rows, given: Message[ReleaseEntered], now: datetime) -> Step:
     del now
-    release = rows.get(Release)
-    if release is None or release.release != given.body.release or release.phase is not Phase.RUNNING:
+    body, release = given.body, rows.get(Release)
+    if body.recovers is not None:
+        return recovering.entered(rows, body, body.recovers)
+    if release is None or release.release != body.release or release.phase is not Phase.RUNNING:
         return NOTHING
-    return put(release.model_copy(update={"entered": given.body.number}))
+    return put(release.model_copy(update={"entered": body.number}))
 
 
 def watch_ended(rows: Rows, given: Message[WatchEnded], now: datetime) -> Step:
@@ -73,7 +76,7 @@ def _no_longer_bad(rows: Rows, digest: str) -> Step:
 
 
 def ended(rows: Rows, given: Message[ReleaseCompleted] | Message[ReleaseClosed], now: datetime) -> Step:
-    """The plan is not needed any more; histories and debts stay."""
+    """Histories and debts stay; and the plan of what was completed, which may be blamed later."""
     del now
     release = rows.get(Release)
     if release is None or release.release != given.body.release:
@@ -82,4 +85,7 @@ def ended(rows: Rows, given: Message[ReleaseCompleted] | Message[ReleaseClosed],
         case Phase.FLAGS | Phase.HELD | Phase.HALTED | Phase.ENDED:
             return NOTHING  # its orders are out: only `settled` ends that, whatever is said elsewhere
         case Phase.RUNNING | Phase.SETTLED | Phase.PASSED:
-            return put(release.model_copy(update={"phase": Phase.ENDED})) + remove(Way, release.release)
+            over = put(release.model_copy(update={"phase": Phase.ENDED}))
+            if isinstance(given.body, ReleaseCompleted):
+                return over + recovering.remembered(rows, release.release)
+            return over + remove(Way, release.release)

@@ -56,7 +56,16 @@ class Release(Row):
     """Whether what it leaves in the regions, or came upon there, goes forward only: so does what follows, until a watch of
     it has passed.
     """
+    recovers: bool = False
+    """Whether it was made to take a completed version back, and deploys nothing itself."""
     reason: str = ""
+
+
+class Completed(Row):
+    """The release that was completed last, of which the `Way` is kept. Gone once it is taken back."""
+
+    kind: ClassVar[str] = "completed"
+    release: str
 
 
 class Way(Row):

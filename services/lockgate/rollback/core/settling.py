@@ -33,14 +33,17 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
             reason=shortened(
                 _stays(artifact.label, orders)
                 if release.stays
-                else _sentence(artifact.label, answers, {region: orders[region].reason for region in debts})
+                else _sentence(release, answers, {region: orders[region].reason for region in debts})
                 + _flags({region: order.still_off for region, order in orders.items() if order.still_off})
             ),
         ),
     )
 
 
-def _sentence(label: str, answers: Mapping[str, RegionAnswer], debts: Mapping[str, str]) -> str:
+def _sentence(release: Release, answers: Mapping[str, RegionAnswer], debts: Mapping[str, str]) -> str:
+    label = release.artifact.label
+    if not answers and release.recovers:
+        return f"Where {label} runs is not known any more, so no region was ordered back: announce the version that is to run."
     if not answers:
         return f"There was nothing to take back: {label} had reached no region."
     text = f"{label} was taken back from {_outcome(list(answers.values()))}."

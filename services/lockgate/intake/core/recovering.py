@@ -1,0 +1,86 @@
+"""A version that is left after its release was completed: a release of its own takes it back, and deploys nothing.
+
+It enters production in the decision that makes it, so nothing else can begin meanwhile, and no pause holds it: the coordinator
+orders every region of the completed release's plan back under its number, and settles it like any release that is taken back.
+"""
+
+from lockgate.intake.core.answering import done, refused
+from lockgate.intake.core.lane import enter
+from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, Pending, Release
+from lockgate.intake.words import sentence
+from lockgate.messages.decision import Rows, Step, emit, put, remove
+from lockgate.messages.message import Message, derived_id
+from lockgate.messages.operations import OperationRefusal, Rollback
+from lockgate.messages.releases import ReleaseQueued, RollbackRequested
+
+
+def meant(rows: Rows, given: Message[Rollback]) -> Completed | None:
+    """The completed release that a rollback is about: no other is under way, and no other is named."""
+    lane, completed = rows.get(Lane) or Lane(), rows.get(Completed)
+    if lane.under_way or completed is None:
+        return None
+    return completed if given.body.release in {None, completed.release} else None
+
+
+def taken_back(rows: Rows, given: Message[Rollback], completed: Completed) -> Step:
+    artifact = completed.artifact
+    if (problem := bad_target(rows, given.body, artifact.digest)) is not None:
+        return refused(given, OperationRefusal.BAD_TARGET, problem)
+    by, label = reason_of(given.body), artifact.label
+    id_ = derived_id("release", rows.key, given.source, given.id, artifact.digest)
+    queued = ReleaseQueued(
+        application=rows.key,
+        release=id_,
+        artifact=artifact,
+        position=0,
+        reason=sentence(
+            f"{label}, which was completed, is taken back: no release of {rows.key} is under way"
+        ),
+    )
+    release = Release(artifact=artifact, ending=Ending.ROLLBACK, ended_by=by)
+    lane = rows.get(Lane) or Lane()
+    lane = lane.model_copy(update={"under_way": (id_,)})
+    lane, entered = enter(rows, lane, id_, release, recovers=completed.release)
+    return (
+        emit(queued)
+        + entered
+        + put(lane)
+        + put(Pending(release=id_), artifact.digest)
+        + remove(Completed)
+        + emit(requested(rows, given.body, id_, release))
+        + done(
+            given,
+            f"{label}, which was completed, is to be taken back everywhere{where(given.body)}, and marked bad",
+        )
+    )
+
+
+def requested(rows: Rows, body: Rollback, id_: str, release: Release) -> RollbackRequested:
+    """What the coordinator is told of a rollback."""
+    return RollbackRequested(
+        application=rows.key,
+        release=id_,
+        artifact=release.artifact,
+        to=body.to,
+        who=body.who,
+        reason=sentence(reason_of(body)),
+    )
+
+
+def reason_of(body: Rollback) -> str:
+    return f"{body.who} took it back: {body.why}"
+
+
+def where(body: Rollback) -> str:
+    return f" to {body.to[7:19]} where that ran before" if body.to else ""
+
+
+def bad_target(rows: Rows, body: Rollback, leaving: str) -> str | None:
+    """Why nothing can go back to the version that is named, if one is."""
+    if body.to is None:
+        return None
+    if body.to == leaving:
+        return f"{body.to} is the version that is to be left: name another one, or none"
+    if bad := rows.get(BadVersion, body.to):
+        return f"{body.to} is marked bad itself: name another one, or mark it good first; it is bad because: {bad.reason}"
+    return None
