@@ -186,7 +186,7 @@ def test_a_verdict_that_is_another_than_was_said_is_named(tmp_path: Path) -> Non
         ({"outcome": "fail"}, "evidence: expected what a verdict was made from, got none"),
         (
             {"evidence": {"incident": "a"}},
-            "method: expected one of e-process/1, interrupted/1, got None",
+            "method: expected one of e-process/1, interrupted/1, regions/1, got None",
         ),
         (
             {"evidence": {"method": "e-process/1"}},

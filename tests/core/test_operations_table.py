@@ -129,6 +129,19 @@ def pilot_held() -> Both:
     return _in_production(way)
 
 
+def wave_compared() -> Both:
+    later = {**WAVE, "name": "rest", "regions": ["us-east"]}
+    way = _entered({**WAVE, "after": {"verify": "30m"}}, later)
+    way.deployed("eu-west")
+    return _in_production(way)
+
+
+def wave_held() -> Both:
+    both = wave_compared()
+    both.verifier.report(APP, "measure first eu-west", NO_SAMPLES, final=False)
+    return both
+
+
 def left_alone() -> Both:
     way = _entered({**WAVE, "after": {"bake": "1h"}})
     way.deployed("eu-west")
@@ -209,6 +222,8 @@ STATES: dict[str, Callable[[], Both]] = {
     "a step of its canary is held": canary_held,
     "its pilot is compared": pilot_compared,
     "its pilot is held": pilot_held,
+    "its wave is compared": wave_compared,
+    "its wave is held": wave_held,
     "its wave is left alone": left_alone,
     "its flags are off, and it is left alone": left_alone_without_flags,
     "it is watched": in_its_watch,
@@ -262,6 +277,8 @@ EXPECTED = {
     "a step of its canary is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
     "its pilot is compared": f"{_FREE} done done {_MARKS} done not-waiting not-waiting needs-evidence {_NO_STEP}",
     "its pilot is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
+    "its wave is compared": f"{_FREE} done done {_MARKS} done not-waiting not-waiting needs-evidence {_NO_STEP}",
+    "its wave is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
     "its wave is left alone": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
     "its flags are off, and it is left alone": f"{_FREE} done done {_MARKS} done {'not-waiting ' * 3} {_NO_STEP}",
     "it is watched": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",

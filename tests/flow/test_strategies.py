@@ -30,7 +30,7 @@ from lockgate.messages.verdicts import (
 )
 from lockgate.verifier.statistics.again import again
 from lockgate.verifier.statistics.verification import encode
-from tests.support.plans import PILOTED, REST, SHORT, Stage, pilot, preprod, watch, wave
+from tests.support.plans import BRIEF, PILOTED, REST, SHORT, Stage, pilot, preprod, watch, wave
 from tests.support.story import Story
 from tests.support.together import Together
 from tests.support.whole import Whole
@@ -67,6 +67,24 @@ async def compared_canary(story: Story) -> None:
 async def canary_that_is_worse_at_half(story: Story) -> None:
     story.image("v2", error_rate=0.5, fault_from_share=0.4)
     await story.begins(compared(PILOTED), watch())
+    await story.is_taken_back(await story.announces("v2"))
+
+
+WAVES = (
+    wave("first", PILOTED, after=BRIEF),
+    wave("rest", *REST, **{"max-parallel": 2}),
+)
+"""The first is compared with the regions of the second one."""
+
+
+async def compared_wave(story: Story) -> None:
+    await story.begins(*WAVES, watch())
+    await story.completes(await story.announces("v2"))
+
+
+async def wave_that_is_worse_than_other_regions(story: Story) -> None:
+    story.image("v2", error_rate=0.3)
+    await story.begins(*WAVES, watch())
     await story.is_taken_back(await story.announces("v2"))
 
 
@@ -117,6 +135,8 @@ async def stories(started_whole: Whole) -> AsyncIterator[Together]:
         good_canary,
         compared_canary,
         canary_that_is_worse_at_half,
+        compared_wave,
+        wave_that_is_worse_than_other_regions,
         bad_canary,
         canary_with_an_incident,
         good_blue_green,
@@ -189,6 +209,31 @@ async def test_a_canary_that_is_worse_with_half_of_the_traffic_gets_no_more_of_i
     assert story.changes() == {PILOTED: 0}
     assert story.digests() == story.everywhere("v1")
     assert is_at_rest(story)
+
+
+async def test_a_wave_is_compared_with_the_regions_of_the_next_one_before_that_begins(
+    stories: Together,
+) -> None:
+    story = await stories.story(compared_wave)
+    (verdict,) = story.heard(VerdictReached)
+    assert (verdict.stage, verdict.outcome) == ("first", Outcome.PASS)
+    assert verdict.reason.startswith(f"Compared with {', '.join(REST)}: After ")
+    assert is_recomputed(verdict)
+    assert [started.alpha for started in story.heard(VerificationStarted)] == [0.01]
+    assert [granted(story, region) for region in story.regions] == [[(Action.DEPLOY, None)]] * 3
+    assert story.digests() == story.everywhere("v2")
+
+
+async def test_a_wave_that_is_worse_than_the_regions_without_the_release_goes_no_further(
+    stories: Together,
+) -> None:
+    story = await stories.story(wave_that_is_worse_than_other_regions)
+    (verdict,) = story.heard(VerdictReached)
+    assert (verdict.outcome, verdict.cause, verdict.guilty) == (Outcome.FAIL, FailCause.MEASURED, (PILOTED,))
+    assert is_recomputed(verdict)
+    assert [bool(granted(story, region)) for region in story.regions] == [True, False, False]
+    assert story.digests() == story.everywhere("v1")
+    assert story.changes() == {PILOTED: 2, **dict.fromkeys(REST, 0)}
 
 
 async def test_a_canary_that_never_gets_ready_is_taken_back_from_the_one_region_that_it_reached(

@@ -9,7 +9,16 @@ from lockgate.deployer.core import floors, orders, steps
 from lockgate.intake.core import admission, lane, progress, regions, unrecovered, versions
 from lockgate.rollback.core import answers, debts, flags, halting, histories, ladder, releases, settling
 from lockgate.runtime import parking
-from lockgate.verifier.core import anomalies, grants, preprod, recovery, stages, verifying, watch, waves
+from lockgate.verifier.core import (
+    anomalies,
+    concluding,
+    grants,
+    preprod,
+    recovery,
+    stages,
+    watch,
+    waves,
+)
 from lockgate.verifier.core.scene import Scene
 from tests.simulation.cluster import Cluster
 from tests.simulation.demand_mutants import DEMANDS
@@ -117,7 +126,7 @@ _VERIFIER = {
         "_fill",
         ("room = stage.max_parallel - release.outstanding", "room = len(stage.regions)"),
     ),
-    "the bake time": _without(waves, "_all_done", ("if stage.after.bake <= 0:", "if True:")),
+    "the bake time": _without(waves, "_left_alone", ("if stage.after.bake <= 0:", "if True:")),
     "the time of the watch": _without(
         watch, "_waiting", ("until = after(scene.now, stage.for_)", "until = scene.now")
     ),
@@ -134,15 +143,15 @@ _VERIFIER = {
     ),
     "no blame where it is not": _without(anomalies, "_blamed", (" and row.exposed", "")),
     "a fail of the pilot": _without(
-        verifying,
-        "_concluded",
+        concluding,
+        "concluded",
         (
-            "return scene.failed(reason, cause=FailCause.MEASURED, guilty=(region,), evidence=evidence)",
-            "return through(scene, terms, region, row, reason)",
+            "return scene.failed(verdict[1], cause=FailCause.MEASURED, guilty=guilty, evidence=evidence)",
+            "return _all_through(scene, terms, rows, verdict[1])",
         ),
     ),
     "what the plan says of an undecided pilot": _without(
-        verifying, "_undecided", ("match then := terms.then:", 'match then := "pass":')
+        concluding, "_undecided", ("match then := terms.then:", 'match then := "pass":')
     ),
     "a grant of the turn that goes on": _without(grants, "_granted", ("turn=scene.release.turn", "turn=0")),
     "no measuring after the end": _without(
@@ -162,6 +171,9 @@ _VERIFIER = {
         recovery, "_with", ("min(before, own, key=lambda row: row.due)", "own")
     ),
     "no word of what stays where it is": _without(recovery, "begin", ("settled.stays", "False")),
+    "a verdict on a wave before the next one": _without(
+        waves, "_all_done", ("if (terms := Terms.of_wave(scene.plan.plan, stage)) is not None:", "if False:")
+    ),
     "the measuring of a watch": _without(watch, "begin", ("terms = scene.terms", "terms = None")),
 }
 

@@ -191,9 +191,11 @@ class Releases:
 
     def _has_to_prove(self, body: Granted | StagePassed, stage: Stage) -> bool:
         """Where a plan asks for it, unless an operator has answered for what was held."""
+        return _asks_for_proof(stage) and not self._approved(body)
+
+    def _approved(self, body: Granted | StagePassed) -> bool:
         since = self.held.get((body.release, body.stage))
-        approved = since is not None and self.world.checks.operators.approved(body.application, since)
-        return _asks_for_proof(stage) and not approved
+        return since is not None and self.world.checks.operators.approved(body.application, since)
 
     def _deployed(self, body: RegionDeployed) -> None:
         self.deployed[body.release, body.stage] = self.world.checks.said
@@ -214,9 +216,12 @@ class Releases:
             since = self.world.checks.said - self.deployed[body.release, body.stage]
             alone = since >= stage.after.bake - MOST_SKEW
             that(alone, f"{body.release} passes {body.stage} {since:.1f} s after it was deployed")
+        kind = self.world.scenario.kind_of(self.started[body.release].artifact.digest)
         if self._has_to_prove(body, stage):
-            kind = self.world.scenario.kind_of(self.started[body.release].artifact.digest)
             that(kind not in UNPROVEN, f"{body.release} is {kind}, and passes {body.stage}")
+        if isinstance(stage, WaveStage) and stage.after.verify > 0 and not self._approved(body):
+            worse = is_worse_watched(kind, stage.after.on_inconclusive.then)
+            that(not worse, f"{body.release} is {kind}, and passes the wave {body.stage}")
 
     def _watch_started(self, body: WatchStarted) -> None:
         self.watched[body.release] = self.world.checks.said + body.duration

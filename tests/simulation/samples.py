@@ -10,6 +10,7 @@ from lockgate.verifier.statistics.record import settled, told
 from lockgate.verifier.statistics.verification import Verification
 from tests.simulation.artifacts import Kind
 from tests.simulation.measuring import Source
+from tests.support.besides import beside
 from tests.support.verification import PER_SCRAPE, PILOT_PER_SCRAPE, pod, steady
 from tests.support.watching import watched
 
@@ -20,6 +21,8 @@ DIGEST = "0" * 64
 
 
 def samples(kind: Kind, order: Measure) -> Source:
+    if order.control:
+        return Besides(kind, order)
     return Samples(kind, order) if order.began is None else Watched(kind, order)
 
 
@@ -56,6 +59,20 @@ class Watched:
 
     def counted(self, run: str, first: int, end: int) -> tuple[Counted, bool]:
         given = watched(self._order, end, first, run, placebos=self._placebos, errors=self._errors)
+        said = Counted.model_validate(given)
+        return said, said.digest is not None
+
+
+class Besides:
+    """Of a region of a wave."""
+
+    def __init__(self, kind: Kind, order: Measure) -> None:
+        narrow = {"err_margin": 1.06} if kind is Kind.UNDECIDED else {}
+        self._order = order.model_copy(update={"policy": order.policy | narrow}).model_dump(mode="json")
+        self._errors = 3.0 if kind in {Kind.BAD_PILOT, Kind.BAD_WATCH} else 1.0
+
+    def counted(self, run: str, first: int, end: int) -> tuple[Counted, bool]:
+        given = beside(self._order, end, first, run, requests=50_000, errors=self._errors)
         said = Counted.model_validate(given)
         return said, said.digest is not None
 

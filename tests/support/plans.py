@@ -32,6 +32,10 @@ SHORT = {"verify": "20s", "soak": "3s", "margins": {"errors": 2, "latency": "30%
 """So much traffic as a story has is enough for these margins within seconds."""
 
 
+BRIEF = {**SHORT, "verify": "5s"}
+"""Of a wave: four times as long before the release have to be known."""
+
+
 def pilot(**changes: Any) -> Stage:
     return {
         "name": "pilot",
@@ -75,6 +79,11 @@ def is_compared(stage: Stage) -> bool:
     """Whether a clone is compared with the production beside it."""
     strategy = stage.get("strategy")
     return stage["kind"] == "pilot" or (isinstance(strategy, dict) and "verify" in strategy)
+
+
+def is_beside_others(stage: Stage) -> bool:
+    """Whether its regions are compared with those of later waves."""
+    return stage["kind"] == "wave" and "verify" in stage.get("after", {})
 
 
 def regions_of(stages: tuple[Stage, ...]) -> tuple[str, ...]:

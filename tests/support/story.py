@@ -22,7 +22,7 @@ from lockgate.messages.releases import (
     ReleaseCompleted,
     ReleaseQueued,
 )
-from tests.support.plans import PILOTED, Stage, is_compared, plan_of, regions_of
+from tests.support.plans import PILOTED, Stage, is_beside_others, is_compared, plan_of, regions_of
 from tests.support.telling import Telling, Told
 
 P = TypeVar("P", bound=Payload)
@@ -33,6 +33,8 @@ PILOT_TRAFFIC = 10_000
 """Requests a second where pilots and canaries are compared, so that a verdict takes seconds."""
 HISTORY = 6
 """Scrapes of production before the first release: without any nothing is known of how slow it is."""
+LONG_HISTORY = 44
+"""Where regions are compared with others: four times ten, and what may be missed."""
 
 
 @dataclass
@@ -54,10 +56,11 @@ class Story:
         regions = regions_of(stages)
         body = {"digest": self.digest(runs), "replicas": 2, "rate": 0, "regions": regions}
         self.sandbox.put(f"workloads/{self.application}", body)
-        if any(is_compared(stage) for stage in stages):
-            traffic = {"rate": PILOT_TRAFFIC, "regions": [PILOTED]}
+        everywhere = any(is_beside_others(stage) for stage in stages)
+        if everywhere or any(is_compared(stage) for stage in stages):
+            traffic = {"rate": PILOT_TRAFFIC, "regions": list(regions) if everywhere else [PILOTED]}
             self.sandbox.put(f"traffic/{self.application}", traffic)
-            await holds(lambda: self._scrapes() >= HISTORY)
+            await holds(lambda: self._scrapes() >= (LONG_HISTORY if everywhere else HISTORY))
         await self.plans(*stages, **changes)
         self.before = self.revisions()
 

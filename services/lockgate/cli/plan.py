@@ -142,7 +142,10 @@ def _limits(stage: Stage) -> str:
         case WaveStage(strategy=strategy, max_parallel=most, retry=retry, budget=budget, after=after):
             tries = f", retry {retry}" if retry else ""
             bake = f", bake {write_duration(after.bake)}" if after.bake else ""
-            return f"{_manner(strategy)}max-parallel {most}{tries}, budget {write_duration(budget)}{bake}"
+            beside = (
+                f", {_verify(after.verify, after.on_inconclusive)} beside later waves" if after.verify else ""
+            )
+            return f"{_manner(strategy)}max-parallel {most}{tries}, budget {write_duration(budget)}{beside}{bake}"
         case WatchStage(for_=length, verify=asked):
             compared = ", each region compared with its own time before" if asked is not None else ""
             return f"for {write_duration(length)}{compared}"

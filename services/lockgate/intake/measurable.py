@@ -1,14 +1,14 @@
-"""What a plan must have so that its pilots, canaries and requests can be measured at all: rules between its metrics and its
-stages.
+"""What a plan must have so that its pilots, canaries, waves and requests can be measured at all: rules between its metrics and
+its stages.
 
 Pure. For the check of a plan that is written; not for its model, by which plans that were accepted before are read.
 """
 
 import math
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
-from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WaveStage
+from lockgate.messages.plan import AfterWave, PilotStage, Plan, PreprodStage, Stage, WaveStage
 from lockgate.messages.stage_rules import Breach, Path
 from lockgate.messages.strategies import Canary
 from lockgate.messages.values import write_duration
@@ -23,14 +23,16 @@ MOST_COMPARED: Final = 1000
 """Steps of canaries in regions, each of which is a verification: with more, each would have next to nothing of `false-alarms`."""
 MOST_AT_ONCE: Final = 20
 """Regions that are measured beside each other: so many may a pilot have."""
+MOST_IN_A_WAVE: Final = 12
+"""Regions on which one verdict is reached: its event carries what was measured in all of them."""
 _OF_VERIFY: Final = {"soak", "margins", "on_inconclusive"}
-"""What a canary says of its comparison."""
+"""What a canary or a wave says of its comparison."""
 BY_BACKEND: Final = ("envoy-gateway", "nginx")
 """Presets that count at the gateway, by backend."""
 
 
 class Compared(NamedTuple):
-    """A comparison beside production: where it is written, of whom, for how long, and its soak time."""
+    """A comparison with what runs beside it: where it is written, of whom, for how long, and its soak time."""
 
     path: Path
     who: str
@@ -44,8 +46,14 @@ def unmeasurable(plan: Plan) -> Iterator[Breach]:
     yield from _unverified(plan)
     yield from _too_many(plan)
     compared = [asked for i, stage in enumerate(plan.stages) if (asked := _asked(i, stage))]
-    for each in compared:
+    waves = [(i, stage) for i, stage in enumerate(plan.stages) if _is_compared(stage)]
+    of_waves = [
+        Compared(("stages", i, "after"), "wave", stage.after.verify, stage.after.soak) for i, stage in waves
+    ]
+    for each in (*compared, *of_waves):
         yield from _too_short(each, plan.metrics.interval)
+    for i, wave in waves:
+        yield from _alone(plan, i, wave)
     if compared and plan.metrics.preset in BY_BACKEND and not plan.workload.is_by_http_route:
         yield (
             ("metrics", "preset"),
@@ -64,6 +72,37 @@ def _asked(i: int, stage: Stage) -> Compared | None:
             return Compared(("stages", i, "strategy"), "canary", verify, soak)
         case _:
             return None
+
+
+def _is_compared(stage: Stage) -> TypeGuard[WaveStage]:
+    return isinstance(stage, WaveStage) and stage.after.verify > 0
+
+
+def _alone(plan: Plan, i: int, wave: WaveStage) -> Iterator[Breach]:
+    """Whether there are regions that the wave can be compared with, not too many of its own, and their metrics can be told apart."""
+    here: Path = ("stages", i, "after", "verify")
+    if not plan.beyond(wave.name):
+        told = (
+            f"after {wave.name} no region is left that does not have the release, or only those of pilots, so there is nothing to "
+            "compare it with: leave `verify` out here, and write {name: watch, kind: watch, for: 2h, verify: {}}, in which each "
+            "region is compared with its own time before"
+        )
+        yield here, told
+    if (count := len(wave.regions)) > MOST_IN_A_WAVE:
+        told = f"at most {MOST_IN_A_WAVE} regions are compared as one, and the wave has {count}: write smaller waves, or leave `verify` out"
+        yield here, told
+    if plan.metrics.labels.region == "none":
+        told = (
+            f"without a label of the region {wave.name} cannot be compared with other regions: name the label, or leave `verify` "
+            "out of its `after`"
+        )
+        yield ("metrics", "labels", "region"), told
+    if plan.metrics.preset == "envoy-gateway" and not plan.workload.is_by_http_route:
+        told = (
+            f"envoy-gateway counts by route, and the workload has no HTTPRoute, so nothing is known of {wave.name}: name it as "
+            "workload.route, or write a preset that counts by pod, such as opentelemetry-http or istio"
+        )
+        yield ("metrics", "preset"), told
 
 
 def _too_short(asked: Compared, interval: float) -> Iterator[Breach]:
@@ -88,18 +127,27 @@ def _too_short(asked: Compared, interval: float) -> Iterator[Breach]:
 
 
 def _unverified(plan: Plan) -> Iterator[Breach]:
-    """What is written of a comparison of a canary that there is none of."""
+    """What is written of a comparison of a canary or a wave that there is none of."""
     for i, stage in enumerate(plan.stages):
-        canary = stage.strategy if isinstance(stage, WaveStage) else None
+        if not isinstance(stage, WaveStage):
+            continue
+        yield from _without(("stages", i, "after"), "wave", stage.after)
+        canary = stage.strategy
         if not isinstance(canary, Canary):
             continue
         if canary.verify > 0 and not canary.compared:
             told = "at 100 % no production is left beside the canary: begin it with a smaller share, or leave `verify` out"
             yield ("stages", i, "strategy", "verify"), told
-        if canary.verify <= 0 and (said := sorted(canary.model_fields_set & _OF_VERIFY)):
-            field = said[0].replace("_", "-")
-            told = f"`{field}` is of a comparison, and the canary has none: write verify: 30m beside it, or remove it"
-            yield ("stages", i, "strategy", field), told
+        yield from _without(("stages", i, "strategy"), "canary", canary)
+
+
+def _without(path: Path, who: str, asked: Canary | AfterWave) -> Iterator[Breach]:
+    if asked.verify <= 0 and (said := sorted(asked.model_fields_set & _OF_VERIFY)):
+        field = said[0].replace("_", "-")
+        told = (
+            f"`{field}` is of a comparison, and the {who} has none: write verify: 30m beside it, or remove it"
+        )
+        yield (*path, field), told
 
 
 def _too_many(plan: Plan) -> Iterator[Breach]:

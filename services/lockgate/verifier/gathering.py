@@ -12,7 +12,7 @@ no part of the time that the plan gives, and what was counted in them comes with
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from operator import itemgetter
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from lockgate.verifier.core.measure import HISTORY, Measure
 from lockgate.verifier.grid import Grid
-from lockgate.verifier.presets import Preset, arm_of, unit_of
+from lockgate.verifier.presets import By, Preset, arm_of, unit_of
 from lockgate.verifier.prometheus import Series
 from lockgate.verifier.statistics.evidence import BASELINE, PILOT, SCHEMA
 
@@ -29,6 +29,7 @@ START = HISTORY + 1
 """The index of the first scrape after the start of a pilot; the one before it is at the start itself."""
 ARMS = {BASELINE: "production", PILOT: "the pilot"}
 BOTH = frozenset(ARMS)
+BY_REGION = {BASELINE: "the regions without the release", PILOT: "the region"}
 
 
 class Counter(NamedTuple):
@@ -142,7 +143,12 @@ class Gathering:
 
     def __post_init__(self) -> None:
         self.grid = Grid.of(self.order)
-        self.arms = BOTH if self.order.pods.pilot else frozenset({BASELINE})
+        self.arms = BOTH if self.order.pods.pilot or self.order.control else frozenset({BASELINE})
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """What the arms are called."""
+        return BY_REGION if self.order.control else ARMS
 
     def take(self, first: int, last: int, found: Iterable[Series]) -> None:
         """The samples of the scrapes with these indices; others are not looked at."""
@@ -169,11 +175,11 @@ class Gathering:
     def _samples(self, found: Iterable[Series]) -> Iterator[tuple[str, Counter, int, float, float]]:
         for series in found:
             labels = series.labels
-            arm = arm_of(self.preset, self.order.pods, labels)
+            arm = arm_of(self.preset, self.order, labels)
             counter = _counter(self.preset, labels)
             if arm is None or counter is None:
                 continue
-            name = unit_of(self.preset, arm, labels)
+            name = unit_of(self.preset, self.order, arm, labels)
             self.units.setdefault(name, Unit(arm))
             for at, value in series.points:
                 if (index := self.grid.index(at)) is not None:
@@ -187,7 +193,7 @@ class Gathering:
             same = " at the same moment, with all buckets" if self.units else ""
             return f"there are no samples of {' and '.join(self.preset.metrics)}{same}"
         if lacking := sorted(self.arms - arms):
-            return f"there are no samples of {ARMS[lacking[0]]}"
+            return f"there are no samples of {self.named[lacking[0]]}"
         return None
 
     def evidence(self, scrapes: int, first: int = 0) -> dict[str, Any] | str:
@@ -206,15 +212,41 @@ class Gathering:
         bounds = sorted(set().union(*(unit.bounds for unit in units.values())))
         if self.preset.latency is not None and not bounds:
             return f"{self.preset.latency} has no bounds that can be compared"
+        return self._evidence(start - first, indices, bounds, units)
+
+    def more(self, first: int, scrapes: int) -> dict[str, Any]:
+        """The same without the history, and without so many of the scrapes after the start, of whoever was ever there."""
+        bounds = sorted(set().union(*(unit.bounds for unit in self.units.values())))
+        units = {name: unit for name, unit in self.units.items() if unit.rows}
+        return self._evidence(self.grid.start, self.compared[first:scrapes], bounds, units)
+
+    def _evidence(
+        self, start: int, indices: Sequence[int], bounds: list[float], units: Mapping[str, Unit]
+    ) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
             "scrape_seconds": self.order.step,
-            "start": start - first,
-            "weight": [0.0] * (start - first) + [self.order.share] * scrapes,
+            "start": start,
+            "weight": [self.order.share if index >= self.grid.start else 0.0 for index in indices],
             "bounds": bounds,
             "policy": self.order.policy,
-            "pods": [_pod(name, unit, indices) for name, unit in units.items()],
+            "pods": [_pod(name, unit, self._seen(unit, indices)) for name, unit in units.items()],
         }
+
+    def _seen(self, unit: Unit, indices: Sequence[int]) -> list[Row | None]:
+        """Its row in each of these scrapes. A pod that a region had before the release is not what is compared after it: one that
+        is on its way out is scraped for a moment still.
+        """
+        end = self.grid.history if self._is_replaced(unit) else inf
+        return [unit.rows.get(index) if index < end else None for index in indices]
+
+    def _is_replaced(self, unit: Unit) -> bool:
+        """Whether there are others in its place. At a gateway nothing is: that stays."""
+        if not self.order.control or self.preset.by is not By.POD or unit.arm != PILOT:
+            return False
+        before, history = min(unit.rows), self.grid.history
+        others = (one for one in self.units.values() if one.arm == PILOT and one.rows)
+        return before < history and any(min(one.rows) >= history for one in others)
 
 
 def _counter(preset: Preset, labels: Mapping[str, str]) -> Counter | None:
@@ -251,8 +283,8 @@ def _is_whole(values: Mapping[Counter, float], known: Iterable[Counter]) -> bool
     return all(counter in values for counter in known if counter.own in groups)
 
 
-def _pod(name: str, unit: Unit, indices: Iterable[int]) -> dict[str, Any]:
-    rows, bounds = [unit.rows.get(index) for index in indices], sorted(unit.bounds)
+def _pod(name: str, unit: Unit, rows: Sequence[Row | None]) -> dict[str, Any]:
+    bounds = sorted(unit.bounds)
     pod: dict[str, Any] = {
         "name": name,
         "arm": unit.arm,

@@ -120,19 +120,22 @@ def preset_of(metrics: Metrics) -> Preset:
 
 
 def query(preset: Preset, metric: str, order: Measure) -> str:
-    """The selector of both arms of a region. ValueError names what may not be asked for."""
-    pods = order.pods
-    asked = {preset.region: order.region, preset.namespace: pods.namespace}
-    equal = {label: value for label, value in asked.items() if label != NO_LABEL} | dict(preset.where)
+    """The selector of both arms, in one region or in several. ValueError names what may not be asked for."""
+    pods, places = order.pods, order.places
+    asked = {preset.region: {*places}, preset.namespace: {*places.values()}}
+    named = {label: tuple(sorted(values)) for label, values in asked.items() if label != NO_LABEL}
+    equal = {label: values[0] for label, values in named.items() if len(values) == 1} | dict(preset.where)
+    among = {label: values for label, values in named.items() if len(values) > 1}
     match preset.by:
         case By.POD:
             starts = tuple(sorted({prefix(name) for name in (pods.baseline, pods.pilot) if name}))
-            return selector(metric, equal, prefixes={preset.arm: starts})
+            return selector(metric, equal, {preset.arm: starts}, among)
         case By.SERVICE:
             services = (pods.service, pods.pilot_service) if pods.pilot else (pods.service,)
-            return selector(metric, equal, among={preset.arm: tuple(sorted(services))})
+            return selector(metric, equal, among={**among, preset.arm: tuple(sorted(services))})
         case By.BACKEND:
-            return selector(metric, equal, prefixes={preset.arm: (_rules(pods),)})
+            rules = tuple(sorted({_rules(pods, namespace) for namespace in places.values()}))
+            return selector(metric, equal, {preset.arm: rules}, among)
 
 
 def prefix(name: str) -> str:
@@ -140,14 +143,35 @@ def prefix(name: str) -> str:
     return name.rstrip("-") + "-"
 
 
-def _rules(pods: Pods) -> str:
+def _rules(pods: Pods, namespace: str) -> str:
     if pods.route is None:
         raise ValueError("the plan names no route, so nothing is known of what a gateway counts")
-    return f"httproute/{pods.namespace}/{pods.route}/rule/"
+    return f"httproute/{namespace}/{pods.route}/rule/"
 
 
-def arm_of(preset: Preset, pods: Pods, labels: Mapping[str, str]) -> str | None:
+def arm_of(preset: Preset, order: Measure, labels: Mapping[str, str]) -> str | None:
     """The arm that a series is of; None if of neither."""
+    return (
+        _arm_there(preset, order.pods, labels) if not order.control else _arm_by_region(preset, order, labels)
+    )
+
+
+def _arm_by_region(preset: Preset, order: Measure, labels: Mapping[str, str]) -> str | None:
+    """Of a region with the release, what serves there; of those without, likewise."""
+    region, pods, name = labels.get(preset.region, ""), order.pods, labels.get(preset.arm, "")
+    namespace = order.places.get(region)
+    if namespace is None or not _serves(preset, pods, name):
+        return None
+    if preset.by is By.BACKEND:
+        own = name.startswith(_rules(pods, namespace))
+    else:
+        own = preset.namespace == NO_LABEL or labels.get(preset.namespace) == namespace
+    arm = PILOT if region == order.region else BASELINE
+    return arm if own else None
+
+
+def _arm_there(preset: Preset, pods: Pods, labels: Mapping[str, str]) -> str | None:
+    """Of a region that has both, or one that is not compared with others."""
     name = labels.get(preset.arm, "")
     if not pods.pilot:
         return BASELINE if _serves(preset, pods, name) else None
@@ -187,8 +211,11 @@ def _serves(preset: Preset, pods: Pods, name: str) -> bool:
             return "/backend/" not in name or name.endswith("/backend/0")
 
 
-def unit_of(preset: Preset, arm: str, labels: Mapping[str, str]) -> str:
-    """What counts by itself, and begins anew when it restarts: a scraped target, and at a gateway each arm of it."""
+def unit_of(preset: Preset, order: Measure, arm: str, labels: Mapping[str, str]) -> str:
+    """What counts by itself, and begins anew when it restarts: a scraped target, and at a gateway each arm of it. Of several
+    regions it begins with the region's name.
+    """
+    region = [labels[preset.region]] if order.control else []
     there = [labels.get(preset.pod, ""), labels.get("instance", "")]
     beside = [] if preset.by is By.POD else [arm]
-    return "/".join(filter(None, (*there, *beside)))
+    return "/".join(filter(None, (*region, *there, *beside)))

@@ -1,16 +1,19 @@
-"""What the scrapes of a run come to that were not told yet: beside production, or after a region's own time before.
+"""What the scrapes of a run come to that were not told yet: beside production, beside other regions, or after a region's own time
+before.
 
 Pure; used by the work. The core makes the verdict of what is told; here it is known only to end the run with it.
 """
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from lockgate.verifier.core.measure import Counted, Unavailable
 from lockgate.verifier.gathering import Gathering
 from lockgate.verifier.grid import Grid
 from lockgate.verifier.statistics import alone, alone_record
+from lockgate.verifier.statistics.alone import PLACEBOS
+from lockgate.verifier.statistics.control import Placebos
 from lockgate.verifier.statistics.evidence import Evidence, canonical, parse
 from lockgate.verifier.statistics.interrupted import Scales, Usual, followed, moments, scraped, settle
 from lockgate.verifier.statistics.record import settled, told
@@ -31,7 +34,18 @@ class Telling(Protocol):
         ...
 
 
-def telling(gathering: Gathering) -> Telling:
+@runtime_checkable
+class WithHistory(Telling, Protocol):
+    """What looks at hours or days before the release."""
+
+    def knows(self) -> bool:
+        """Whether what was read of them is enough."""
+        ...
+
+
+def telling(gathering: Gathering) -> Telling | WithHistory:
+    if gathering.order.control:
+        return Among(gathering)
     return Beside(gathering) if gathering.order.began is None else After(gathering)
 
 
@@ -68,6 +82,73 @@ class Beside:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What has taken the time before: a verification of the region, and of each of those without the release as if it had it."""
+
+    verification: Verification
+    placebos: Placebos
+    known: tuple[Any, ...]
+    """The pods and bounds that both were made with."""
+
+
+@dataclass(slots=True)
+class Among:
+    """A region after the release, beside regions without it. The time before is long, so it is taken once."""
+
+    gathering: Gathering
+    made: Made | None = None
+    end: int = 0
+
+    def knows(self) -> bool:
+        return not isinstance(self._anew(0), Unavailable)
+
+    def tell(self, run: str, scrapes: int) -> Report:
+        found = self._new(scrapes) or self._anew(scrapes)
+        if isinstance(found, Unavailable):
+            return found
+        made, new = found
+        first, self.end = self.end, scrapes
+        outcome = made.verification.fold(new)
+        made.placebos.fold(new, scrapes)
+        setup, digest = made.verification.setup, None
+        if outcome.verdict != "running":
+            digest = _digest(self.gathering, self.gathering.evidence(scrapes), outcome.at)
+        return Counted(
+            run=run,
+            first=first,
+            end=scrapes,
+            settled=settled(setup) if first == 0 else None,
+            told={**told(setup, made.verification.blocks[-1]), "astray": made.placebos.astray},
+            digest=digest,
+        )
+
+    def _new(self, scrapes: int) -> tuple[Made, Evidence] | None:
+        """What was not told yet; None where it is not of the same pods, and on the first time."""
+        if self.made is None:
+            return None
+        try:
+            new = parse(self.gathering.more(self.end, scrapes), self.gathering.grid.start + self.end)
+        except EvidenceError:
+            return None
+        return (self.made, new) if (new.names, new.bounds) == self.made.known else None
+
+    def _anew(self, scrapes: int) -> tuple[Made, Evidence] | Unavailable:
+        """All of it."""
+        _, whole = _parsed(self.gathering, scrapes)
+        if isinstance(whole, Unavailable):
+            return whole
+        began = self.gathering.grid.history
+        try:
+            verification = Verification.of(whole, began)
+        except EvidenceError as error:
+            return Unavailable(reason=f"too little is known of the time before the release: {error}")
+        regions = {name: name.partition("/")[0] for name in whole.names}
+        self.made = Made(verification, Placebos(whole, regions, began), (whole.names, whole.bounds))
+        self.end = 0
+        return self.made, whole
+
+
 @dataclass(slots=True)
 class After:
     """A region after the release, by its own time before."""
@@ -76,10 +157,11 @@ class After:
     before: tuple[Usual, Scales] | None = None
     end: int = 0
 
-    def known(self) -> int:
-        """So many earlier times are known to compare the watch with."""
+    def knows(self) -> bool:
+        """Whether there are enough earlier times to compare the watch with."""
         _, history = _parsed(self.gathering, 0)
-        return 0 if isinstance(history, Unavailable) else len(_placebos(history, self.gathering.grid))
+        known = 0 if isinstance(history, Unavailable) else len(_placebos(history, self.gathering.grid))
+        return known >= PLACEBOS
 
     def tell(self, run: str, scrapes: int) -> Report:
         if self.before is None:

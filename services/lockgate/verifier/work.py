@@ -22,8 +22,8 @@ from lockgate.verifier.presets import Preset, preset_of, query
 from lockgate.verifier.prometheus import Prometheus, Samples, Series, open_prometheus
 from lockgate.verifier.prometheus import Unavailable as NoAnswer
 from lockgate.verifier.settings import Settings
-from lockgate.verifier.statistics.alone import PLACEBOS
-from lockgate.verifier.telling import After, Telling, telling
+from lockgate.verifier.statistics.evidence import BASELINE, PILOT
+from lockgate.verifier.telling import Telling, WithHistory, telling
 
 Report = Callable[[dict[str, Any]], Awaitable[None]]
 WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
@@ -33,7 +33,7 @@ AT_ONCE = 12
 AGAIN = 300.0
 """Seconds after which a problem is told again, so that the core knows that it is still measured."""
 READERS = 4
-"""So many regions read their time before a watch at once in a process: days of samples, which take memory and a core."""
+"""So many regions read a long time before the release at once in a process: days of samples, which take memory and a core."""
 ONCE_MORE = 60.0
 """Seconds after which such a history is read once more, if it had too little: Prometheus may have just been started."""
 LATEST = 5.0
@@ -103,8 +103,8 @@ class Measuring:
         """Reports each scrape, and what is wrong when nothing can be measured: at once, and every `AGAIN` seconds; returns the
         report with which a verdict is reached, however long that takes.
         """
-        if isinstance(self.telling, After):
-            await self._history(report)
+        if isinstance(self.telling, WithHistory):
+            await self._history(report, self.telling)
         while (last := await self._step(report)) is None:
             pass
         return last
@@ -125,10 +125,10 @@ class Measuring:
                 await asyncio.sleep(self.order.metrics.interval)
         return None
 
-    async def _history(self, report: Report) -> None:
-        """Reads the long history of a watch; one that has too little, once more: it may be there a minute later."""
+    async def _history(self, report: Report, telling: WithHistory) -> None:
+        """Reads the long history of a watch or a wave; one that has too little, once more: it may be there a minute later."""
         await self._read_history(report)
-        if isinstance(self.telling, After) and await asyncio.to_thread(self.telling.known) < PLACEBOS:
+        if not await asyncio.to_thread(telling.knows):
             await report(_READING)
             await asyncio.sleep(ONCE_MORE)
             self._from_the_beginning()
@@ -223,7 +223,8 @@ class Measuring:
         latest = self.gathering.compared[-1] if self.gathering.compared else self.grid.start - 1
         if self.problem is None and newest - latest < self.order.policy["stale"]:
             return None
-        both = " of both the pilot and production" if self.gathering.arms == BOTH else ""
+        named = self.gathering.named
+        both = f" of both {named[PILOT]} and {named[BASELINE]}" if self.gathering.arms == BOTH else ""
         return Unavailable(reason=f"no pod{both} was scraped lately")
 
     def _over(self, index: int) -> float:

@@ -30,6 +30,22 @@ class AfterPilot(PlanPart):
 
 
 class AfterWave(PlanPart):
+    """What of it a plan does not say is left out, so that one without any is as before."""
+
+    verify: Duration = Field(
+        default=0.0,
+        exclude_if=lambda length: length == 0,
+        description="how long its regions are compared with those of later waves, all as one; before `bake`",
+    )
+    soak: Duration = Field(
+        default=0.0,
+        exclude_if=lambda length: length == 0,
+        description="no pass before; 0 means half of `verify`",
+    )
+    margins: Margins = Field(default=Margins(), exclude_if=lambda given: given == Margins())
+    on_inconclusive: Inconclusive = Field(
+        default=Inconclusive(), exclude_if=lambda given: given == Inconclusive()
+    )
     bake: Duration = Field(default=0.0, description="how long the wave is left alone before the next stage")
 
 
@@ -230,6 +246,13 @@ class Plan(PlanPart):
     def deployed(self) -> tuple[str, ...]:
         """The regions of the waves: those that the release runs in at the end."""
         return tuple(r for stage in self.stages if isinstance(stage, WaveStage) for r in stage.regions)
+
+    def beyond(self, wave: str) -> tuple[str, ...]:
+        """The regions of the waves after this one that no pilot touches: they do not have the release until it is through."""
+        named = [stage.name for stage in self.stages]
+        later = [s for s in self.stages[named.index(wave) + 1 :] if isinstance(s, WaveStage)]
+        piloted = {r for stage in self.stages if isinstance(stage, PilotStage) for r in stage.regions}
+        return tuple(r for stage in later for r in stage.regions if r not in piloted)
 
     @property
     def preproduction(self) -> tuple[str, ...]:

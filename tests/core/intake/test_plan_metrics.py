@@ -218,6 +218,104 @@ def test_no_more_is_compared_than_there_are_false_alarms_and_places_for() -> Non
     ]
 
 
+WAVES = (
+    "{name: all, kind: wave, regions: [eu-west]}",
+    """{name: first, kind: wave, regions: [eu-west], after: {verify: 30m}}
+  - {name: rest, kind: wave, regions: [us-east]}""",
+)
+"""The first wave is compared with the region of the second one."""
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("verify: 30m", []),
+        ("verify: 30m, bake: 10m, margins: {errors: 2}, on-inconclusive: {extend: 10m, then: hold}", []),
+        (
+            "verify: 1m",
+            [
+                (
+                    "after.verify: 1m have fewer than 10 scrapes of 15s, too few to pass: write at least 150s, or a shorter "
+                    "metrics.interval"
+                )
+            ],
+        ),
+        (
+            "verify: 30m, soak: 60m",
+            [
+                "after.soak: nothing could pass: the wave soaks for 1h and is compared for 30m: write at most 30m"
+            ],
+        ),
+        (
+            "bake: 10m, soak: 5m",
+            [
+                (
+                    "after.soak: `soak` is of a comparison, and the wave has none: write verify: 30m beside it, or "
+                    "remove it"
+                )
+            ],
+        ),
+    ],
+)
+def test_a_wave_may_be_compared_with_the_regions_after_it(written: str, told: list[str]) -> None:
+    found = problems(WAVES, ("after: {verify: 30m}", f"after: {{{written}}}"))
+    assert found == [f"line 12: stages[1].{each}" for each in told]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        ("\n  - {name: rest, kind: wave, regions: [us-east]}", ""),
+        ("    regions: [eu-west]\n", "    regions: [us-east]\n"),
+    ],
+    ids=["the last wave", "a wave before those of the pilots"],
+)
+def test_a_wave_needs_regions_without_the_release_to_be_compared_with(last: tuple[str, str]) -> None:
+    assert problems(WAVES, last) == [
+        (
+            "line 12: stages[1].after.verify: after first no region is left that does not have the release, or only those of "
+            "pilots, so there is nothing to compare it with: leave `verify` out here, and write {name: watch, kind: watch, "
+            "for: 2h, verify: {}}, in which each region is compared with its own time before"
+        )
+    ]
+
+
+def test_no_more_regions_are_compared_as_one_than_a_verdict_can_carry() -> None:
+    regions = ", ".join(f"r{n}" for n in range(12))
+    assert (
+        problems(WAVES, ("[eu-west], after", f"[{regions}], after"), ("[us-east]", "[us-east, eu-west]"))
+        == []
+    )
+    assert problems(WAVES, ("[eu-west], after", f"[eu-west, {regions}], after")) == [
+        (
+            "line 12: stages[1].after.verify: at most 12 regions are compared as one, and the wave has 13: write smaller waves, "
+            "or leave `verify` out"
+        )
+    ]
+
+
+def test_regions_are_told_apart_by_a_label() -> None:
+    assert problems(WAVES, ("{preset: istio}", "{preset: istio, labels: {region: none}}")) == [
+        (
+            "line 5: metrics.labels.region: without a label of the region first cannot be compared with other regions: name the "
+            "label, or leave `verify` out of its `after`"
+        )
+    ]
+
+
+def test_a_gateway_that_counts_by_route_needs_one_for_a_wave() -> None:
+    pilot = PLAN[PLAN.index("  - name: pilot") : PLAN.index("  - {name: all")]
+    found = problems(
+        (pilot, ""), WAVES, (", route: payments", ""), ("preset: istio", "preset: envoy-gateway")
+    )
+    assert found == [
+        (
+            "line 5: metrics.preset: envoy-gateway counts by route, and the workload has no HTTPRoute, so nothing is known of "
+            "first: name it as workload.route, or write a preset that counts by pod, such as opentelemetry-http or istio"
+        )
+    ]
+
+
 @pytest.mark.parametrize("who", ["pilot", "canary"])
 @pytest.mark.parametrize("preset", ["envoy-gateway", "nginx"])
 def test_a_gateway_cannot_tell_a_clone_without_a_route(preset: str, who: str) -> None:

@@ -3,22 +3,25 @@
 import copy
 import json
 import math
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lockgate.verifier.statistics.again import again
 from lockgate.verifier.statistics.before import window
-from lockgate.verifier.statistics.control import astray, unstable
+from lockgate.verifier.statistics.control import Control, Placebos
 from lockgate.verifier.statistics.evidence import Evidence, parse
+from lockgate.verifier.statistics.record import between
 from lockgate.verifier.statistics.refusal import EvidenceError
-from lockgate.verifier.statistics.regions import Regions, Together, recompute
+from lockgate.verifier.statistics.regions import STEADY, Regions, Together, recompute
 from lockgate.verifier.statistics.state import dump, load
 from lockgate.verifier.statistics.verification import Verification, encode
 from lockgate.verifier.statistics.verification import recompute as recompute_one
 from tests.support.verification import cut
-from tests.support.verification_regions import BEGAN, START, WATCH, together, watch, watched
+from tests.support.verification_regions import BEGAN, ROLLOUT, START, WATCH, busy, together, watch, watched
 
 REGIONS = {"ap-south": {}, "eu-west": {"errors": 2.5}, "us-east": {}}
 
@@ -178,13 +181,84 @@ def gone_astray(*pods: str) -> Evidence:
     return parse(given)
 
 
+def astray(evidence: Evidence, at_once: int = WATCH, regions: Mapping[str, str] = CONTROL) -> dict[str, int]:
+    """Of what is told so many scrapes at once."""
+    placebos = Placebos(evidence, regions, BEGAN)
+    for end in range(at_once, WATCH + 1, at_once):
+        placebos.fold(evidence, end)
+    return placebos.astray
+
+
 def test_control_regions_that_go_astray_by_themselves_are_found() -> None:
-    assert astray(parse(watched(21)), CONTROL, BEGAN, WATCH) == ()
-    assert astray(gone_astray("b-0"), CONTROL, BEGAN, WATCH) == ("eu-north",)
+    assert astray(parse(watched(21))) == {}
+    found = astray(gone_astray("b-0"))
+    assert (list(found), 1 <= found["eu-north"] <= 6) == (["eu-north"], True)
+    assert astray(gone_astray("b-0"), 1) == found
 
 
-def test_a_control_of_which_half_goes_astray_is_no_control() -> None:
-    assert not unstable(gone_astray("b-0"), CONTROL, BEGAN, WATCH)
-    both = gone_astray("b-0", "b-1")
-    assert unstable(both, CONTROL, BEGAN, WATCH)
-    assert not unstable(both, dict.fromkeys(CONTROL, "eu-north"), BEGAN, WATCH)
+def test_which_of_fewer_than_three_regions_went_astray_nobody_can_tell() -> None:
+    two = {**CONTROL, "b-1": "sa-east"}
+    assert astray(gone_astray("b-0"), regions=two) == {}
+    assert not Control(("a", "b"), {"a": 1, "b": 1}).unstable(1)
+
+
+def test_a_control_of_which_half_went_astray_is_no_control_from_then_on() -> None:
+    control = Control(("a", "b", "c", "d"), {"a": 3, "c": 7})
+    assert [control.unstable(at) for at in (3, 6, 7)] == [False, False, True]
+    assert control.gone(5) == ("a",)
+
+
+def blocks(run: Regions) -> dict[str, Any]:
+    return {name: one.measured() for name, one in run.runs.items()}
+
+
+def anew(run: Regions, control: Control, count: int = 0) -> Regions:
+    """The same, of what was measured."""
+    made = Regions(
+        run.alpha, {name: Verification(one.setup) for name, one in run.runs.items()}, control, count
+    )
+    made.judge(blocks(run))
+    return made
+
+
+def test_nothing_is_judged_beside_regions_that_went_astray_and_the_record_says_so() -> None:
+    run = anew(together(wave()), Control(("d", "e", "f"), {"e": 1, "d": 1}))
+    assert run.outcome == Together("unmeasurable", 1, (), "control")
+    expected = said(run)
+    assert "Of 3 regions without the release d, e went astray by themselves" in json.loads(expected)["reason"]
+    assert encode(again(json.loads(expected)["evidence"])) == expected
+
+
+def test_a_region_that_is_worse_waits_for_no_other_whose_metrics_are_away() -> None:
+    whole = together(wave())
+    late = Regions(whole.alpha, {name: Verification(one.setup) for name, one in whole.runs.items()})
+    late.judge({**blocks(whole), "us-east": between(blocks(whole)["us-east"], 0, 1)})
+    assert (late.outcome.verdict, late.outcome.guilty) == ("fail", ("eu-west",))
+    assert encode(recompute(json.loads(said(late))["evidence"])) == said(late)
+
+
+def test_a_wave_does_not_pass_while_nothing_is_told_of_one_of_its_regions() -> None:
+    good = together({"a": watched(0), "b": watched(1)})
+    assert anew(good, STEADY).outcome.verdict == "pass"
+    assert anew(good, STEADY, count=3).outcome == Together("running", good.outcome.at)
+
+
+def test_one_region_alone_is_named_in_a_sentence_about_one() -> None:
+    assert json.loads(said(together({"a": watched(0)})))["reason"].endswith(
+        "a is shown to be within the margins."
+    )
+    bad = json.loads(said(together({"a": watched(1, errors=2.5)})))["reason"]
+    assert bad.startswith("a is worse. Since scrape 1 the region's requests fail ")
+
+
+def test_the_record_of_as_many_scrapes_as_a_wave_has_fits_into_an_event() -> None:
+    """Of twelve regions with ten scrapes each, and of two with sixty; four bounds are the most that are compared."""
+    for regions, scrapes in ((12, 10), (2, 60)):
+        given = {f"ap-southeast-{n}": busy(n, scrapes) for n in range(regions)}
+        parsed = {name: parse(one) for name, one in given.items()}
+        run = Regions.of(parsed, {name: one.start - ROLLOUT for name, one in parsed.items()})
+        run.fold(parsed)
+        assert run.outcome.verdict == "inconclusive"
+        assert len(run.runs["ap-southeast-0"].setup.bounds) == 4
+        assert run.outcome.at == scrapes
+        assert len(encode(run.result(dict.fromkeys(run.runs, "0" * 64)))) <= 64 * 1024

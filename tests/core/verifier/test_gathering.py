@@ -1,13 +1,13 @@
 """From raw samples to evidence: the grid, counters that begin anew, scrapes that are missing, pods that come and go."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lockgate.messages.plan_metrics import Metrics
-from lockgate.verifier.core.measure import HISTORY, Measure, Pods
+from lockgate.verifier.core.measure import HISTORY, Elsewhere, Measure, Pods
 from lockgate.verifier.gathering import BOTH, START, Gathering
 from lockgate.verifier.presets import preset_of
 from lockgate.verifier.prometheus import Series
@@ -371,3 +371,60 @@ def test_scrapes_before_the_start_are_history_whatever_was_scraped() -> None:
     gathered.take(0, HISTORY, [series((-20, 1), (0, 3))])
     assert gathered.compared == []
     assert gathered.missing == "there are no samples of the pilot"
+
+
+REPLICA = "p-6d4f9c-{}"
+"""Old pods end with b, new ones with n."""
+
+
+def of_regions(*found: Series, scrapes: int = 2) -> Gathering:
+    """A region, since its rollout 30 s before the start, beside another one; a scrape before the rollout is known."""
+    order = gathering(kind=Gathering).order.model_copy(
+        update={
+            "pods": Pods(namespace="shop", pilot="", baseline="p", service="p", route=None),
+            "began": SINCE - timedelta(seconds=30),
+            "history": 1,
+            "control": (Elsewhere(region="north", namespace="shop"),),
+        }
+    )
+    gathered = Gathering(order, preset_of(order.metrics))
+    gathered.take(0, 1 + scrapes, found)
+    return gathered
+
+
+def there(region: str, pod: str, *points: tuple[float, float]) -> Series:
+    found = series(*points, pod=REPLICA.format(pod))
+    return Series({**found.labels, "region": region, "namespace": "shop"}, found.points)
+
+
+def test_a_pod_on_its_way_out_is_not_what_a_region_is_compared_by_after_its_rollout() -> None:
+    """It is scraped for the last time in the scrape that ends with the start."""
+    gathered = of_regions(
+        there("eu-west", "bbbbb", (-35, 1), (-5, 4), (5, 4)),
+        there("eu-west", "nnnnn", (5, 1), (15, 2)),
+        there("north", "bbbbb", (-35, 1), (-5, 2), (5, 3), (15, 4)),
+    )
+    found = gathered.evidence(2)
+    assert isinstance(found, dict)
+    assert {one["name"]: (one["arm"], one["requests"]) for one in found["pods"]} == {
+        "eu-west/p-6d4f9c-bbbbb": ("pilot", [0, None, None, None]),
+        "eu-west/p-6d4f9c-nnnnn": ("pilot", [None, None, 0, 1]),
+        "north/p-6d4f9c-bbbbb": ("baseline", [0, 1, 2, 3]),
+    }
+    assert [one["requests"] for one in gathered.more(1, 2)["pods"]] == [[None], [1], [3]]
+
+
+def test_pods_that_ran_the_version_already_are_what_a_region_is_compared_by() -> None:
+    gathered = of_regions(
+        there("eu-west", "bbbbb", (-35, 1), (-5, 4), (5, 5), (15, 6)),
+        there("north", "bbbbb", (-35, 1), (-5, 2), (5, 3), (15, 4)),
+    )
+    found = gathered.evidence(2)
+    assert isinstance(found, dict)
+    assert [one["requests"] for one in found["pods"]] == [[0, 3, 4, 5], [0, 1, 2, 3]]
+
+
+def test_what_a_region_lacks_is_said_by_its_name() -> None:
+    assert of_regions(there("north", "bbbbb", (-35, 1))).missing == "there are no samples of the region"
+    lacking = of_regions(there("eu-west", "bbbbb", (-35, 1))).missing
+    assert lacking == "there are no samples of the regions without the release"

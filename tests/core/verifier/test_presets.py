@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lockgate.messages.plan_metrics import Metrics
 from lockgate.sandbox.promql import parse_selector
-from lockgate.verifier.core.measure import Measure, Pods
+from lockgate.verifier.core.measure import Elsewhere, Measure, Pods
 from lockgate.verifier.presets import PRESETS, Preset, arm_of, preset_of, query, unit_of
 
 PODS = Pods(
@@ -132,14 +132,14 @@ def test_without_a_histogram_only_requests_are_asked_for() -> None:
     ],
 )
 def test_a_series_belongs_to_one_arm_or_none(preset: str, labels: dict[str, str], arm: str | None) -> None:
-    assert arm_of(of(preset), PODS, labels) == arm
+    assert arm_of(of(preset), order(), labels) == arm
 
 
 def test_what_counts_by_itself_is_a_target_and_at_a_gateway_each_arm_of_it() -> None:
     labels = {"pod": "a", "instance": "10.0.0.7:9464"}
-    assert unit_of(of("istio"), "pilot", labels) == "a/10.0.0.7:9464"
-    assert unit_of(of("istio"), "pilot", {"pod": "a"}) == "a"
-    assert unit_of(of("nginx"), "pilot", labels) == "a/10.0.0.7:9464/pilot"
+    assert unit_of(of("istio"), order(), "pilot", labels) == "a/10.0.0.7:9464"
+    assert unit_of(of("istio"), order(), "pilot", {"pod": "a"}) == "a"
+    assert unit_of(of("nginx"), order(), "pilot", labels) == "a/10.0.0.7:9464/pilot"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_prefix_ends_with_a_dash_whoever_forgot_it() -> None:
     pods = PODS.model_copy(update={"pilot": "payments-pilot-8", "baseline": "payments"})
     preset = of("istio")
     assert query(preset, preset.requests, order(pods)) == query(preset, preset.requests, order())
-    assert arm_of(preset, pods, {"pod": "payments-pilot-8-7c5d-fghij"}) == "pilot"
+    assert arm_of(preset, order(pods), {"pod": "payments-pilot-8-7c5d-fghij"}) == "pilot"
 
 
 def test_a_gateway_needs_a_route() -> None:
@@ -203,11 +203,64 @@ def test_pods_of_a_long_name_are_those_of_their_workload_though_their_name_was_c
 ) -> None:
     workload = "x" * length
     pods = PODS.model_copy(update={"pilot": "", "baseline": workload})
-    assert arm_of(of("opentelemetry-http"), pods, {"pod": workload + end}) == "baseline"
+    assert arm_of(of("opentelemetry-http"), order(pods), {"pod": workload + end}) == "baseline"
 
 
 def test_a_name_that_begins_alike_is_another_workloads_though_it_was_cut() -> None:
     pods = PODS.model_copy(update={"pilot": "", "baseline": "x" * 40})
     cut = "x" * 40 + "-worker-6f7d9c5b" + "fxzwvtq"
     assert len(cut) == 63
-    assert arm_of(of("opentelemetry-http"), pods, {"pod": cut}) is None
+    assert arm_of(of("opentelemetry-http"), order(pods), {"pod": cut}) is None
+
+
+ALONE = PODS.model_copy(update={"pilot": ""})
+
+
+def elsewhere(**namespaces: str) -> Measure:
+    """A region that is compared with others."""
+    control = tuple(Elsewhere(region=region, namespace=name) for region, name in namespaces.items())
+    return order(ALONE.model_copy(update={"baseline": "payments"})).model_copy(update={"control": control})
+
+
+def test_regions_are_asked_for_together_and_each_in_its_namespace() -> None:
+    otel, envoy = of("opentelemetry-http"), of("envoy-gateway")
+    same, other = elsewhere(north="shop", east="shop"), elsewhere(north="prod")
+    assert query(otel, otel.requests, same) == (
+        'http_server_request_duration_seconds_count{namespace="shop",pod=~"payments-.*",region=~"east|eu-west|north"}'
+    )
+    assert query(otel, otel.requests, other) == (
+        "http_server_request_duration_seconds_count"
+        '{pod=~"payments-.*",namespace=~"prod|shop",region=~"eu-west|north"}'
+    )
+    assert query(envoy, envoy.requests, other) == (
+        'envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"httproute/prod/payments/rule/.*|'
+        'httproute/shop/payments/rule/.*",region=~"eu-west|north"}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("preset", "labels", "arm"),
+    [
+        ("istio", {"region": "eu-west", "namespace": "shop", "pod": "payments-6d4f9c-bcdfg"}, "pilot"),
+        ("istio", {"region": "north", "namespace": "prod", "pod": "payments-6d4f9c-bcdfg"}, "baseline"),
+        ("istio", {"region": "north", "namespace": "shop", "pod": "payments-6d4f9c-bcdfg"}, None),
+        ("istio", {"region": "south", "namespace": "prod", "pod": "payments-6d4f9c-bcdfg"}, None),
+        ("istio", {"region": "north", "namespace": "prod", "pod": "payments-api-6d4f9c-bcdfg"}, None),
+        ("nginx", {"region": "north", "namespace": "prod", "service": "web"}, "baseline"),
+        (
+            "envoy-gateway",
+            {"region": "north", "envoy_cluster_name": "httproute/prod/payments/rule/0"},
+            "baseline",
+        ),
+        ("envoy-gateway", {"region": "north", "envoy_cluster_name": "httproute/shop/payments/rule/0"}, None),
+    ],
+)
+def test_what_serves_in_a_region_is_its_arm_where_regions_are_compared(
+    preset: str, labels: dict[str, str], arm: str | None
+) -> None:
+    assert arm_of(of(preset), elsewhere(north="prod"), labels) == arm
+
+
+def test_pods_of_the_same_name_in_two_regions_count_each_for_itself() -> None:
+    labels = {"region": "north", "pod": "payments-6d4f9c-bcdfg"}
+    assert unit_of(of("istio"), elsewhere(north="prod"), "baseline", labels) == "north/payments-6d4f9c-bcdfg"

@@ -54,7 +54,7 @@ def stage_waits(scene: Scene, terms: Terms) -> Scene:
     schedule, extended = schedule_of(scene, terms), scene.release.extended
     duration = schedule.step * (schedule.scrapes if extended else schedule.planned)
     until = after(scene.release.since, duration + scene.release.delay)
-    if not terms.beside:
+    if not terms.beside and not terms.control:
         return scene.waits(
             WaitingFor.WATCH,
             f"Every region runs the release, and is compared with its own time before for {seconds(duration)}; one that is "
@@ -62,7 +62,10 @@ def stage_waits(scene: Scene, terms: Terms) -> Scene:
             until=until,
         )
     more = ", extended because the evidence decided neither way" if extended else ""
-    reason = f"The pilot is compared with production for {seconds(duration)}{more}."
+    beside = (
+        f"wave is compared with {', '.join(terms.control)}, without the release," if terms.control else ""
+    )
+    reason = f"The {beside or 'pilot is compared with production'} for {seconds(duration)}{more}."
     return scene.waits(WaitingFor.EVIDENCE, reason, until=until)
 
 

@@ -11,6 +11,8 @@ from datetime import datetime
 from math import ceil
 from typing import Any, Literal
 
+from pydantic import Field
+
 from lockgate.messages.plan_metrics import Metrics
 from lockgate.messages.values import Name, Value
 from lockgate.verifier.core.terms import Terms
@@ -25,8 +27,14 @@ LOST = 600.0
 """Seconds after everything must be over when the core asks itself what became of the measuring, and from then on after
 each scrape: so long no work is run because no verifier is, or it has nothing to tell."""
 
+MOST_OF_A_WAVE = 120
+"""Scrapes of all regions of a wave together, whose records one verdict carries: the more regions, the longer each scrape."""
+
 HISTORY = 60
 """Scrapes before the start of a comparison with what runs beside it."""
+_WAVES = 12
+"""So many times the length of a wave's comparison are looked at before the release, to see how much its regions differ by
+themselves. Four are needed."""
 _WATCHES = 24
 """So many times the length of a watch are looked at before the release, to see how much a region moves by itself. 20 are
 needed, and some may not have been scraped."""
@@ -54,6 +62,13 @@ class Pods(Value):
         return f"{self.service}-{made_for}-{number}"
 
 
+class Elsewhere(Value):
+    """A region without the release, which another one is compared with."""
+
+    region: Name
+    namespace: Name
+
+
 class Measure(Value):
     """The order to measure one region: so many `scrapes`, one each `step` seconds after `since`."""
 
@@ -71,9 +86,16 @@ class Measure(Value):
     history: int = HISTORY
     """So many scrapes before."""
     began: datetime | None = None
-    """When the release was begun in the region, where that is compared with its own time before; then the history ends here,
-    and not with the start.
+    """When the release was begun in the region, where all of that is measured; then the history ends here, and not with the
+    start.
     """
+    control: tuple[Elsewhere, ...] = Field(default=(), exclude_if=lambda given: not given)
+    """The regions that it is compared with. None: production beside the pilot, or its own time before."""
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The namespace in each region that is looked at."""
+        return {self.region: self.pods.namespace} | {one.region: one.namespace for one in self.control}
 
 
 class Counted(Value):
@@ -121,7 +143,8 @@ class Schedule(Value):
     @classmethod
     def of(cls, terms: Terms, interval: float) -> "Schedule":
         longest = terms.length + terms.extend
-        step = interval * max(1, ceil(longest / (interval * MOST_SCRAPES)))
+        most = min(MOST_SCRAPES, MOST_OF_A_WAVE // len(terms.regions)) if terms.control else MOST_SCRAPES
+        step = interval * max(1, ceil(longest / (interval * most)))
         planned = max(LEAST_SCRAPES, ceil(terms.length / step))
         soak = terms.soak or terms.length / 2
         return cls(
@@ -135,6 +158,11 @@ class Schedule(Value):
     def history(self) -> int:
         """Scrapes before the release, of a region that is compared with its own time before."""
         return HISTORY + _WATCHES * self.scrapes
+
+    @property
+    def reference(self) -> int:
+        """Scrapes before the release, of a region that is compared with others."""
+        return _WAVES * self.scrapes
 
 
 def policy_of(terms: Terms, metrics: Metrics, alpha: float) -> dict[str, Any]:

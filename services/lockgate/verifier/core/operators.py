@@ -21,7 +21,7 @@ from lockgate.messages.operations import (
 from lockgate.messages.plan import WatchStage, WaveStage
 from lockgate.messages.releases import AllPaused, AllResumed, ApplicationPaused, ApplicationResumed
 from lockgate.messages.verdicts import StageOperationAnswered, WaitingFor
-from lockgate.verifier.core import gates, stages, verifying, watch, waves
+from lockgate.verifier.core import concluding, gates, stages, watch, waves
 from lockgate.verifier.core.rows import PauseRow, Phase, RegionState, ReleaseRow, VerificationRow
 from lockgate.verifier.core.scene import Scene, sentence
 from lockgate.verifier.core.terms import Terms
@@ -128,13 +128,18 @@ def _approved(scene: Scene, body: OfStage) -> Outcome:
 
 
 def _let_through(scene: Scene, terms: Terms, body: OfStage) -> Done:
-    """A pilot or a watch that is held passes by an operator's word, in each region that holds it."""
+    """What is held passes by an operator's word, in each region that holds it. One holds for all of a wave."""
     found = scene.rows.many(VerificationRow, terms.regions)
     regions = {name: row for name, row in found.items() if row.held}
     for name, row in regions.items():
         told = f"{body.who} approved the {terms.subject} in {name}, though nothing was proven: {body.why}"
-        scene = verifying.through(scene, terms, name, row, told)
-    return Done(scene, f"the {terms.subject} is approved in {', '.join(regions)}")
+        scene = concluding.through(scene, terms, name, row, told)
+    where = (
+        f"wave {terms.stage} is approved"
+        if terms.control
+        else f"{terms.subject} is approved in {', '.join(regions)}"
+    )
+    return Done(scene, f"the {where}")
 
 
 def _measured_anew(scene: Scene, terms: Terms) -> Done:
@@ -175,8 +180,10 @@ def _promoted(scene: Scene, body: OfStage) -> Outcome:
         case (Phase.BEFORE, stage) if (gate := gates.unmet(scene)) and gate.waiting_for is WaitingFor.WINDOW:
             after = stages.let_go_on(scene.then(Step(timers=(CancelTimer("before"),)), promoted=True))
             return Done(after, f"the stage {stage.name} begins outside of its window")
-        case (Phase.EVIDENCE, _):
-            told = "the pilot is being compared with production, and nobody's word replaces evidence; abort it instead"
+        case (Phase.EVIDENCE, stage):
+            beside = "the wave is being compared with regions without the release"
+            beside = beside if isinstance(stage, WaveStage) else "the pilot is being compared with production"
+            told = f"{beside}, and nobody's word replaces evidence; abort it instead"
             return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)
         case _:
             told = f"the release waits for no time to pass: {_doing(scene)}"
@@ -215,7 +222,7 @@ _DOING = {
     Phase.PRODUCTION: "it waits until it owns production",
     Phase.BEFORE: "it waits before the stage",
     Phase.REGIONS: "it waits for answers of regions",
-    Phase.EVIDENCE: "its pilot is being compared",
+    Phase.EVIDENCE: "it is being compared",
     Phase.BAKE: "its wave is left alone for a while",
     Phase.SETTLING: "its flags were switched off, and every instance has to read it",
     Phase.WATCH: "it is being watched",

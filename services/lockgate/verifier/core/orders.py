@@ -1,19 +1,19 @@
 """The orders to measure the regions of a stage, each with its part of the release's false-alarm rate.
 
 The rate is spent in equal parts over the release's verifications: one a pilot's region, one a region of pre-production in
-which requests are judged together, one a step of a canary in a region, and one a watch, which its regions divide: a
-release has one end, however many they are.
+which requests are judged together, one a step of a canary in a region, one a wave and one a watch, which their regions
+divide: a release has one end, however many they are.
 """
 
 from datetime import datetime
+from typing import Any
 
 from lockgate.messages.decision import CancelWork, StartWork, Step, emit, put
-from lockgate.messages.plan import PilotStage, PreprodStage, Stage, WatchStage, WaveStage
-from lockgate.messages.strategies import Canary
+from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
 from lockgate.messages.verdicts import VerificationStarted
 from lockgate.verifier.core.holding import asked_after, schedule_of, stage_waits, waits_for_evidence
-from lockgate.verifier.core.measure import LOST, Measure, Pods, policy_of
-from lockgate.verifier.core.rows import RegionRow, VerificationRow
+from lockgate.verifier.core.measure import LOST, Elsewhere, Measure, Pods, policy_of
+from lockgate.verifier.core.rows import Phase, RegionRow, VerificationRow
 from lockgate.verifier.core.scene import Scene
 from lockgate.verifier.core.terms import Terms
 
@@ -60,17 +60,19 @@ def measured(scene: Scene, terms: Terms, name: str, region: RegionRow, since: da
         metrics=metrics,
         pods=_pods(scene, terms, name, region),
         policy=policy_of(terms, metrics, alpha),
-        **(
-            {"share": region.share}
-            if terms.beside
-            else {
-                "share": 1.0,
-                "history": schedule.history,
-                "began": region.began or scene.release.since,
-            }
-        ),
+        **_compared_with(scene, terms, region),
     )
     return Step(work=(StartWork(work_of(terms, name), "measure", order.model_dump(mode="json")),))
+
+
+def _compared_with(scene: Scene, terms: Terms, region: RegionRow) -> dict[str, Any]:
+    if terms.beside:
+        return {"share": region.share}
+    schedule, before = schedule_of(scene, terms), {"share": 1.0, "began": region.began or scene.release.since}
+    if not terms.control:
+        return {**before, "history": schedule.history}
+    control = tuple(Elsewhere(region=name, namespace=scene.place(name).namespace) for name in terms.control)
+    return {**before, "history": schedule.reference, "control": control}
 
 
 def no_more(terms: Terms, region: str) -> Step:
@@ -83,10 +85,11 @@ def work_of(terms: Terms, region: str) -> str:
 
 def alpha_of(scene: Scene) -> float:
     """Of one verification."""
-    return scene.plan.plan.false_alarms / max(1, sum(map(_verifications, scene.plan.plan.stages)))
+    plan = scene.plan.plan
+    return plan.false_alarms / max(1, sum(_verifications(plan, stage) for stage in plan.stages))
 
 
-def _verifications(stage: Stage) -> int:
+def _verifications(plan: Plan, stage: Stage) -> int:
     match stage:
         case PilotStage(regions=regions):
             return len(regions)
@@ -94,10 +97,9 @@ def _verifications(stage: Stage) -> int:
             return len(regions) if any(request.times > 1 for request in requests) else 0
         case WatchStage(verify=asked):
             return 0 if asked is None else 1
-        case WaveStage(strategy=Canary() as canary) if canary.verify > 0:
-            return Terms.of_steps(stage, canary).verifications
         case WaveStage():
-            return 0
+            measured = (Terms.of(plan, stage, phase) for phase in (Phase.REGIONS, Phase.EVIDENCE))
+            return sum(terms.verifications for terms in measured if terms is not None)
 
 
 def _pods(scene: Scene, terms: Terms, name: str, region: RegionRow) -> Pods:

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from lockgate.messages.decision import Row
 from lockgate.messages.plan import Plan
 from lockgate.messages.values import Artifact, Place
@@ -20,7 +22,9 @@ class Phase(StrEnum):
     PRODUCTION = "production"  # it waits until it owns production
     BEFORE = "before"  # it waits for what must hold before the stage begins
     REGIONS = "regions"  # grants are given and answered
-    EVIDENCE = "evidence"  # the pilot is compared with production
+    EVIDENCE = (
+        "evidence"  # the pilot is compared with production, or the wave with regions without the release
+    )
     BAKE = "bake"  # the wave is left alone
     SETTLING = "settling"  # flags were switched off, and it is left alone before it is judged anew
     WATCH = "watch"  # post-deployment verification
@@ -153,6 +157,8 @@ class VerificationRow(Row):
     """While it is dark: since when. While it is held, and while it reads what lies in the past: when its measuring last told
     something, or was begun anew.
     """
+    digest: str = Field(default="", exclude_if=lambda digest: not digest)
+    """Of the samples of a wave's region whose own comparison is decided, while the verdict on them all waits for others."""
     over: bool = False
     """Nothing is measured any more. It is held as well where no verdict was reached that the plan goes on by."""
 

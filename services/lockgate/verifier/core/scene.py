@@ -84,8 +84,8 @@ class Scene:
 
     @property
     def terms(self) -> Terms | None:
-        """Of the stage's measuring; None if nothing is measured in it."""
-        return Terms.of(self.plan.plan, self.stage)
+        """Of the stage's measuring in its phase; None if nothing is measured in it."""
+        return Terms.of(self.plan.plan, self.stage, self.release.phase)
 
     @property
     def about(self) -> dict[str, Any]:

@@ -1,32 +1,27 @@
-"""The verification of a stage's regions, scrape by scrape: of a pilot or a canary's step beside production, of a watch after
-the release.
+"""The verification of a stage's regions, scrape by scrape: of a pilot or a canary's step beside production, of a wave beside the
+regions after it, of a watch after the release.
 
-One a region: one that fails takes the release back, and the stage passes when all are through, or the region's next step is
-granted; what holds it up meanwhile is in `holding`. What was measured is kept in rows that are never changed, one a report, and `judging` judges all of it anew
+One a region, or one of a wave's regions together; what follows a verdict is in `concluding`, and what holds it up meanwhile in
+`holding`. What was measured is kept in rows that are never changed, one a report, and `judging` judges all of it anew
 with each; so a verdict follows from what its event carries, and from nothing else.
 """
 
-from typing import Any, assert_never
+from typing import assert_never
 
-from lockgate.messages.decision import CancelTimer, Step, put, remove
-from lockgate.messages.verdicts import FailCause, Outcome
-from lockgate.verifier.core import orders, waves
+from lockgate.messages.decision import put, remove
+from lockgate.verifier.core import orders
+from lockgate.verifier.core.concluding import Regions, concluded
 from lockgate.verifier.core.holding import (
-    Verdict,
     asked_after,
     blind,
     dark,
     heard,
-    held,
     idle,
-    lit,
     schedule_of,
     seen_again,
-    stage_waits,
-    told,
     waits_for_evidence,
 )
-from lockgate.verifier.core.judging import judged
+from lockgate.verifier.core.judging import Judged, judged, judged_together
 from lockgate.verifier.core.measure import LOST, Counted, Measure, Unavailable
 from lockgate.verifier.core.rows import PartRow, VerificationRow
 from lockgate.verifier.core.scene import Scene
@@ -66,14 +61,22 @@ def _counted(scene: Scene, terms: Terms, region: str, row: VerificationRow, said
     if kept is None:
         return scene
     scene, row, parts = kept
-    found = judged(terms, parts, said.digest or "")
+    rows: Regions = {region: row}
+    if terms.control:
+        rows = _with_the_others(scene, terms, region, row.model_copy(update={"digest": said.digest or ""}))
+        scene = scene.then(put(rows[region], region))
+        found = _together(scene, terms, region, rows, parts)
+    else:
+        found = judged(terms, parts, said.digest or "")
     if found.result is not None:
-        return _concluded(scene, terms, region, row, found.result)
+        return concluded(scene, terms, rows, found.result, found.through)
+    row = rows[region]
     if found.idle:
         if said.end > before:
             row = idle(scene, row)
             scene = scene.then(put(row, region))
-        both = f" of both the {terms.subject} and production" if terms.beside else ""
+        both = " both there and in regions without the release" if terms.control else ""
+        both = f" of both the {terms.subject} and production" if terms.beside else both
         return dark(scene, region, row, f"No requests{both} were seen in {region} lately.")
     return _goes_on(scene, terms, region, row, before) if said.end > before else scene
 
@@ -87,9 +90,7 @@ def _kept(
         before, left = [], [remove(PartRow, PartRow.named(region, number)) for number in range(1, row.parts)]
         scene = scene.then(*left)
     elif (said.run, said.first) == (row.run, row.end):
-        names = tuple(PartRow.named(region, number) for number in range(row.parts))
-        found = scene.rows.many(PartRow, names)
-        before = [found[name] for name in names]
+        before = _parts(scene, region, row)
     else:
         return None
     since = row.since if row.dark or row.held else None
@@ -97,6 +98,25 @@ def _kept(
     row = row.model_copy(update=told)
     scene = scene.then(put(row, region), put(new, PartRow.named(region, len(before))))
     return scene, row, [*before, new]
+
+
+def _parts(scene: Scene, region: str, row: VerificationRow) -> list[PartRow]:
+    names = tuple(PartRow.named(region, number) for number in range(row.parts))
+    found = scene.rows.many(PartRow, names)
+    return [found[name] for name in names]
+
+
+def _with_the_others(scene: Scene, terms: Terms, region: str, row: VerificationRow) -> Regions:
+    """All regions of the wave, this one as it is now."""
+    stored = scene.rows.many(VerificationRow, terms.regions)
+    return {name: row if name == region else one for name, one in stored.items()}
+
+
+def _together(scene: Scene, terms: Terms, region: str, rows: Regions, parts: list[PartRow]) -> Judged:
+    """The verdict on all of them. `parts`: of the region."""
+    others = {name: _parts(scene, name, row) for name, row in rows.items() if name != region and row.parts}
+    digests = {name: row.digest for name, row in rows.items() if row.parts}
+    return judged_together(terms, region, {**others, region: parts}, digests, orders.alpha_of(scene))
 
 
 def _goes_on(scene: Scene, terms: Terms, region: str, row: VerificationRow, before: int) -> Scene:
@@ -111,72 +131,6 @@ def _goes_on(scene: Scene, terms: Terms, region: str, row: VerificationRow, befo
     return waits_for_evidence(scene, terms, region, row)
 
 
-def _concluded(
-    scene: Scene, terms: Terms, region: str, row: VerificationRow, result: dict[str, Any]
-) -> Scene:
-    outcome, evidence = Outcome(result["verdict"]), result["evidence"]
-    reason = f"In {region}: {result['reason']}"
-    match outcome:
-        case Outcome.FAIL:
-            scene, _ = _over(scene, region, row)
-            return scene.failed(reason, cause=FailCause.MEASURED, guilty=(region,), evidence=evidence)
-        case Outcome.PASS:
-            scene = told(scene, (outcome, reason, evidence))
-            return through(scene, terms, region, row, reason)
-        case Outcome.UNMEASURABLE:
-            scene, row = _over(told(scene, (outcome, reason, evidence)), region, row)
-            return held(scene, terms, region, row, f"{reason} {_ASKS}")
-        case Outcome.INCONCLUSIVE:
-            return _undecided(scene, terms, region, row, (outcome, reason, evidence))
-        case _:
-            assert_never(outcome)
-
-
-def _undecided(scene: Scene, terms: Terms, region: str, row: VerificationRow, verdict: Verdict) -> Scene:
-    """The plan says what follows."""
-    scene, (outcome, reason, _) = told(scene, verdict), verdict
-    match then := terms.then:
-        case "pass":
-            text = f"The verdict is {outcome}, and the plan says to go on then. {reason}"
-            return through(scene, terms, region, row, text)
-        case "hold":
-            scene, row = _over(scene, region, row)
-            return held(scene, terms, region, row, f"{reason} {_ASKS}")
-        case "rollback":
-            text = f"The verdict is {outcome}, and the plan asks for a rollback then. {reason}"
-            return _over(scene, region, row)[0].failed(text, cause=FailCause.UNDECIDED)
-        case _:
-            assert_never(then)
-
-
-_ASKS = "An operator says what follows: lockgate approve, or reject."
-
-
-def through(scene: Scene, terms: Terms, region: str, row: VerificationRow, reason: str) -> Scene:
-    """This region holds the release back no more; the last one ends the stage, and a step is followed by the next one."""
-    scene, row = _over(scene, region, row)
-    scene, row = lit(scene, region, row)
-    quiet = orders.no_more(terms, region)
-    if terms.steps:
-        gone = Step(timers=(CancelTimer(f"verify {region}"),))
-        scene = waves.proven(scene.then(quiet, gone, remove(VerificationRow, region)), region)
-        return stage_waits(scene, terms) if scene.release.held else scene
-    scene = scene.then(quiet, proven=scene.release.proven + 1)
-    if scene.release.proven < len(terms.regions):
-        return stage_waits(scene, terms)
-    done = scene.then(Step(timers=(CancelTimer("verify"),)), scene.unmeasured)
-    return done.passed(
-        reason if terms.beside else f"No incident was blamed on the release in its watch. {reason}"
-    )
-
-
-def _over(scene: Scene, region: str, row: VerificationRow) -> tuple[Scene, VerificationRow]:
-    """Its parts go: the verdict's event has what they say."""
-    gone = [remove(PartRow, PartRow.named(region, number)) for number in range(row.parts)]
-    row = row.model_copy(update={"over": True, "parts": 0})
-    return scene.then(*gone, put(row, region)), row
-
-
 def lost(scene: Scene, terms: Terms, *, progress: int, region: str | None = None) -> Scene:
     """The time of the measuring is over, and no verdict is reached in some regions.
 
@@ -184,7 +138,7 @@ def lost(scene: Scene, terms: Terms, *, progress: int, region: str | None = None
     What tells nothing of itself any more is held, and measured anew.
     """
     rows = scene.rows.many(VerificationRow, (region,) if region else terms.regions)
-    left = {name: row for name, row in rows.items() if not row.over}
+    left = {name: row for name, row in rows.items() if not (row.over or row.digest)}
     if scene.release.phase is not terms.phase or not left:
         return scene
     so_far = sum(row.end for row in rows.values())

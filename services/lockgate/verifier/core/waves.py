@@ -146,6 +146,18 @@ def deployed(scene: Scene, answer: RegionDeployed, region: RegionRow, stage: Wav
 
 
 def _all_done(scene: Scene, stage: WaveStage) -> Scene:
+    """The regions are compared with those of later waves, where the plan asks for it; then they are left alone."""
+    if (terms := Terms.of_wave(scene.plan.plan, stage)) is not None:
+        return orders.begin(scene, terms, scene.regions(terms.regions))
+    return _left_alone(scene, stage)
+
+
+def shown(scene: Scene, stage: WaveStage, reason: str) -> Scene:
+    """The wave holds the release back no more, for the reason that is given."""
+    return _left_alone(scene, stage) if stage.after.bake > 0 else scene.passed(reason)
+
+
+def _left_alone(scene: Scene, stage: WaveStage) -> Scene:
     if stage.after.bake <= 0:
         return _passed(scene, stage)
     until = after(scene.now, stage.after.bake)

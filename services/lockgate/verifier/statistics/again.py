@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lockgate.verifier.statistics import alone_record, record, verification
+from lockgate.verifier.statistics import alone_record, record, regions, verification
 from lockgate.verifier.statistics.refusal import EvidenceError
 
-_METHODS = {record.METHOD: verification.recompute, alone_record.METHOD: alone_record.recompute}
+_METHODS = {
+    record.METHOD: verification.recompute,
+    alone_record.METHOD: alone_record.recompute,
+    regions.METHOD: regions.recompute,
+}
 
 
 def again(given: Any) -> dict[str, Any]:

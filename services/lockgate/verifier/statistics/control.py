@@ -4,41 +4,65 @@ Without that a control region that goes astray would look like a guilty release.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lockgate.verifier.statistics.evidence import Evidence
+from lockgate.verifier.statistics.refusal import EvidenceError
 from lockgate.verifier.statistics.verification import Verification
 
 ENOUGH = 3
 """With fewer regions it cannot be told which of them has gone astray."""
 
 
-def astray(evidence: Evidence, regions: Mapping[str, str], began: int, scrapes: int) -> tuple[str, ...]:
-    """The control regions that fail within so many scrapes since the start, although nothing was deployed to them.
+class Placebos:
+    """Each control region as if it had the release, scrape by scrape. Of fewer than three nothing is known."""
 
-    `regions`: of each baseline pod by name; `began`: as in `Verification.of`. Empty if there are fewer than three.
-    """
-    names = evidence.names[: evidence.split]
-    found = sorted({regions[name] for name in names})
-    if len(found) < ENOUGH:
-        return ()
-    return tuple(
-        region for region in found if _fails(_against_the_rest(evidence, regions, region), began, scrapes)
-    )
+    def __init__(self, evidence: Evidence, regions: Mapping[str, str], began: int) -> None:
+        """Takes the scrapes before the start. `regions`: of each baseline pod by name; `began`: as in `Verification.of`. A region
+        that there was too little of before the rollout is not looked at.
+        """
+        self.regions = regions
+        found = sorted({regions[name] for name in evidence.names[: evidence.split]})
+        every = found if len(found) >= ENOUGH else ()
+        runs = {region: _placebo(_against_the_rest(evidence, regions, region), began) for region in every}
+        self.runs = {region: run for region, run in runs.items() if run is not None}
+
+    def fold(self, evidence: Evidence, scrapes: int) -> None:
+        """Takes the new ones of so many scrapes since the start."""
+        for region, run in self.runs.items():
+            run.fold(_against_the_rest(evidence, self.regions, region), evidence.start + scrapes)
+
+    @property
+    def astray(self) -> dict[str, int]:
+        """Those that fail, although nothing was deployed to them: by the scrape with which they do, the first is 1."""
+        return {name: run.outcome.at for name, run in self.runs.items() if run.outcome.verdict == "fail"}
 
 
-def unstable(evidence: Evidence, regions: Mapping[str, str], began: int, scrapes: int) -> bool:
-    """Whether so many go astray that nothing can be compared with them: half of them."""
-    count = len({regions[name] for name in evidence.names[: evidence.split]})
-    gone = len(astray(evidence, regions, began, scrapes))
-    return gone > 0 and 2 * gone >= count
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The regions without the release."""
+
+    regions: tuple[str, ...]
+    astray: Mapping[str, int]
+    """Of them those that went astray by themselves, and since which scrape that is known."""
+
+    def gone(self, at: int) -> tuple[str, ...]:
+        """Those that have by then."""
+        return tuple(sorted(name for name, since in self.astray.items() if since <= at))
+
+    def unstable(self, at: int) -> bool:
+        """Whether so many have that nothing can be compared with them: half of them."""
+        gone = len(self.gone(at))
+        return len(self.regions) >= ENOUGH and 2 * gone >= len(self.regions)
 
 
-def _fails(evidence: Evidence, began: int, scrapes: int) -> bool:
-    run = Verification.of(evidence, began)
-    return run.fold(evidence, evidence.start + scrapes).verdict == "fail"
+def _placebo(evidence: Evidence, began: int) -> Verification | None:
+    try:
+        return Verification.of(evidence, began)
+    except EvidenceError:
+        return None
 
 
 def _against_the_rest(evidence: Evidence, regions: Mapping[str, str], region: str) -> Evidence:
