@@ -263,7 +263,7 @@ BAD: dict[str, tuple[Any, Callable[[], list[Any]], str, str]] = {
         },
         lambda: [ours(identity=f"{REPOSITORY}/.github/workflows/evil.yml@refs/heads/x.yml@refs/tags/v1")],
         "other-signer",
-        "it was signed by 'https://github.com/acme/payments/.github/workflows/evil.yml@refs/heads/x.yml@re…', for whom",
+        "it was signed by 'https://github.com/acme/payments/.github/workflows/evil.yml@refs/heads/x.yml@refs/tags/v1', for whom",
     ),
     "signed by the right name of another issuer": (
         SIGNED,

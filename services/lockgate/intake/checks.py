@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from lockgate.intake.words import sentence
 from lockgate.messages.plan_provenance import Provenance
 from lockgate.messages.releases import ArtifactRefusal
 from lockgate.messages.values import Digest, Sentence, Value
@@ -41,6 +42,11 @@ class Unproven(Value):
     outcome: Literal["unproven"] = "unproven"
     code: ArtifactRefusal
     reason: Sentence
+
+
+def unproven(code: ArtifactRefusal, reason: str) -> Unproven:
+    """Of a reason that quotes what came from outside, and may be long."""
+    return Unproven(code=code, reason=sentence(reason))
 
 
 Checked = Verified | Unproven

@@ -9,6 +9,9 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
 from lockgate.messages.values import EVERY, Artifact, Digest, Name, Place, Sentence
 
+MOST_SHOWN = 1024
+"""Characters of what an artifact's provenance says: of each of its names."""
+
 
 class ArtifactRefusal(StrEnum):
     """Why an artifact became no release. A public contract: codes are only added."""
@@ -73,10 +76,14 @@ class ArtifactVerified(Payload, topic="releases", custom="artifact.verified"):
     artifact: Artifact
     event: str = Field(description="the id of the event that announced it")
     plan_version: int = Field(ge=1, description="whose demands it fulfils")
-    signer: str = Field(max_length=1024, description="the identity, or `key` and the SHA-256 of the key")
-    issuer: str | None = Field(default=None, max_length=1024, description="of the identity; None for a key")
-    builder: str | None = Field(default=None, max_length=1024, description="None: no SLSA was demanded")
-    source: str | None = Field(default=None, max_length=1024, description="likewise")
+    signer: str = Field(
+        max_length=MOST_SHOWN, description="the identity, or `key` and the SHA-256 of the key"
+    )
+    issuer: str | None = Field(
+        default=None, max_length=MOST_SHOWN, description="of the identity; None for a key"
+    )
+    builder: str | None = Field(default=None, max_length=MOST_SHOWN, description="None: no SLSA was demanded")
+    source: str | None = Field(default=None, max_length=MOST_SHOWN, description="likewise")
 
 
 class RegionAccepted(Payload, topic="releases", custom="region.accepted"):

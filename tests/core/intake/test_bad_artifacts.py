@@ -88,6 +88,18 @@ def test_of_several_bad_bundles_the_one_that_came_nearest_is_told(root: Path) ->
     assert refused.reason.startswith("v1 of payments is not admitted: bundle 2: what is signed is of")
 
 
+def test_a_reason_is_never_longer_than_a_sentence_may_be(root: Path) -> None:
+    many = [
+        {"identity": f"https://github.com/acme/{'x' * 400}@{n}", "issuer": f"https://{'y' * 400}.example"}
+        for n in range(20)
+    ]
+    refused = _refused(
+        demanding({"signers": many}), [ours(identity=f"https://github.com/{'z' * 5000}")], root
+    )
+    assert refused.code is ArtifactRefusal.OTHER_SIGNER
+    assert 1000 < len(refused.reason) <= 2000
+
+
 def test_a_bundle_of_which_any_field_is_something_else_is_refused(root: Path) -> None:
     good = ours()
     for path, value in _fields(good):

@@ -37,7 +37,7 @@ from tests.support.signing import (
     statement,
     trusted,
 )
-from tests.support.unproven import BUILT, SIGNED, announce, being_checked, check_all, demanding
+from tests.support.unproven import BUILT, SIGNED, TAGS, announce, being_checked, check_all, demanding
 
 OURS = new_key()
 EDWARDS = ed25519.Ed25519PrivateKey.generate()
@@ -91,6 +91,13 @@ def test_an_address_is_an_identity_as_well(root: Path) -> None:
     signer = {"identity": "release@acme.example", "issuer": "https://accounts.example"}
     bundle = trusted().bundle(statement(), identity=signer["identity"], issuer=signer["issuer"])
     assert _verified(demanding({"signers": [signer]}), [bundle], root).signer == "release@acme.example"
+
+
+def test_what_a_star_stands_for_may_be_longer_than_an_event_takes(root: Path) -> None:
+    tag = "v" * 3000
+    bundle = trusted().bundle(provenance(ref=f"refs/tags/{tag}"), identity=TAGS.replace("*", tag))
+    verified = _verified(demanding(BUILT), [bundle], root)
+    assert (len(verified.signer), len(verified.source or "")) == (1024, 1024)
 
 
 def test_one_good_bundle_among_bad_ones_is_enough(root: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, assert_never
 from lockgate.intake.checks import MOST_BUNDLE, MOST_BUNDLES, Check, Unproven, Verified, checked
 from lockgate.intake.core.admission import Said, admitted, not_admitted, plan_for
 from lockgate.intake.rows import BeingChecked, Lane, NewestPlan, Unchecked
+from lockgate.intake.words import clip
 from lockgate.messages.decision import (
     NOTHING,
     CancelTimer,
@@ -28,7 +29,7 @@ from lockgate.messages.decision import (
     remove,
 )
 from lockgate.messages.plan_provenance import Provenance
-from lockgate.messages.releases import ArtifactRefusal, ArtifactVerified
+from lockgate.messages.releases import MOST_SHOWN, ArtifactRefusal, ArtifactVerified
 
 CHECK: Final = "check"
 WITHIN: Final = timedelta(minutes=10)
@@ -101,16 +102,17 @@ def reported(rows: Rows, given: WorkReported, now: datetime) -> Step:
 
 
 def _verified(rows: Rows, newest: NewestPlan, said: Said, found: Verified) -> Step:
+    """What was shown, cut where an event ends: a star in the plan may stand for as much as somebody likes."""
     return emit(
         ArtifactVerified(
             application=rows.key,
             artifact=said.artifact,
             event=said.event,
             plan_version=newest.version,
-            signer=found.signer,
+            signer=clip(found.signer, MOST_SHOWN),
             issuer=found.issuer,
-            builder=found.builder,
-            source=found.source,
+            builder=found.builder and clip(found.builder, MOST_SHOWN),
+            source=found.source and clip(found.source, MOST_SHOWN),
         )
     )
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-from lockgate.intake.checks import Check, Unproven, Verified
+from lockgate.intake.checks import Check, Unproven, Verified, unproven
 from lockgate.intake.provenance.envelope import envelope_of
 from lockgate.intake.provenance.signing import signed
 from lockgate.intake.provenance.statement import built
@@ -28,14 +28,14 @@ _NEARER: Final = (
 def check(asked: Check, trust_root: Path | None) -> Verified | Unproven:
     """Whether the image has the provenance that is demanded. Reads no file but the trust root, and asks nobody."""
     nearest: tuple[int, int] | None = None
-    told = Unproven(code=ArtifactRefusal.UNSIGNED, reason="there is no bundle")
+    told = unproven(ArtifactRefusal.UNSIGNED, "there is no bundle")
     for number, bundle in enumerate(asked.bundles):
         found = _one(bundle, asked, trust_root)
         if isinstance(found, Verified):
             return found
         if nearest is None or (_NEARER.index(found.code), -number) > nearest:
             nearest = (_NEARER.index(found.code), -number)
-            told = found.model_copy(update={"reason": f"bundle {number + 1}: {found.reason}"})
+            told = unproven(found.code, f"bundle {number + 1}: {found.reason}")
     return told
 
 

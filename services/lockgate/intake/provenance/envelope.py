@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from lockgate.intake.checks import Unproven
-from lockgate.intake.words import shown
+from lockgate.intake.checks import Unproven, unproven
+from lockgate.intake.words import clip, shown
 from lockgate.messages.releases import ArtifactRefusal
 
 _CERTIFICATES = ("certificate", "x509CertificateChain")
@@ -38,7 +38,12 @@ class Envelope:
 
 
 def bad_bundle(reason: str) -> Unproven:
-    return Unproven(code=ArtifactRefusal.BAD_BUNDLE, reason=reason)
+    return unproven(ArtifactRefusal.BAD_BUNDLE, reason)
+
+
+def quoted(value: Any) -> str:
+    """What is said in a bundle. Of an identity the end counts as much as the beginning, so more of it is shown than elsewhere."""
+    return f"'{clip(value, 300)}'" if isinstance(value, str) else shown(value)
 
 
 def envelope_of(bundle: Any) -> Envelope | Unproven:

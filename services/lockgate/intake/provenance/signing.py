@@ -31,9 +31,9 @@ from sigstore.models import Bundle, TrustedRoot
 from sigstore.verify import Verifier
 from sigstore.verify.policy import Identity
 
-from lockgate.intake.checks import Unproven
-from lockgate.intake.provenance.envelope import Envelope, Means, bad_bundle
-from lockgate.intake.words import clip, listed, shown
+from lockgate.intake.checks import Unproven, unproven
+from lockgate.intake.provenance.envelope import Envelope, Means, bad_bundle, quoted
+from lockgate.intake.words import clip, listed
 from lockgate.messages.globs import matches
 from lockgate.messages.plan_provenance import Signer
 from lockgate.messages.releases import ArtifactRefusal
@@ -70,9 +70,9 @@ def _by_key(envelope: Envelope, keys: Sequence[str]) -> Signed | Unproven:
         der = base64.b64decode(key)
         if _is_signature(load_der_public_key(der), envelope):
             return Signed(f"key {hashlib.sha256(der).hexdigest()}")
-    return Unproven(
-        code=ArtifactRefusal.BAD_SIGNATURE,
-        reason="no key of the plan made its signature: another key did, or what is signed was changed since",
+    return unproven(
+        ArtifactRefusal.BAD_SIGNATURE,
+        "no key of the plan made its signature: another key did, or what is signed was changed since",
     )
 
 
@@ -156,9 +156,9 @@ def _by_identity(
     except Exception as error:  # noqa: BLE001  # whatever a library makes of hostile bytes: it is no good bundle
         return bad_bundle(f"it cannot be read: {clip(str(error), 300)}")
     if not genuine:
-        return Unproven(
-            code=ArtifactRefusal.BAD_SIGNATURE,
-            reason="its certificate's key did not make its signature: what is signed was changed since",
+        return unproven(
+            ArtifactRefusal.BAD_SIGNATURE,
+            "its certificate's key did not make its signature: what is signed was changed since",
         )
     return _verified(verifier, read, signers)
 
@@ -175,8 +175,8 @@ def _verified(verifier: Verifier, bundle: Bundle, signers: Sequence[Signer]) -> 
     if policy.found is not None:
         return policy.found
     return _other_signer(
-        f"it was signed by {shown(listed(_names(cert), 2))}, for whom {shown(_issuer(cert))} vouches, and the plan allows "
-        f"{listed(f'{signer.identity} of {signer.issuer}' for signer in signers)}"
+        f"it was signed by {quoted(listed(_names(cert), 2))}, for whom {quoted(_issuer(cert))} vouches, and the plan allows "
+        f"{listed((f'{signer.identity} of {signer.issuer}' for signer in signers), 2)}"
     )
 
 
@@ -185,23 +185,23 @@ def _of_no_chain(bundle: Bundle, error: str) -> Unproven:
     cert, at = bundle.signing_certificate, bundle.log_entry._inner.integrated_time  # noqa: SLF001  # it has no other name
     until = cert.not_valid_after_utc
     if at is not None and at > until.timestamp():
-        return Unproven(
-            code=ArtifactRefusal.EXPIRED,
-            reason=f"it was signed after its certificate had expired, at {until:%Y-%m-%d %H:%M:%S} UTC",
+        return unproven(
+            ArtifactRefusal.EXPIRED,
+            f"it was signed after its certificate had expired, at {until:%Y-%m-%d %H:%M:%S} UTC",
         )
     return _untrusted(error)
 
 
 def _untrusted(error: str) -> Unproven:
-    return Unproven(
-        code=ArtifactRefusal.UNTRUSTED,
-        reason=f"the trust root does not vouch for its certificate or its entry in the log: {clip(error, 300)}",
+    return unproven(
+        ArtifactRefusal.UNTRUSTED,
+        f"the trust root does not vouch for its certificate or its entry in the log: {clip(error, 300)}",
     )
 
 
 def _other_signer(reason: str) -> Unproven:
-    return Unproven(code=ArtifactRefusal.OTHER_SIGNER, reason=reason)
+    return unproven(ArtifactRefusal.OTHER_SIGNER, reason)
 
 
 def _not_checked(reason: str) -> Unproven:
-    return Unproven(code=ArtifactRefusal.NOT_CHECKED, reason=reason)
+    return unproven(ArtifactRefusal.NOT_CHECKED, reason)

@@ -7,9 +7,9 @@ nobody named refuse it: each may have changed what was built.
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from lockgate.intake.checks import Unproven
-from lockgate.intake.provenance.envelope import Envelope, bad_bundle
-from lockgate.intake.words import clip, listed, shown
+from lockgate.intake.checks import Unproven, unproven
+from lockgate.intake.provenance.envelope import Envelope, bad_bundle, quoted
+from lockgate.intake.words import clip, listed
 from lockgate.messages.globs import matches
 from lockgate.messages.message import UnreadableError
 from lockgate.messages.plan_provenance import Slsa
@@ -41,7 +41,7 @@ class _Source(NamedTuple):
 def built(envelope: Envelope, digest: str, demanded: Slsa | None) -> Built | Unproven:
     """By whom and from what the image was built, if what is signed says of it what is demanded."""
     if envelope.type != IN_TOTO:
-        return bad_bundle(f"what is signed is {shown(envelope.type)}, and must be {IN_TOTO}")
+        return bad_bundle(f"what is signed is {quoted(envelope.type)}, and must be {IN_TOTO}")
     try:
         _, statement = checked_value(envelope.payload)
     except UnreadableError as error:
@@ -51,9 +51,9 @@ def built(envelope: Envelope, digest: str, demanded: Slsa | None) -> Built | Unp
     subjects = _digests(statement.get("subject"))
     if digest.removeprefix("sha256:") not in subjects:
         others = listed((clip(each, 12) for each in subjects), 3) or "no sha256"
-        return Unproven(
-            code=ArtifactRefusal.OTHER_DIGEST,
-            reason=f"what is signed is of {others}, and not of this image, {digest[7:19]}: was the tag moved after signing?",
+        return unproven(
+            ArtifactRefusal.OTHER_DIGEST,
+            f"what is signed is of {others}, and not of this image, {digest[7:19]}: was the tag moved after signing?",
         )
     return _of_type(statement, demanded)
 
@@ -67,8 +67,8 @@ def _of_type(statement: dict[str, Any], demanded: Slsa | None) -> Built | Unprov
     type_ = statement.get("predicateType")
     enough = (SLSA_V1,) if demanded is not None else (SIGNED_IMAGE, SLSA_V1)
     if type_ not in enough:
-        reason = f"what is signed is {shown(type_)}, and {' or '.join(enough)} is demanded"
-        return Unproven(code=ArtifactRefusal.NO_PROVENANCE, reason=reason)
+        reason = f"what is signed is {quoted(type_)}, and {' or '.join(enough)} is demanded"
+        return unproven(ArtifactRefusal.NO_PROVENANCE, reason)
     return Built() if demanded is None else _provenance(statement.get("predicate"), demanded)
 
 
@@ -76,18 +76,18 @@ def _provenance(predicate: Any, demanded: Slsa) -> Built | Unproven:
     build_type = _in(predicate, "buildDefinition", "buildType")
     if build_type not in demanded.build_types:
         return _other_build(
-            f"it is a build of the type {shown(build_type)}, and the plan allows {listed(demanded.build_types)}"
+            f"it is a build of the type {quoted(build_type)}, and the plan allows {listed(demanded.build_types, 5)}"
         )
     source = _source(_in(predicate, "buildDefinition", "externalParameters"), demanded.parameters)
     if isinstance(source, Unproven):
         return source
     builder = _in(predicate, "runDetails", "builder", "id")
     if not isinstance(builder, str) or not any(matches(glob, builder) for glob in demanded.builders):
-        reason = f"it was built by {shown(builder)}, and the plan allows {listed(demanded.builders)}"
-        return Unproven(code=ArtifactRefusal.OTHER_BUILDER, reason=reason)
+        reason = f"it was built by {quoted(builder)}, and the plan allows {listed(demanded.builders, 5)}"
+        return unproven(ArtifactRefusal.OTHER_BUILDER, reason)
     if not any(_is_from(glob, source) for glob in demanded.sources):
-        reason = f"it was built from {shown(str(source))}, and the plan allows {listed(demanded.sources)}"
-        return Unproven(code=ArtifactRefusal.OTHER_SOURCE, reason=reason)
+        reason = f"it was built from {quoted(str(source))}, and the plan allows {listed(demanded.sources, 5)}"
+        return unproven(ArtifactRefusal.OTHER_SOURCE, reason)
     return Built(builder, str(source))
 
 
@@ -101,7 +101,7 @@ def _source(parameters: Any, named: Iterable[str]) -> _Source | Unproven:
         )
     if unknown := sorted(set(given) - {*places, *named}):
         return _other_build(
-            f"it was built with the external parameters {shown(', '.join(unknown))}, which the plan does not name"
+            f"it was built with the external parameters {quoted(', '.join(unknown))}, which the plan does not name"
         )
     place = given[places[0]]
     if places == ["workflow"]:
@@ -133,7 +133,7 @@ def _is_from(glob: str, source: _Source) -> bool:
 
 
 def _other_build(reason: str) -> Unproven:
-    return Unproven(code=ArtifactRefusal.OTHER_BUILD, reason=reason)
+    return unproven(ArtifactRefusal.OTHER_BUILD, reason)
 
 
 def _in(given: Any, *fields: str) -> Any:
