@@ -8,20 +8,27 @@ import hashlib
 from collections.abc import Collection, Mapping
 
 ABSENT_SECONDS = 1.0
-"""A live replica that lost its session has a new one much sooner; if not, it can do nothing anyway."""
+"""A live replica that lost its session has a new one much sooner, if PostgreSQL takes new ones at all."""
 
 MAX_NAME = 63  # PostgreSQL cuts longer ones off without a word
 
 Roll = Mapping[str, float | None]
-"""Each member that was seen, with the time of the first look that missed it; None if the last one saw it."""
+"""Each member that was seen, with the time of the answer that missed it first; None if the last one saw it."""
 
 
-def called(roll: Roll, present: Collection[str], now: float) -> tuple[Roll, tuple[str, ...]]:
-    """The roll after one more look, and who has died: seen once, and missed by looks for long enough."""
+def called(
+    roll: Roll, present: Collection[str], asked: float, answered: float
+) -> tuple[Roll, tuple[str, ...]]:
+    """The roll after one more look, and who has died: seen once, and missed by looks for long enough.
+
+    From an answer to a question that was asked later: whoever looks may have stood still in between.
+    """
     missing = {
-        member: now if since is None else since for member, since in roll.items() if member not in present
+        member: answered if since is None else since
+        for member, since in roll.items()
+        if member not in present
     }
-    dead = tuple(sorted(member for member, since in missing.items() if now - since >= ABSENT_SECONDS))
+    dead = tuple(sorted(member for member, since in missing.items() if asked - since >= ABSENT_SECONDS))
     left: dict[str, float | None] = dict.fromkeys(present)
     return left | {member: since for member, since in missing.items() if member not in dead}, dead
 

@@ -26,12 +26,16 @@ from lockgate.runtime.bounded import close
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.store import RETRYABLE
-from lockgate.runtime.subscription import KAFKA_ERRORS
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 0.25
 ANSWER_SECONDS = 5.0
+HOST_SECONDS = 1.5
+"""For one broker, so that one which swallows everything leaves time for the others."""
+
+KEPT_ALIVE = {"tcp_keepalives_idle": "3", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+"""Within ten seconds PostgreSQL ends a session whose replica vanished without a word: else it would answer for it for hours."""
 
 NAME = "select set_config('application_name', $1, false)"
 LOOK = (
@@ -48,6 +52,7 @@ class Presence:
         self._dsn = settings.postgres.get_secret_value()
         self._group = group
         self._member = member
+        self._session_seconds = settings.session_seconds
         self._connection: asyncpg.Connection[Any] | None = None
         self._called = ""
         self._roll: Roll = {}
@@ -55,18 +60,23 @@ class Presence:
     async def run(self) -> None:
         """Looks until it is cancelled. Without PostgreSQL it knows nothing, and the group's session decides alone."""
         backoff = Backoff(0.05, 5.0)
-        while True:
-            try:
-                dead = await self._look(await self._connected())
-                backoff.reset()
-            except RETRYABLE as error:
-                log.debug("the other replicas are not seen", error=repr(error), delay=backoff.peek)
-                self.close()
-                await backoff.wait()
-                continue
-            for member in dead:
-                await self._tell(member)
-            await asyncio.sleep(LOOK_SECONDS)
+        async with asyncio.TaskGroup() as telling:
+            while True:
+                try:
+                    dead = await self._look(await self._connected())
+                    backoff.reset()
+                except (
+                    *RETRYABLE,
+                    asyncpg.PostgresError,
+                ) as error:  # it is only a help: no refusal ends the service
+                    say = log.debug if isinstance(error, RETRYABLE) else log.warning
+                    say("the other replicas are not seen", error=repr(error), delay=backoff.peek)
+                    self.close()
+                    await backoff.wait()
+                    continue
+                for member in dead:
+                    telling.create_task(self._tell(member))
+                await asyncio.sleep(LOOK_SECONDS)
 
     def close(self) -> None:
         """From now on the others miss this replica: call it after its member has left."""
@@ -81,7 +91,7 @@ class Presence:
                 self._dsn,
                 timeout=ANSWER_SECONDS,
                 command_timeout=ANSWER_SECONDS,
-                server_settings={"application_name": self._called},
+                server_settings={"application_name": self._called, **KEPT_ALIVE},
             )
         return self._connection
 
@@ -90,16 +100,26 @@ class Presence:
         if name != self._called:
             await connection.execute(NAME, name)
             self._called = name
+        asked = asyncio.get_running_loop().time()
         rows = await connection.fetch(LOOK, mark(self._group))
         present = {member for row in rows if (member := member_of(self._group, row["application_name"]))}
-        self._roll, dead = called(self._roll, present, asyncio.get_running_loop().time())
+        self._roll, dead = called(self._roll, present, asked, asyncio.get_running_loop().time())
         return dead
 
     async def _tell(self, member: str) -> None:
-        """Once: if the broker cannot be told, the member's session ends as it would have ended anyway."""
+        """Again and again, until the member's session has ended anyway."""
+        error: BaseException | None = None
+        backoff = Backoff(0.2, 2.0)
         try:
-            was_there = await leave(self._kafka, self._group, member)
-        except KAFKA_ERRORS as error:
+            async with asyncio.timeout(self._session_seconds):
+                while True:
+                    try:
+                        was_there = await leave(self._kafka, self._group, member)
+                        break
+                    except Exception as problem:  # noqa: BLE001  # clients raise more than they say, and this is only a help
+                        error = problem
+                    await backoff.wait()
+        except TimeoutError:
             log.warning(
                 "the broker was not told of a replica that died; it finds out when the member's session ends",
                 member=member,
@@ -112,12 +132,12 @@ class Presence:
 
 
 async def leave(bootstrap: str, group: str, member: str) -> bool:
-    """Tells the broker that a member has left its group. False if there is none such; one of KAFKA_ERRORS if it does not answer.
+    """Tells the broker that a member has left its group. False if there is none such; an error of Kafka's if it does not answer.
 
     Over a connection of its own: on the consumer's, a request to join that waits for this very member could be before it.
     """
     client = AIOKafkaClient(
-        bootstrap_servers=bootstrap, client_id=group, request_timeout_ms=int(ANSWER_SECONDS * 1000)
+        bootstrap_servers=bootstrap, client_id=group, request_timeout_ms=int(HOST_SECONDS * 1000)
     )
     try:
         async with asyncio.timeout(ANSWER_SECONDS):

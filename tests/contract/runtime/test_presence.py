@@ -4,11 +4,13 @@ Each is a `Presence` of its own in this process. One dies when its session ends 
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+from yarl import URL
 
 from lockgate.runtime import presence
 from lockgate.runtime.absence import mark
@@ -18,7 +20,7 @@ from lockgate.runtime.running import Running
 from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.workers import Workers
 from tests.support.eventually import eventually
-from tests.support.mutation import Gate, fails, without
+from tests.support.mutation import Gate, fails, returned, without
 from tests.support.servers import PostgresUnderTest
 from tests.support.toy_world import World, know_each_other
 
@@ -56,9 +58,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @asynccontextmanager
-async def replicas(world: World, *names: str, group: str = GROUP) -> AsyncIterator[list[Replica]]:
+async def replicas(
+    world: World, *names: str, group: str = GROUP, **settings: str
+) -> AsyncIterator[list[Replica]]:
     """Of one service. All are gone at the end."""
-    made = [_replica(world.settings(), group, name) for name in names]
+    made = [_replica(world.settings(**settings), group, name) for name in names]
     try:
         yield made
     finally:
@@ -162,6 +166,47 @@ async def test_replicas_of_another_service_in_the_same_database_are_none_of_ours
         await gone.dies()
         await eventually(lambda: told)
     assert told == ["gone"], "the replica beside it found out, and nobody else"
+
+
+async def test_a_right_that_is_missing_ends_nothing_and_is_asked_for_again(
+    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some take from everybody what only monitoring is to read."""
+    connected = returned(monkeypatch, Presence, "_connected")
+    role = f"plain_{secrets.token_hex(4)}"
+    await world.query(f"create role {role} login password 'plain'")
+    dsn = str(URL(world.database).with_user(role).with_password("plain"))
+    await world.query("revoke select on pg_stat_activity from public")
+    async with replicas(world, "first", "second", postgres=dsn) as (first, second):
+        await eventually(lambda: len(connected) > 4)  # each has been refused, and has begun anew
+        assert not first.looking.done()
+        await world.query("grant select on pg_stat_activity to public")
+        await know_each_other(world, 2)
+        await first.dies()
+        await eventually(lambda: told, within=30.0)
+        assert not second.looking.done()
+    assert told == ["first"]
+
+
+async def test_a_broker_that_cannot_be_told_is_told_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    async def refused_once(_bootstrap: str, _group: str, member: str) -> bool:
+        tries.append(member)
+        if len(tries) == 1:
+            raise AssertionError(
+                "Did we not perform bootstrap?"
+            )  # as aiokafka does where a broker knows of none yet
+        return True
+
+    monkeypatch.setattr(presence, "leave", refused_once)
+    async with replicas(world, "first", "second") as (first, second):
+        await know_each_other(world, 2)
+        await first.dies()
+        await eventually(lambda: len(tries) == 2)
+        assert not second.looking.done()
 
 
 async def test_a_database_that_is_away_is_waited_for(

@@ -17,7 +17,7 @@ def died(*looks: Look) -> list[tuple[float, str]]:
     roll: Roll = {}
     found: list[tuple[float, str]] = []
     for now, present in looks:
-        roll, dead = called(roll, set(present), now)
+        roll, dead = called(roll, set(present), now, now)
         found += [(now, member) for member in dead]
     return found
 
@@ -61,6 +61,23 @@ def died(*looks: Look) -> list[tuple[float, str]]:
 )
 def test_who_is_found_dead(looks: list[Look], expected: list[tuple[float, str]]) -> None:
     assert died(*looks) == expected
+
+
+def test_an_answer_that_was_read_late_proves_no_more_than_when_it_was_asked_for() -> None:
+    """Who looks stands still for a minute between its question and reading the answer."""
+    roll, _ = called({}, {"a", "b"}, 0.0, 0.0)
+    roll, dead = called(roll, {"a"}, 0.25, 0.3)
+    assert dead == ()
+    roll, dead = called(roll, {"a"}, 0.55, 60.0)
+    assert dead == ()
+    assert called(roll, {"a"}, 60.3, 60.3)[1] == ("b",)
+
+
+def test_the_time_that_an_answer_took_counts_for_who_was_missed() -> None:
+    roll, _ = called({}, {"a", "b"}, 0.0, 0.0)
+    roll, dead = called(roll, {"a"}, 0.25, 5.0)
+    assert dead == ()
+    assert called(roll, {"a"}, 5.5, 5.5)[1] == ()
 
 
 def test_who_begins_to_look_knows_of_nobody_who_died_before() -> None:
