@@ -38,9 +38,9 @@ from lockgate.messages.rollbacks import Grade, VersionMarked
 from lockgate.messages.topics import ANOMALIES, RELEASES, VERDICTS
 from lockgate.messages.values import EVERY
 from lockgate.messages.verdicts import StageWaiting
-from lockgate.runtime.checks import Record
 from lockgate.runtime.gathering import Gathering
 from lockgate.runtime.producer import Producer
+from lockgate.runtime.reading import Item
 from lockgate.runtime.running import run
 from lockgate.runtime.service import OpenWork, Service, no_work
 from lockgate.runtime.settings import RuntimeSettings
@@ -156,12 +156,12 @@ def toy(
     )
 
 
-def _waiting_for_ever(marks: Path) -> Callable[[Gathering, Sequence[Record], float], list[Record]]:
+def _waiting_for_ever(marks: Path) -> Callable[[Gathering, Sequence[Item], float], list[Item]]:
     """What cannot be read waits as it does, but for no other time than the first; and says so."""
     due = Gathering.due
 
-    def waiting(gathering: Gathering, records: Sequence[Record], _now: float) -> list[Record]:
-        found = due(gathering, records, 0.0)
+    def waiting(gathering: Gathering, items: Sequence[Item], _now: float) -> list[Item]:
+        found = due(gathering, items, 0.0)
         if gathering:
             (marks / "waiting").touch()
         return found

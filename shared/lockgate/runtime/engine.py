@@ -26,7 +26,7 @@ from lockgate.runtime.deciding import Deciding, Identity
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.handling import Handling
 from lockgate.runtime.metrics import METRICS
-from lockgate.runtime.reading import Readable, read
+from lockgate.runtime.reading import Item, Readable
 from lockgate.runtime.state import State
 from lockgate.runtime.store import STARTING_OVER, ConflictError, Store
 from lockgate.runtime.waiting import Name
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 Reported = tuple[WorkRow, Mapping[str, Any], bool]
 """A piece of work, what it reports, and whether it is over with that."""
 
-AT_ONCE = 100  # of a batch are read, then decided; then what is committed and sent meanwhile gets its turn
+AT_ONCE = 100  # of a batch are read, or decided; then what is committed and sent meanwhile gets its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,13 @@ class Engine:
         """For one caller at a time, with nothing under way. Whoever waited looks whether the reader is stale."""
         return self.committing.alone()
 
-    async def take_records(
-        self, records: Sequence[Record], *, release: bool = True, ahead: bool = False
-    ) -> None:
-        """Handles records of owned partitions, in order; those that were handled are passed over.
+    async def take_records(self, items: Sequence[Item], *, release: bool = True, ahead: bool = False) -> None:
+        """Handles what was read from owned partitions, in order; what was handled is passed over.
 
-        Then takes back what was parked and may go on, unless `release` is False; also if there are no records.
+        Then takes back what was parked and may go on, unless `release` is False; also if there are no items.
         `ahead` may return before it is written: whether it was, `committing` tells.
         """
-        due = [record for record in records if self._is_due(record)]
+        due = [item for item in items if self._is_due(item.record)]
         with METRICS.batch_seconds.time():
             batch = Batch()
             now = self._wiring.clock.now()
@@ -90,7 +88,7 @@ class Engine:
             if release:
                 await self._release(batch)
             await self._commit(batch, ahead=ahead)
-        for topic, count in Counter(record.topic for record in due).items():
+        for topic, count in Counter(item.record.topic for item in due).items():
             METRICS.consumed.labels(topic).inc(count)
 
     async def set_aside(self, record: Record, error: str) -> None:
@@ -204,8 +202,7 @@ class Engine:
     def _is_due(self, record: Record) -> bool:
         return record.partition in self.owned and record.offset >= self.next[record.topic, record.partition]
 
-    async def _take_some(self, batch: Batch, records: Sequence[Record], now: datetime) -> None:
-        items = [read(record) for record in records]
+    async def _take_some(self, batch: Batch, items: Sequence[Item], now: datetime) -> None:
         await self._handling.preload([item.message for item in items if isinstance(item, Readable)])
         for item in items:
             self._consume(batch, item.record)

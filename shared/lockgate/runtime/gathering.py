@@ -8,8 +8,7 @@ good waits: it is handled at once, with what came before it. Pure.
 
 from collections.abc import Sequence
 
-from lockgate.runtime.checks import Record
-from lockgate.runtime.reading import Rejected, read
+from lockgate.runtime.reading import Item, Rejected
 
 WAIT_SECONDS = 0.1
 """At some hundred bad records a second ten share a transaction, and nobody looks for a dead letter as soon as that."""
@@ -25,7 +24,7 @@ class Gathering:
     """The records that wait, in the order in which they were read."""
 
     def __init__(self) -> None:
-        self._waiting: list[Record] = []
+        self._waiting: list[Item] = []
         self._size = 0
         self._until = 0.0
 
@@ -33,13 +32,13 @@ class Gathering:
         """Whether any record waits."""
         return bool(self._waiting)
 
-    def due(self, records: Sequence[Record], now: float) -> list[Record]:
-        """What is to be handled now that these records came, in order; nothing while all there is may wait."""
+    def due(self, items: Sequence[Item], now: float) -> list[Item]:
+        """What is to be handled now that these came, in order; nothing while all there is may wait."""
         if not self._waiting:
             self._until = now + WAIT_SECONDS
-        self._waiting += records
-        self._size += sum(len(record.value or b"") for record in records)
-        if now < self._until and self._is_little() and all(isinstance(read(r), Rejected) for r in records):
+        self._waiting += items
+        self._size += sum(len(item.record.value or b"") for item in items)
+        if now < self._until and self._is_little() and all(isinstance(item, Rejected) for item in items):
             return []
         return self.taken()
 
@@ -47,7 +46,7 @@ class Gathering:
         """In how many seconds what waits is due; something else if nothing waits."""
         return max(0.0, self._until - now) if self._waiting else otherwise
 
-    def taken(self) -> list[Record]:
+    def taken(self) -> list[Item]:
         """All that waits, which waits no longer."""
         taken, self._waiting, self._size = self._waiting, [], 0
         return taken

@@ -32,6 +32,10 @@ class Producer:
         self._name = name
         self._producer: AIOKafkaProducer | None = None
 
+    async def connect(self) -> None:
+        """Before several sends at the same time, so that they have one client. One of PRODUCER_ERRORS if the broker is away."""
+        await self._started()
+
     async def send(self, topic: str, part: int, records: Sequence[Out]) -> int:
         """Returns an offset up to which all of them lie on the topic; 0 if the broker does not say.
 

@@ -6,7 +6,7 @@ cannot be read or written is found and put aside, so that it blocks nothing else
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -15,13 +15,13 @@ from aiokafka.errors import KafkaError
 
 from lockgate.messages.topics import Topic
 from lockgate.runtime.backoff import Backoff
-from lockgate.runtime.checks import Record
 from lockgate.runtime.engine import Engine
 from lockgate.runtime.faults import Point, reach
+from lockgate.runtime.fetched import items_of
 from lockgate.runtime.gathering import Gathering
 from lockgate.runtime.kafka_topics import lost
 from lockgate.runtime.metrics import METRICS
-from lockgate.runtime.record_hash import printable_headers
+from lockgate.runtime.reading import Item
 from lockgate.runtime.recovering import Recovery
 from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.store import RETRYABLE, STARTING_OVER, ConflictError
@@ -142,13 +142,13 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             max_records=1 if careful else MAX_RECORDS,
         )
         now = loop.time()
-        records = [self._record(r) for records in found.values() for r in records]
-        if records:
+        if found:
             reach(Point.FETCHED)
+        items = await items_of(found, self._prefix)
         if not careful:
-            records = self._gathering.due(records, now)
-        if records or (self._engine.has_parked and not self._gathering):
-            await self._handle(records)
+            items = self._gathering.due(items, now)
+        if items or (self._engine.has_parked and not self._gathering):
+            await self._handle(items)
         if not self._gathering and now - self._settled > SETTLE_SECONDS:  # else the consumer is ahead by it
             await self._settle()
             self._settled = now
@@ -156,20 +156,20 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             await self._hint()
             self._hinted = now
 
-    async def _handle(self, records: list[Record]) -> None:
+    async def _handle(self, items: Sequence[Item]) -> None:
         async with self._engine.committing.lock:
             if self.stale:
                 return
             careful = self._is_careful
             try:
-                await self._engine.take_records(records, release=not careful, ahead=not careful)
+                await self._engine.take_records(items, release=not careful, ahead=not careful)
             except STARTING_OVER:
                 self.mark_stale()
                 if self._lost is None:  # else that is what went wrong, and the next round deals with it
                     raise
             except Exception as error:  # noqa: BLE001  # logged there
                 self.mark_stale()
-                await self._isolate(records if careful else [], error)
+                await self._isolate(items if careful else (), error)
             except BaseException:
                 self.mark_stale()
                 raise
@@ -181,16 +181,16 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             if isinstance(error, STARTING_OVER):
                 raise error
             if error is not None:
-                await self._isolate([], error)
+                await self._isolate((), error)
 
-    async def _isolate(self, records: list[Record], error: Exception) -> None:
+    async def _isolate(self, items: Sequence[Item], error: Exception) -> None:
         """What cannot be written is taken again, one record at a time; the one that is to blame is parked."""
         log.error("a batch cannot be written; its records are handled one by one", exc_info=error)
         decided = dict(self._engine.next)
         await self._engine.restore(set(self._assigned))
         self._lost = None  # also what failed while the restore waited for it
-        if records:
-            await self._engine.set_aside(records[0], f"cannot be written: {error!r}")
+        if items:
+            await self._engine.set_aside(items[0].record, f"cannot be written: {error!r}")
         else:
             await self._engine.release_one_by_one()
             self._careful = decided
@@ -293,7 +293,3 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 reach(Point.OFFSETS_HINTED)
             except KAFKA_ERRORS as error:
                 log.debug("the offset hint was not committed", error=repr(error))
-
-    def _record(self, raw: Any) -> Record:
-        topic = raw.topic.removeprefix(self._prefix)
-        return Record(topic, raw.partition, raw.offset, raw.key, printable_headers(raw.headers), raw.value)

@@ -1,4 +1,4 @@
-"""Publishes what was committed: journal records first, then events, in the order of the outbox, and dead letters last.
+"""Publishes what was committed: journal records first, then events, in the order of the outbox, and dead letters behind them.
 
 One relay per (service, output partition) holds a PostgreSQL advisory lock; the lock lives as long as its
 connection, which is checked before each batch. In the common case a relay sends what was just committed
@@ -8,8 +8,7 @@ again is harmless: numbers are contiguous and readers keep high-water marks. Tal
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -19,6 +18,7 @@ from lockgate.messages.topics import DEAD_LETTERS, JOURNALS
 from lockgate.runtime.backoff import Backoff
 from lockgate.runtime.batch import Out, unpack
 from lockgate.runtime.faults import Point, reach
+from lockgate.runtime.lane import READ_AT_ONCE, Lane
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.producer import PRODUCER_ERRORS, Producer
 from lockgate.runtime.store import RETRYABLE, Store
@@ -26,27 +26,15 @@ from lockgate.runtime.store import RETRYABLE, Store
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.2  # how soon another replica's commit is noticed without being told
-READ_AT_ONCE = 500
+PLACES_AT_ONCE = 16
+"""So many partitions of topics get their batches in one request: a broker takes 100 MB, and a batch has up to 4."""
+MARK_SECONDS = 0.1
+"""At most so often what was sent is marked, in a transaction: if the process dies before, it is sent again."""
+
 PRUNE_SECONDS = 1.0
 COMMAND_SECONDS = 10.0
 _JOURNALS = frozenset(t.name for t in JOURNALS.values())
 _LETTERS = frozenset(t.name for t in DEAD_LETTERS.values())
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One output partition: the next sequence number to send, and what was handed over but not sent."""
-
-    next: int
-    marked: int
-    end: int = 0  # committed up to here, as far as this replica knows
-    journal: int = 0  # the journal's offset up to which it was sent
-    handed: list[tuple[int, list[Out]]] = field(default_factory=list)
-
-    @property
-    def only_letters(self) -> bool:
-        """Whether nothing but dead letters was handed over, for which nobody waits."""
-        return all(record.topic in _LETTERS for _, records in self.handed for record in records)
 
 
 class Relay:
@@ -59,12 +47,12 @@ class Relay:
         self._store = store
         self._schema = store.schema
         self._producer = producer
-        self._lanes: dict[int, _Lane] = {}
+        self._lanes: dict[int, Lane] = {}
         self._wanted: set[int] = set()
         self._connection: asyncpg.Connection[Any] | None = None
         self._taken_for: set[int] = set()
         self._looked = 0.0
-        self._pruned = 0.0
+        self._marked = self._pruned = 0.0
         self._wake = asyncio.Event()
         self._backoff = Backoff(0.05, 5.0)
 
@@ -108,6 +96,7 @@ class Relay:
                 self._looked = 0.0
                 async with self._store.doubt.sending:
                     await self._round()
+                    await self._mark()
         except (TimeoutError, *PRODUCER_ERRORS, *RETRYABLE):
             return False
         return not self._store.doubt.suspect
@@ -117,7 +106,7 @@ class Relay:
         await self._producer.close()
 
     async def _round(self) -> None:
-        """Sends what there is. Marks it pass by pass, so that a steady stream is marked and pruned as well."""
+        """Sends what there is, pass by pass, and marks and prunes between them, so that a steady stream is as well."""
         self._wake.clear()
         if self._store.doubt.suspect:
             return
@@ -128,10 +117,9 @@ class Relay:
         progress = True
         while progress and self._wanted == self._taken_for:
             await self._look(connection)
-            progress = False
-            for part, lane in sorted(self._lanes.items(), key=lambda found: found[1].only_letters):
-                progress |= await self._send_some(connection, part, lane)
-            await self._mark()
+            progress = await self._send_some(connection)
+            if _now() - self._marked >= MARK_SECONDS:
+                await self._mark()
             await self._prune(connection)
 
     async def _look(self, connection: "asyncpg.Connection[Any]") -> None:
@@ -148,44 +136,59 @@ class Relay:
                 lane.end = end
             self._looked = _now()
 
-    async def _send_some(self, connection: "asyncpg.Connection[Any]", part: int, lane: _Lane) -> bool:
-        records = await self._next_records(connection, part, lane)
+    async def _send_some(self, connection: "asyncpg.Connection[Any]") -> bool:
+        """What was handed over, of all partitions at once; else what the outbox has, one by one, since it may be much."""
+        handed = {part: records for part, lane in self._lanes.items() if (records := lane.take_handed())}
+        progress = await self._send(connection, handed)
+        for part, lane in self._lanes.items():
+            if not lane.handed and lane.end > lane.next:
+                progress |= await self._send(connection, {part: await self._read(connection, part, lane)})
+        return progress
+
+    async def _send(self, connection: "asyncpg.Connection[Any]", found: Mapping[int, Sequence[Out]]) -> bool:
+        """What comes next in each of these partitions; not if the database is in doubt."""
+        records = [record for of_part in found.values() for record in of_part]
         if not records:
             return False
-        # The lock is held as long as this connection lives.
+        # The locks are held as long as this connection lives.
         await connection.fetchval("select 1", timeout=5.0)
         first = [r for r in records if r.topic in _JOURNALS]
-        for group in (first, _letters_last(r for r in records if r.topic not in _JOURNALS)):
-            for topic in dict.fromkeys(r.topic for r in group):
-                if self._store.doubt.suspect:
-                    return False
-                end = await self._producer.send(topic, part, [r for r in group if r.topic == topic])
-                if topic in _JOURNALS:
-                    lane.journal = max(lane.journal, end)
-            if 0 < len(first) < len(records) and group is first:
-                reach(Point.JOURNAL_SENT)
+        then = _letters_last(r for r in records if r.topic not in _JOURNALS)
+        if not await self._publish(first):
+            return False
+        if first and then:
+            reach(Point.JOURNAL_SENT)
+        if not await self._publish(then):
+            return False
         reach(Point.SENT)
-        lane.next += len(records)
+        for part, of_part in found.items():
+            self._lanes[part].next += len(of_part)
         METRICS.published.inc(len(records))
         return True
 
-    async def _next_records(self, connection: "asyncpg.Connection[Any]", part: int, lane: _Lane) -> list[Out]:
-        """What was handed over if it comes next, joined; else what the outbox has."""
-        records: list[Out] = []
-        while lane.handed and len(records) < READ_AT_ONCE:
-            base, handed = lane.handed[0]
-            if base + len(handed) <= lane.next:
-                lane.handed.pop(0)
-            elif base == lane.next + len(records):
-                lane.handed.pop(0)
-                records += handed
-            else:
-                break
-        if records:
-            return records
-        lane.handed.clear()
-        if lane.end <= lane.next:
-            return []
+    async def _publish(self, records: Iterable[Out]) -> bool:
+        """Sends at once what goes to different places: one request for them costs little more than for one.
+
+        Of what goes to one place, in order, one batch after the other. All have ended before one that failed is told of.
+        """
+        places: dict[tuple[str, int], list[Out]] = {}
+        for record in records:
+            places.setdefault((record.topic, record.part), []).append(record)
+        for start in range(0, len(places), PLACES_AT_ONCE):
+            some = list(places.items())[start : start + PLACES_AT_ONCE]
+            if self._store.doubt.suspect:
+                return False
+            await self._producer.connect()
+            sending = [self._producer.send(topic, part, found) for (topic, part), found in some]
+            ends = await asyncio.gather(*sending, return_exceptions=True)
+            for ((topic, part), _), end in zip(some, ends, strict=True):
+                if isinstance(end, BaseException):
+                    raise end
+                if topic in _JOURNALS:
+                    self._lanes[part].journal = max(self._lanes[part].journal, end)
+        return True
+
+    async def _read(self, connection: "asyncpg.Connection[Any]", part: int, lane: Lane) -> list[Out]:
         rows = await connection.fetch(
             "select topic, key, headers, value from outbox where part = $1 and seq >= $2 order by seq limit $3",
             part,
@@ -197,7 +200,9 @@ class Relay:
 
     async def _take_lanes(self, connection: "asyncpg.Connection[Any]") -> None:
         self._taken_for = self._wanted
-        for part in sorted(set(self._lanes) - self._wanted):
+        if given_back := sorted(set(self._lanes) - self._wanted):
+            await self._mark()  # whoever takes these over goes on behind it
+        for part in given_back:
             del self._lanes[part]
             await connection.execute("select pg_advisory_unlock(hashtext($1), $2)", self._schema, part)
         for part in sorted(self._wanted - set(self._lanes)):
@@ -206,7 +211,7 @@ class Relay:
             ):
                 continue
             row = await connection.fetchrow("select sent, next_seq from relay where part = $1", part)
-            self._lanes[part] = _Lane(row["sent"], row["sent"], row["next_seq"]) if row else _Lane(0, 0)
+            self._lanes[part] = Lane(row["sent"], row["sent"], row["next_seq"]) if row else Lane(0, 0)
             reach(Point.LANE_TAKEN)
             self._looked = 0.0
 
@@ -225,6 +230,7 @@ class Relay:
         )
         for part, sent in moved.items():
             self._lanes[part].marked = sent
+        self._marked = _now()
         reach(Point.MARKED)
 
     async def _prune(self, connection: "asyncpg.Connection[Any]") -> None:

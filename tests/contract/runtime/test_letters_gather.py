@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from lockgate.runtime.batch import Batch
-from lockgate.runtime.checks import Record
 from lockgate.runtime.gathering import Gathering
+from lockgate.runtime.reading import Item
 from lockgate.runtime.store import Store
 from tests.contract.runtime.test_hostile_records import PART, dead, inlet
 from tests.support.eventually import eventually
@@ -24,12 +24,12 @@ class Waiting:
 
     def __init__(self) -> None:
         self._patch = pytest.MonkeyPatch()
-        self.now: list[Record] = []
+        self.now: list[Item] = []
         due = Gathering.due
 
-        def noted(gathering: Gathering, records: Sequence[Record], now: float) -> list[Record]:
-            found = due(gathering, records, now)
-            self.now = [] if found else [*self.now, *records]
+        def noted(gathering: Gathering, items: Sequence[Item], now: float) -> list[Item]:
+            found = due(gathering, items, now)
+            self.now = [] if found else [*self.now, *items]
             return found
 
         self._patch.setattr(Gathering, "due", noted)
@@ -40,7 +40,7 @@ class Waiting:
         """Each of these is sent, and waits, before the next one is sent."""
         for value in values:
             await inlet(world, (b"shop", value, []))
-            await eventually(lambda value=value: value in [record.value for record in self.now])  # type: ignore[misc]  # mypy cannot infer it
+            await eventually(lambda value=value: value in [item.record.value for item in self.now])  # type: ignore[misc]  # mypy cannot infer it
 
     def end(self) -> None:
         """What is read from here on waits as usual."""

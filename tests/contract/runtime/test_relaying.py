@@ -1,10 +1,12 @@
 """The relay alone, on a real database, with a broker that only writes down what it is sent."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from lockgate.runtime.batch import Batch, Out
 from lockgate.runtime.producer import Producer
@@ -21,6 +23,9 @@ class Noted:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
+
+    async def connect(self) -> None:
+        pass
 
     async def send(self, topic: str, part: int, records: Sequence[Out]) -> int:
         assert {record.part for record in records} == {part}
@@ -119,6 +124,40 @@ async def test_an_event_does_not_wait_for_the_dead_letters_of_another_partition(
         ("rollback.deadletters", "bad"),
         ("rollback.deadletters", "bad"),
     ]
+
+
+class Together(Noted):
+    """A broker that answers no send before so many are under way, and refuses those of partition 0."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._under_way = asyncio.Barrier(count)
+
+    async def send(self, topic: str, part: int, records: Sequence[Out]) -> int:
+        await self._under_way.wait()
+        if part == 0:
+            raise KafkaError("refused")
+        return await super().send(topic, part, records)
+
+
+async def test_what_was_handed_over_goes_to_all_partitions_at_once_and_again_if_one_is_refused(
+    postgres: PostgresUnderTest,
+) -> None:
+    noted = Noted()
+    async with relays(postgres, noted, 1) as (store, [relay]):
+        relay.own({0, 1, 2})
+        assert await relay.drain(5.0)
+        relay._producer = together = Together(3)  # type: ignore[assignment]  # as the others here
+        batch = Batch(out=[Out(part, "rollbacks", f"of {part}".encode(), (), b"{}") for part in range(3)])
+        _, bases = await store.apply(batch)
+        relay.hand_over(bases, batch.out)
+        assert not await relay.drain(5.0)
+        assert sorted(key for _, key in together.sent) == ["of 1", "of 2"]
+        assert [row["sent"] for row in await store.fetch("select sent from relay")] == [0, 0, 0]
+        relay._producer = cast("Producer", noted)
+        await relay.close()
+        assert await relay.drain(5.0)
+    assert sorted(key for _, key in noted.sent) == ["of 0", "of 1", "of 2"]
 
 
 async def test_a_relay_that_hangs_between_two_messages_to_the_database_loses_its_partition(

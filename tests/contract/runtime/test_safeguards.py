@@ -157,7 +157,7 @@ async def test_the_journal(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_the_journal_before_the_events(
     postgres: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, Relay, "_send_some", ("if r.topic in _JOURNALS]", "if r.topic not in _JOURNALS]"))
+    without(monkeypatch, Relay, "_send", ("if r.topic in _JOURNALS]", "if r.topic not in _JOURNALS]"))
     check = relaying.test_what_was_decided_is_in_the_journal_before_it_is_said(postgres)
     await fails(check, "rollbacks")
 
@@ -200,7 +200,7 @@ async def test_the_order_of_the_relay(postgres: PostgresUnderTest, monkeypatch: 
         return broker.said
 
     assert await published() == ["first", "second"]
-    without(monkeypatch, Relay, "_next_records", ("order by seq limit", "order by seq desc limit"))
+    without(monkeypatch, Relay, "_read", ("order by seq limit", "order by seq desc limit"))
     assert await published() == ["second", "first"]
 
 

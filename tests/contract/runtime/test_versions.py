@@ -13,6 +13,7 @@ from lockgate.messages.values import EVERY
 from lockgate.runtime.checks import Record
 from lockgate.runtime.clock import Clock
 from lockgate.runtime.engine import Engine, Wiring
+from lockgate.runtime.reading import read
 from lockgate.runtime.service import partition_of
 from lockgate.runtime.store import ConflictError, Store
 from tests.contract.runtime.test_hostile_records import incident
@@ -72,17 +73,17 @@ async def test_what_another_replica_decided_between_two_reads_is_not_overwritten
                 async with asyncio.timeout(1):
                     await rows_read.wait()
             async with theirs.alone():
-                await theirs.take_records([_incident("two", 1)])
+                await theirs.take_records([read(_incident("two", 1))])
         return await load_keys(store, *given)
 
     monkeypatch.setattr(Store, "load_rows", noting)
     monkeypatch.setattr(Store, "load_keys", late)
     async with ours.alone():
         try:
-            await ours.take_records([_incident("one", 0)])
+            await ours.take_records([read(_incident("one", 0))])
         except ConflictError:
             await ours.restore({0})
-            await ours.take_records([_incident("one", 0)])
+            await ours.take_records([read(_incident("one", 0))])
     assert held == ["counters"]
     (body,) = await stores[0].fetch("select body from rows where key = $1", EVERY)
     assert sorted(json.loads(body["body"])["handled"]) == ["incident one", "incident two"]

@@ -4,16 +4,19 @@ import json
 
 from lockgate.runtime.checks import Record
 from lockgate.runtime.gathering import MOST, MOST_BYTES, WAIT_SECONDS, Gathering
+from lockgate.runtime.reading import Item, Readable, Rejected, read
 
 NOW = 1000.0
 LATER = NOW + WAIT_SECONDS
 
 
-def bad(offset: int, value: bytes = b"\xff") -> Record:
-    return Record("anomalies", 0, offset, None, (), value)
+def bad(offset: int, value: bytes = b"\xff") -> Item:
+    item = read(Record("anomalies", 0, offset, None, (), value))
+    assert isinstance(item, Rejected)
+    return item
 
 
-def good(offset: int) -> Record:
+def good(offset: int) -> Item:
     event = {
         "context": {
             "specversion": "0.5.1",
@@ -24,7 +27,9 @@ def good(offset: int) -> Record:
         },
         "subject": {"id": "outage", "content": {"service": {"id": "shop"}, "description": "slow"}},
     }
-    return Record("anomalies", 0, offset, None, (), json.dumps(event).encode())
+    item = read(Record("anomalies", 0, offset, None, (), json.dumps(event).encode()))
+    assert isinstance(item, Readable)
+    return item
 
 
 def test_records_that_cannot_be_read_wait_for_each_other() -> None:
