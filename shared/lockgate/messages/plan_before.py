@@ -46,7 +46,11 @@ class Before(PlanPart):
         description="days on which no window opens, by the calendar of its zone",
     )
 
-    @field_validator("window", mode="before")
+    @field_validator(
+        "window",
+        mode="before",
+        json_schema_input_type=WindowText | Annotated[list[WindowText], Field(max_length=20)],
+    )
     @classmethod
     def _one_or_some(cls, given: Any) -> Any:
         return [given] if isinstance(given, str) else given
