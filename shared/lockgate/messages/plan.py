@@ -12,7 +12,7 @@ from lockgate.messages.flags import MOST_FLAGS, Flag
 from lockgate.messages.plan_before import Before
 from lockgate.messages.plan_metrics import Metrics
 from lockgate.messages.plan_parts import PlanPart, Request
-from lockgate.messages.plan_provenance import Provenance
+from lockgate.messages.plan_provenance import Provenance, Said
 from lockgate.messages.stage_rules import Outline, breaches
 from lockgate.messages.strategies import Canary, Strategy
 from lockgate.messages.undecided import Inconclusive, Margins, VerifyWatch
@@ -205,7 +205,7 @@ class Plan(PlanPart):
         pattern=r"^pkg:oci/[a-z0-9._-]{1,128}$",
         description="the package URL, without version, of its artifacts",
     )
-    provenance: Provenance | None = Field(
+    provenance: Annotated[Provenance | None, Said] = Field(
         default=None,
         exclude_if=lambda given: given is None,  # so that a plan without it is as before
         description="who must have signed an artifact, and by which build from which source",

@@ -2,12 +2,13 @@
 
 import base64
 import binascii
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from lockgate.messages.globs import glob_problem
 from lockgate.messages.plan_parts import PlanPart
+from lockgate.messages.values import AS_WRITTEN
 
 MOST_SIGNERS = 20
 MOST_ALLOWED = 50
@@ -57,6 +58,17 @@ def _is_key(der: bytes) -> bool:
     return x < _P and y < _P and (y * y - x * x * x + 3 * x - _B) % _P == 0
 
 
+def _said(given: Any, info: ValidationInfo) -> Any:
+    """A field without a value looks like a demand, and would be none. Events have none of it instead."""
+    if given is None and info.context == AS_WRITTEN:
+        raise ValueError(
+            "it is empty, and would demand nothing: write what it demands, or leave the field out"
+        )
+    return given
+
+
+Said = BeforeValidator(_said)
+"""For a demand that may be left out: whoever writes it down has to say what it is."""
 Glob = Annotated[str, Field(max_length=500), AfterValidator(_glob)]
 """See `globs`."""
 Exact = Annotated[str, Field(max_length=500), AfterValidator(_exact)]
@@ -106,7 +118,7 @@ class Provenance(PlanPart):
     """Artifacts are admitted only with a bundle, in their announcement, that fulfils this."""
 
     signers: list[Signer] = Field(min_length=1, max_length=MOST_SIGNERS, description="one of them is enough")
-    slsa: Slsa | None = Field(
+    slsa: Annotated[Slsa | None, Said] = Field(
         default=None,
         exclude_if=lambda given: given is None,
         description="without, a signature of the image is enough",

@@ -22,6 +22,7 @@ NO_KEY = (
     "line 3: provenance.signers[0].key: this is no public key of ECDSA P-256 or Ed25519: write what is in its PEM file, from "
     "-----BEGIN PUBLIC KEY----- to -----END PUBLIC KEY-----"
 )
+EMPTY = "it is empty, and would demand nothing: write what it demands, or leave the field out"
 NO_SIGNER = (
     "line 3: provenance.signers[0]: a signer is either {key: …} or {identity: …, issuer: …}: an identity is worth no more than "
     "who vouches for it"
@@ -31,6 +32,10 @@ NO_SIGNER = (
 @pytest.mark.parametrize(
     ("written", "told"),
     [
+        ("", f"line 3: provenance: {EMPTY}"),
+        ("null", f"line 3: provenance: {EMPTY}"),
+        (f"\n  signers: [{{{WHO}}}]\n  slsa:", f"line 5: provenance.slsa: {EMPTY}"),
+        (f"{{signers: [{{{WHO}}}], slsa: ~}}", f"line 3: provenance.slsa: {EMPTY}"),
         ("{signers: []}", "line 3: provenance.signers: this list is too short: write at least 1 entry"),
         ("{signers: [{}]}", NO_SIGNER),
         ("{signers: [{identity: release@acme.example}]}", NO_SIGNER),
@@ -98,3 +103,8 @@ def test_a_key_is_the_same_however_it_is_written() -> None:
 
 def test_a_plan_without_demands_is_written_as_before() -> None:
     assert "provenance" not in Plan.model_validate(plan()).model_dump(mode="json")
+
+
+def test_an_event_with_a_demand_that_is_nothing_is_read() -> None:
+    """None is written by this version; only people may mean something by it."""
+    assert Plan.model_validate(plan(provenance=None)).provenance is None
