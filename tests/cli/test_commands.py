@@ -70,8 +70,39 @@ def test_a_good_plan_is_summed_up(plan: Path) -> None:
         f"{plan} is a good plan for payments:",
         "  all    wave   eu-west, us-east  max-parallel 1, budget 15m",
         "  watch  watch                    for 2h",
+        "If a release is blamed, it is taken back to what ran before.",
         "Whether its regions are served is known when it is published.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("remediation", "follows"),
+    [
+        ("{to: good}", "it is taken back to the last good version."),
+        (
+            "{recovers-within: 15m}",
+            "it is taken back to what ran before, and its incidents have to end within 15m.",
+        ),
+        ("{then: hold}", "it stays as it is, halted, until an operator says what follows."),
+        (
+            "{flags: [{flag: a}]}",
+            "a is switched off first; if that does not help, it is taken back to what ran before.",
+        ),
+        (
+            "{flags: [{flag: a}, {flag: b}], then: hold}",
+            (
+                "a and b are switched off first; if that does not help, it stays as it is, halted, until an operator"
+                " says what follows."
+            ),
+        ),
+    ],
+)
+def test_what_follows_where_a_release_is_blamed_is_summed_up(
+    plan: Path, remediation: str, follows: str
+) -> None:
+    plan.write_text(f"{GOOD}remediation: {remediation}\n")
+    said = run("plan", "check", str(plan)).output.splitlines()
+    assert said[-2] == f"If a release is blamed, {follows}"
 
 
 def test_what_a_plan_demands_of_provenance_is_summed_up(plan: Path) -> None:
@@ -107,6 +138,11 @@ def test_a_canary_is_told_with_what_decides_between_its_steps() -> None:
     said = run("plan", "check", str(ROOT / "docs" / "plans" / "canary.yaml")).output
     assert "canary 25%, 50% (verify 20m each), max-parallel 1, budget 15m, bake 10m" in said
     assert "canary 10%, 50%, 100% (wait 5m), max-parallel 2, retry 1" in said
+
+
+def test_a_wave_that_is_compared_is_told_with_what_it_is_compared_with() -> None:
+    said = run("plan", "check", str(ROOT / "docs" / "plans" / "payments.yaml")).output
+    assert "max-parallel 1, budget 15m, verify 30m beside later waves, bake 10m" in said
 
 
 def test_every_problem_of_a_bad_plan_is_said_with_its_line_and_nothing_as_the_terminals(plan: Path) -> None:

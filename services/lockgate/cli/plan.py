@@ -16,7 +16,7 @@ from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view.content import columns
 from lockgate.cli.view.plain import plain
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
-from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Remediation, Stage, WatchStage, WaveStage
 from lockgate.messages.plan_parts import Request
 from lockgate.messages.plan_provenance import Provenance
 from lockgate.messages.plans import PlanPublished
@@ -40,6 +40,7 @@ def check(file: FileArgument) -> None:
     typer.echo(_summary(plan))
     if plan.provenance is not None:
         typer.echo(_demands(plan.provenance))
+    typer.echo(_blamed(plan.remediation))
     typer.echo("Whether its regions are served is known when it is published.")
 
 
@@ -124,6 +125,22 @@ def _demands(provenance: Provenance) -> str:
         lines.append(f"and built by {' or '.join(slsa.builders)}")
         lines.append(f"from {' or '.join(slsa.sources)}")
     return "\n  ".join(lines) + "."
+
+
+def _blamed(remediation: Remediation) -> str:
+    """What follows where a release is blamed."""
+    names = " and ".join(each.flag for each in remediation.flags)
+    flags = f"{names} is switched off first; if that does not help, " if names else ""
+    flags = flags.replace(" is ", " are ") if len(remediation.flags) > 1 else flags
+    match remediation.then:
+        case "hold":
+            then = "it stays as it is, halted, until an operator says what follows"
+        case "rollback":
+            to = {"previous": "what ran before", "good": "the last good version"}[remediation.to]
+            then = f"it is taken back to {to}"
+    within = remediation.recovers_within
+    ends = f", and its incidents have to end within {write_duration(within)}" if within else ""
+    return f"If a release is blamed, {flags}{then}{ends}."
 
 
 def _where(stage: Stage) -> str:
