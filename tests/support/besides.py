@@ -28,18 +28,24 @@ def beside(
     `samples` as in `watched`.
     """
     given = Measure.model_validate(order)
-    evidence = _evidence(seed, tuple(samples.items()), json.dumps(given.policy))
+    said = _told(seed, tuple(samples.items()), json.dumps(given.policy), first, end)
+    return {"outcome": "counted", "run": run, **said, "told": {**said["told"], "astray": astray or {}}}
+
+
+@cache
+def _told(
+    seed: int, samples: tuple[tuple[str, Any], ...], policy: str, first: int, end: int
+) -> dict[str, Any]:
+    evidence = _evidence(seed, samples, policy)
     verification = Verification.of(evidence, BEGAN)
     if first:
         verification.fold(evidence, evidence.start + first)
     over = verification.fold(evidence, evidence.start + end).verdict != "running"
     return {
-        "outcome": "counted",
-        "run": run,
         "first": first,
         "end": end,
         "settled": settled(verification.setup) if first == 0 else None,
-        "told": {**told(verification.setup, verification.blocks[-1]), "astray": astray or {}},
+        "told": told(verification.setup, verification.blocks[-1]),
         "digest": DIGEST if over else None,
     }
 

@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 class FailCause(StrEnum):
     """What a verdict of `fail` is made from. A public contract: causes are only added."""
 
-    MEASURED = "measured"  # the pilot is worse than production
+    MEASURED = "measured"  # it is worse than what it is compared with
     INCIDENT = "incident"  # monitoring complained
     UNDECIDED = "undecided"  # the evidence did not suffice, and the plan asks for a fail then
     REQUESTS = "requests"  # the plan's requests were not answered as it expects
@@ -49,7 +49,7 @@ class WaitingFor(StrEnum):
     REGIONS = "regions"  # granted regions have not answered yet
     STEP = "step"  # a region is left alone before the next step of its strategy
     BAKE = "bake"  # the wave is left alone for its bake time
-    EVIDENCE = "evidence"  # the pilot is being compared
+    EVIDENCE = "evidence"  # the pilot, a step or a wave is being compared
     METRICS = "metrics"  # Prometheus does not answer, or has no samples
     HELD = "held"  # it stays as it is: until the metrics are back, or an operator says what follows
     FLAGS = "flags"  # flags were switched off, and every instance has to read it

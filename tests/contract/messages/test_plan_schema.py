@@ -51,6 +51,17 @@ def test_each_strategy_can_be_written(strategy: Any) -> None:
     assert problems_with(SCHEMA, plan(stages=[wave(strategy)])) == []
 
 
+def test_a_wave_can_be_compared_with_those_after_it() -> None:
+    after = {
+        "verify": "30m",
+        "soak": "5m",
+        "margins": {"errors": 2},
+        "on-inconclusive": {"then": "hold"},
+        "bake": "5m",
+    }
+    assert problems_with(SCHEMA, plan(stages=[{**wave("rolling"), "after": after}])) == []
+
+
 def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
