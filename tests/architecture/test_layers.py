@@ -30,6 +30,7 @@ TOY = {
     "sandbox/region.py": "import random",
     "cli/main.py": "from toy.intake import service\nfrom toy.embedded import kafka",
     "messages/values.py": "import pydantic",
+    "runtime/absence.py": "import hashlib",
     "runtime/engine.py": "from toy.messages import values\nimport asyncio",
     "embedded/kafka.py": "import socket",
 }
@@ -50,6 +51,7 @@ def test_the_toy_keeps_every_contract(tmp_path: Path) -> None:
     [
         ("intake/core.py", "import time", CORES),
         ("intake/core.py", "import random", CORES),
+        ("runtime/absence.py", "import time", CORES),
         ("intake/core.py", "import os", CORES),
         ("intake/core.py", "import uuid", CORES),
         ("intake/core.py", "import structlog", CORES),
