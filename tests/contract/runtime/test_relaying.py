@@ -1,6 +1,7 @@
 """The relay alone, on a real database, with a broker that only writes down what it is sent."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
@@ -9,6 +10,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from lockgate.runtime.batch import Batch, Out
+from lockgate.runtime.bounded import end
 from lockgate.runtime.producer import Producer
 from lockgate.runtime.relay import Relay
 from lockgate.runtime.store import Store
@@ -158,6 +160,27 @@ async def test_what_was_handed_over_goes_to_all_partitions_at_once_and_again_if_
         await relay.close()
         assert await relay.drain(5.0)
     assert sorted(key for _, key in noted.sent) == ["of 0", "of 1", "of 2"]
+
+
+async def test_what_was_sent_is_marked_before_its_partition_is_given_back(
+    postgres: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockgate.runtime.relay.MARK_SECONDS", math.inf)
+    noted = Noted()
+    async with relays(postgres, noted, 1) as (store, [relay]):
+
+        async def marked() -> bool:
+            return [row["sent"] for row in await store.fetch("select sent from relay")] == [2]
+
+        running = asyncio.create_task(relay.run())
+        try:
+            await store.apply(decided("first"))
+            await eventually(lambda: len(noted.sent) == 2)
+            assert not await marked()
+            relay.own(set())
+            await eventually(marked)
+        finally:
+            await end([running])
 
 
 async def test_a_relay_that_hangs_between_two_messages_to_the_database_loses_its_partition(
