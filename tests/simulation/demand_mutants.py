@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from lockgate.intake.core import artifacts, checking, fixes, lane
+from lockgate.intake.core import artifacts, checking, fixes, lane, unchecked
 from tests.simulation.taking_away import Mutant, without
 
 DEMANDS: Final[dict[str, Mutant]] = {
     "no artifact without its provenance": without(
-        artifacts, "arrived", ("if newest.plan.provenance is not None:", "if False:")
+        artifacts, "arrived", ("if demands is None and not", "if not")
     ),
     "provenance by the plan that holds when it is known": without(
         checking, "reported", ("if demands is not None and demands != check.demands:", "if False:")
@@ -19,6 +19,6 @@ DEMANDS: Final[dict[str, Mutant]] = {
         fixes, "_first", ("if pending is None and plan.plan.provenance is not None:", "if False:")
     ),
     "an end to checking": without(
-        checking, "begun", ("Step(timers=(SetTimer(_name(said.release), now + WITHIN),))", "Step()")
+        unchecked, "begin", ("Step(timers=(SetTimer(name_of(release), now + WITHIN),))", "Step()")
     ),
 }

@@ -57,8 +57,8 @@ def checked(around: Surroundings, asked: Check) -> Work:
     return Unproven(code=ArtifactRefusal.OTHER_SIGNER, reason=reason).model_dump(mode="json")
 
 
-def _is_named(demands: Provenance, by: str) -> bool:
-    return by in {signer.identity for signer in demands.signers}
+def _is_named(demands: Provenance | None, by: str) -> bool:
+    return demands is not None and by in {signer.identity for signer in demands.signers}
 
 
 @dataclass

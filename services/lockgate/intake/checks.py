@@ -22,7 +22,8 @@ class Check(Value):
     """The order: do these bundles show that the image has the provenance that is demanded?"""
 
     digest: Digest
-    demands: Provenance
+    demands: Provenance | None
+    """None: of a plan that demands nothing. Its turn is waited for, behind others, and the answer is not looked at."""
     bundles: tuple[Any, ...]
 
 

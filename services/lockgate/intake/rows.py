@@ -5,7 +5,7 @@ Rows under `*`: Region, RegionNames, Claim, Claimed, and the Pause of all. All o
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -108,10 +108,12 @@ class Unchecked(Row):
     artifact: Artifact
     event: str
     source: str
+    bundles: tuple[Any, ...] = ()
+    """Until its check begins, which has them then."""
 
 
 class BeingChecked(Row):
-    """The ids of the Unchecked rows: what bounds them."""
+    """The ids of the Unchecked rows, as they were announced: what bounds them. The first is checked; others wait for it."""
 
     kind: ClassVar[str] = "being-checked"
     ids: tuple[str, ...] = ()

@@ -37,6 +37,7 @@ class ArtifactRefusal(StrEnum):
     OTHER_BUILDER = "other-builder"  # built by none of the plan's builders
     OTHER_SOURCE = "other-source"  # built from none of the plan's sources
     NOT_CHECKED = "not-checked"  # it could not be checked here, or not in time
+    SUPERSEDED = "superseded"  # a fix went first while it was being checked
 
 
 class ReleaseOutcome(StrEnum):

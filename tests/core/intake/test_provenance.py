@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from pydantic_core import to_json
 
 from lockgate.intake.core import TABLE
-from lockgate.intake.core.checking import MOST_AT_ONCE, WITHIN
+from lockgate.intake.core.checking import MOST_AT_ONCE
+from lockgate.intake.core.unchecked import WITHIN
 from lockgate.intake.provenance.work import open_work
 from lockgate.intake.settings import Settings
 from lockgate.messages.artifacts import ArtifactPublished
@@ -271,6 +272,82 @@ def test_no_more_than_so_many_are_checked_at_once(root: Path) -> None:
     assert refused.reason == "20 artifacts are being checked already: announce v99 again in a minute"
     check_all(at_desk, root)
     assert announce(at_desk, _ours(99), n=99) == []
+
+
+# --- in which order --------------------------------------------------------------------------------------------------
+
+
+def _queued(said: list[Payload]) -> list[str]:
+    return [event.artifact.digest for event in said if isinstance(event, ReleaseQueued)]
+
+
+@pytest.mark.parametrize("supersede", [True, False])
+def test_what_was_announced_first_is_checked_first_and_queued_first(root: Path, supersede: bool) -> None:
+    at_desk = demanding(SIGNED)
+    at_desk.give(published(provenance=SIGNED, queue={"supersede": supersede}))
+    announce(at_desk, _ours(9), n=9)
+    check_all(at_desk, root)
+    for n in (1, 2, 3):
+        assert announce(at_desk, _ours(n), n=n) == []
+    assert len(being_checked(at_desk)) == 1
+    assert _queued(check_all(at_desk, root)) == [digest(1), digest(2), digest(3)]
+    assert not at_desk.timers
+    started = [event for event in _ends_the_first(at_desk) if isinstance(event, ReleaseStarted)]
+    assert [event.artifact.digest for event in started] == [digest(3 if supersede else 1)]
+
+
+def test_what_comes_behind_one_that_is_refused_or_late_is_checked_then(root: Path) -> None:
+    at_desk = demanding(SIGNED)
+    announce(at_desk, "no bundle", n=1)
+    announce(at_desk, _ours(2), n=2)
+    announce(at_desk, _ours(3), n=3)
+    (first,) = being_checked(at_desk)
+    at_desk.report(APP, first, {"outcome": "unproven", "code": "unsigned", "reason": "so"})
+    (second,) = being_checked(at_desk)
+    (refused,) = at_desk.fire(APP, second)
+    assert isinstance(refused, ArtifactRefused)
+    assert refused.code is ArtifactRefusal.NOT_CHECKED
+    assert _queued(check_all(at_desk, root)) == [digest(3)]
+    assert not at_desk.timers
+
+
+def test_one_that_needs_no_check_any_more_waits_for_those_before_it(root: Path) -> None:
+    """Else an older one would take its place in the queue."""
+    at_desk = demanding(SIGNED)
+    announce(at_desk, _ours(1), n=1)
+    at_desk.give(published())
+    assert announce(at_desk, n=2) == []
+    assert _queued(check_all(at_desk, root)) == [digest(1), digest(2)]
+
+
+def test_one_that_waited_for_others_alone_is_checked_if_the_plan_demands_it_after_all(root: Path) -> None:
+    at_desk = demanding(SIGNED)
+    announce(at_desk, _ours(1), n=1)
+    at_desk.give(published())
+    announce(at_desk, "no bundle", n=2)
+    at_desk.give(published(provenance=SIGNED))
+    said = check_all(at_desk, root)
+    assert (_queued(said), names(said)[-1]) == ([digest(1)], "ArtifactRefused")
+
+
+def test_a_fix_sends_away_what_is_being_checked(root: Path) -> None:
+    at_desk = demanding(SIGNED)
+    _waits(at_desk, root)
+    for n in (3, 4):
+        announce(at_desk, _ours(n), n=n)
+    said = at_desk.give(Fix(application=APP, who="ann", why="so", artifact=purl(2)), writer="door")
+    gone = [event for event in said if isinstance(event, ArtifactRefused)]
+    assert [(each.purl, each.code) for each in gone] == [
+        (purl(3), ArtifactRefusal.SUPERSEDED),
+        (purl(4), ArtifactRefusal.SUPERSEDED),
+    ]
+    assert gone[0].reason == "v3 of payments was being checked when the fix v2 went first: announce it again"
+    answer = said[-1]
+    assert isinstance(answer, OperationAnswered)
+    assert answer.reason.endswith("once that is settled it starts; 2 that were being checked gave way")
+    assert not at_desk.work
+    assert not at_desk.timers
+    assert not {key.kind for key in at_desk.rows} & {"unchecked", "being-checked"}
 
 
 # --- afterwards -----------------------------------------------------------------------------------------------------

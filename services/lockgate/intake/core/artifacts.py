@@ -5,7 +5,8 @@ from datetime import datetime
 from lockgate.intake.core import checking
 from lockgate.intake.core.admission import Said, admitted, plan_for, refused, release_of, unknown
 from lockgate.intake.core.lane import named, package_of
-from lockgate.intake.rows import BadVersion, Claim, Lane, NewestPlan, Pending
+from lockgate.intake.core.unchecked import waiting
+from lockgate.intake.rows import BadVersion, BeingChecked, Claim, Lane, NewestPlan, Pending
 from lockgate.intake.words import clip, shown
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import On, Rows, Step
@@ -72,9 +73,10 @@ def arrived(rows: Rows, given: Announcement, now: datetime) -> Step:
     newest = plan_for(rows, said)
     if isinstance(newest, Step):
         return newest
-    if newest.plan.provenance is not None:
-        return checking.begun(rows, said, newest.plan.provenance, given.body.bundles, now)
-    return admitted(rows, newest, said, now)
+    demands = newest.plan.provenance
+    if demands is None and not waiting(rows):
+        return admitted(rows, newest, said, now)
+    return checking.begun(rows, said, demands, given.body.bundles, now)
 
 
 ANNOUNCED = On(announced, lambda given: ((Claim, _package(given)),))
@@ -82,7 +84,7 @@ OTHER = On(other)
 ARRIVED = On(
     arrived,
     lambda given: (
-        *((NewestPlan, ""), (Lane, "")),
+        *((NewestPlan, ""), (Lane, ""), (BeingChecked, "")),
         *((Pending, given.body.version), (BadVersion, given.body.version)),
     ),
 )

@@ -1,6 +1,6 @@
 """A fix goes first: an operator names an artifact, or CI says what one fixes, and all that was announced before gives way.
 
-What waits is superseded. What is under way is pre-empted: the coordinator alone gets it out of the way and answers with
+What waits is superseded, and what is being checked is sent away. What is under way is pre-empted: the coordinator alone gets it out of the way and answers with
 `settled`, and only then the fix starts. So it waits behind a release that is on its way out, and behind nothing else.
 """
 
@@ -11,7 +11,8 @@ from lockgate.intake.core import unrecovered
 from lockgate.intake.core.answering import done, refused
 from lockgate.intake.core.lane import called, named, package_of, stale, start, supersede
 from lockgate.intake.core.pausing import holding
-from lockgate.intake.rows import BadVersion, Ending, Lane, NewestPlan, Pending, Phase, Release
+from lockgate.intake.core.unchecked import superseded, waiting
+from lockgate.intake.rows import BadVersion, BeingChecked, Ending, Lane, NewestPlan, Pending, Phase, Release
 from lockgate.intake.words import clip, sentence, shown
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put
@@ -46,7 +47,9 @@ def fixed(rows: Rows, given: Message[Fix], _now: datetime) -> Step:
     body, label = given.body, first.release.artifact.label
     sent = _Sent(body.who, f"{body.who} sent the fix {label}: {body.why}")
     step, told = _goes_first(rows, lane, plan, first, sent)
-    return unrecovered.ended(rows, sent.reason) + step + done(given, told)
+    checks, gone = superseded(rows, _called(first.release.artifact)), len(waiting(rows))
+    told += f"; {gone} that were being checked gave way" if gone else ""
+    return unrecovered.ended(rows, sent.reason) + checks + step + done(given, told)
 
 
 def announced(rows: Rows, source: str, plan: NewestPlan, id_: str, release: Release) -> Step | None:
@@ -208,4 +211,4 @@ def _called(artifact: Artifact) -> str:
     return f"the fix {artifact.label}"
 
 
-FIXED = On(fixed, lambda _given: ((NewestPlan, ""), (Lane, "")))
+FIXED = On(fixed, lambda _given: ((NewestPlan, ""), (Lane, ""), (BeingChecked, "")))
