@@ -304,6 +304,32 @@ def test_a_wave_without_metrics_is_held_and_goes_on_by_itself() -> None:
     assert names(said) == ["VerdictReached", "StagePassed", "Granted", "StageWaiting"]
 
 
+@pytest.mark.parametrize("proven", [True, False], ids=["the-other-is-proven", "the-other-is-measured-still"])
+def test_who_approves_a_wave_of_which_one_region_cannot_be_measured_lets_all_of_it_pass(proven: bool) -> None:
+    release = wave()
+    tell(release, "us-east", LAST if proven else 3)
+    say(release, DARK, "eu-west")
+    assert only(say(release, BLIND, "eu-west"), VerdictReached).outcome is Outcome.UNMEASURABLE
+    said = give(release.desk, asked(Approve))
+    assert answer_in(said).reason == "the wave first is approved"
+    assert only(said, Granted).region == "eu-north"
+    assert (release.desk.work, left(release), release.timers()) == ({}, [], {"deadline eu-north"})
+
+
+def test_a_wave_that_came_to_no_verdict_though_all_of_it_was_measured_is_held_and_measured_anew() -> None:
+    """Whatever the reason: it never waits for nothing."""
+    release = wave()
+    tell(release, "us-east", 3)
+    tell(release, "eu-west", 3)
+    for key, row in release.desk.rows.items():
+        if isinstance(row, VerificationRow):
+            release.desk.rows[key] = row.model_copy(update={"digest": "0" * 64})
+    release.fire("verify")
+    said = [one.waiting_for for one in release.fire("verify") if isinstance(one, StageWaiting)]
+    assert (said, len(release.desk.work)) == ([WaitingFor.HELD] * 2, 2)
+    assert "verify" in release.timers()
+
+
 def test_measuring_that_tells_nothing_of_itself_is_begun_anew_where_it_is_not_decided_yet() -> None:
     release = wave()
     tell(release, "eu-west")

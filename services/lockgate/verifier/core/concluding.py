@@ -35,7 +35,7 @@ def concluded(
             scene = _all_over(scene, rows)
             return scene.failed(verdict[1], cause=FailCause.MEASURED, guilty=guilty, evidence=evidence)
         case Outcome.PASS:
-            return _all_through(told(scene, verdict), terms, rows, verdict[1])
+            return all_through(told(scene, verdict), terms, rows, verdict[1])
         case Outcome.UNMEASURABLE:
             return _held(told(scene, verdict), terms, rows, verdict[1], shown)
         case Outcome.INCONCLUSIVE:
@@ -50,7 +50,7 @@ def _undecided(scene: Scene, terms: Terms, rows: Regions, verdict: Verdict, show
     match then := terms.then:
         case "pass":
             text = f"The verdict is {outcome}, and the plan says to go on then. {reason}"
-            return _all_through(scene, terms, rows, text)
+            return all_through(scene, terms, rows, text)
         case "hold":
             return _held(scene, terms, rows, reason, shown)
         case "rollback":
@@ -71,7 +71,8 @@ def _held(scene: Scene, terms: Terms, rows: Regions, reason: str, shown: tuple[s
     return held(scene, terms, name, row, f"{reason} {_ASKS}")
 
 
-def _all_through(scene: Scene, terms: Terms, rows: Regions, reason: str) -> Scene:
+def all_through(scene: Scene, terms: Terms, rows: Regions, reason: str) -> Scene:
+    """None of these holds the release back any more."""
     *others, last = rows
     for name in others:
         scene = _counted(scene, terms, name, rows[name])

@@ -128,18 +128,17 @@ def _approved(scene: Scene, body: OfStage) -> Outcome:
 
 
 def _let_through(scene: Scene, terms: Terms, body: OfStage) -> Done:
-    """What is held passes by an operator's word, in each region that holds it. One holds for all of a wave."""
+    """What is held passes by an operator's word, in each region that holds it; a wave, with all of its regions."""
     found = scene.rows.many(VerificationRow, terms.regions)
+    if terms.control:
+        told = f"{body.who} approved the wave {terms.stage}, though nothing was proven: {body.why}"
+        left = {name: row for name, row in found.items() if row.held or not row.over}
+        return Done(concluding.all_through(scene, terms, left, told), f"the wave {terms.stage} is approved")
     regions = {name: row for name, row in found.items() if row.held}
     for name, row in regions.items():
         told = f"{body.who} approved the {terms.subject} in {name}, though nothing was proven: {body.why}"
         scene = concluding.through(scene, terms, name, row, told)
-    where = (
-        f"wave {terms.stage} is approved"
-        if terms.control
-        else f"{terms.subject} is approved in {', '.join(regions)}"
-    )
-    return Done(scene, f"the {where}")
+    return Done(scene, f"the {terms.subject} is approved in {', '.join(regions)}")
 
 
 def _measured_anew(scene: Scene, terms: Terms) -> Done:

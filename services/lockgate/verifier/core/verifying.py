@@ -138,7 +138,8 @@ def lost(scene: Scene, terms: Terms, *, progress: int, region: str | None = None
     What tells nothing of itself any more is held, and measured anew.
     """
     rows = scene.rows.many(VerificationRow, (region,) if region else terms.regions)
-    left = {name: row for name, row in rows.items() if not (row.over or row.digest)}
+    every = {name: row for name, row in rows.items() if not row.over}
+    left = {name: row for name, row in every.items() if not row.digest} or every
     if scene.release.phase is not terms.phase or not left:
         return scene
     so_far = sum(row.end for row in rows.values())
