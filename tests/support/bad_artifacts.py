@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.support.signing import (
+    BOTH,
     DIGEST,
     REPOSITORY,
     Json,
@@ -20,10 +21,11 @@ from tests.support.signing import (
     statement,
     trusted,
 )
-from tests.support.unproven import BUILT, SIGNED
+from tests.support.unproven import BUILT, SIGNED, SLSA
 
 OURS, THEIRS = new_key(), new_key()
-KEYED = {"signers": [{"key": pem(OURS)}]}
+KEYED: dict[str, Any] = {"signers": [{"key": pem(OURS)}]}
+KEYED_AND_MADE = {**KEYED, "slsa": {**SLSA, "sources": [REPOSITORY]}}
 KEYED_AND_BUILT = {**KEYED, "slsa": BUILT["slsa"]}
 OTHER = f"sha256:{2:064x}"
 TAGGED = "https://github.com/acme/payments/.github/workflows/release.yml@refs/tags/*"
@@ -271,6 +273,18 @@ BAD: dict[str, tuple[Any, Callable[[], list[Any]], str, str]] = {
         "other-signer",
         f"it was signed by '{TAGGED.replace('*', 'v1')}', for whom 'https://accounts.example' vouches, and {ALLOWED}",
     ),
+    "signed by the right name of another issuer, said in one way": (
+        SIGNED,
+        lambda: [ours(issuer="https://accounts.example", vouched=BOTH[:1])],
+        "other-signer",
+        f"it was signed by '{TAGGED.replace('*', 'v1')}', for whom 'https://accounts.example' vouches, and {ALLOWED}",
+    ),
+    "signed by a name for which nobody vouches": (
+        SIGNED,
+        lambda: [ours(vouched=())],
+        "other-signer",
+        f"it was signed by '{TAGGED.replace('*', 'v1')}', for whom 'nobody' vouches, and {ALLOWED}",
+    ),
     "signed by an identity, where keys are named": (
         KEYED,
         lambda: [ours()],
@@ -319,6 +333,18 @@ BAD: dict[str, tuple[Any, Callable[[], list[Any]], str, str]] = {
         lambda: [ours(_doubled())],
         "bad-bundle",
         "what is signed cannot be read: the key 'subject' is there twice in one object",
+    ),
+    "with a statement of half a character": (
+        KEYED,
+        lambda: [by_key(OURS, statement(predicateType="\ud800"))],
+        "bad-bundle",
+        "what is signed cannot be read: it has half a character (a lone surrogate), which is no text",
+    ),
+    "with a kind of envelope that is no text": (
+        KEYED,
+        lambda: [changed(by_key(OURS, statement()), "dsseEnvelope.payloadType", "\ud800")],
+        "bad-bundle",
+        "payloadType, payload or sig of its envelope is missing, or no base64",
     ),
     "with a list of its parts alone": (
         SIGNED,
@@ -386,6 +412,17 @@ BAD: dict[str, tuple[Any, Callable[[], list[Any]], str, str]] = {
         ],
         "other-build",
         "its external parameter `workflow` must have repository, ref and path, and nothing else",
+    ),
+    "built from a source of which more is said": (
+        KEYED_AND_MADE,
+        lambda: [
+            by_key(
+                OURS,
+                provenance(parameters={"source": {"uri": REPOSITORY, "digest": {}, "submodules": "all"}}),
+            )
+        ],
+        "other-build",
+        "its external parameter `source` must be a uri, or have uri and digest, and nothing else",
     ),
     "built from two sources": (
         BUILT,

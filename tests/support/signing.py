@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 IN_TOTO = "application/vnd.in-toto+json"
+BOTH = ("1.3.6.1.4.1.57264.1.1", "1.3.6.1.4.1.57264.1.8")
+"""What a certificate says its issuer in: as it is, and as ASN.1."""
 GITHUB = "https://token.actions.githubusercontent.com"
 WORKFLOW = "https://github.com/acme/payments/.github/workflows/release.yml@refs/tags/v1"
 REPOSITORY = "https://github.com/acme/payments"
@@ -124,10 +127,13 @@ class Sigstore:
         at: datetime = SIGNED_AT,
         logged: timedelta = timedelta(seconds=5),
         type_: str = IN_TOTO,
+        vouched: Sequence[str] = BOTH,
     ) -> Json:
-        """A bundle of what this identity says; `logged`: so long after it got its certificate, which is good for 10 minutes."""
+        """A bundle of what this identity says; `logged`: so long after it got its certificate, which is good for 10 minutes.
+        `vouched`: the extensions in which the certificate says who the issuer is.
+        """
         key = new_key()
-        leaf = self._leaf(key, identity, issuer, at)
+        leaf = self._leaf(key, identity, issuer, at, vouched)
         envelope = sign(key, said if isinstance(said, bytes) else json.dumps(said).encode(), type_)
         return {
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
@@ -168,7 +174,12 @@ class Sigstore:
         return _authority("ca", self.ca_key, "root", self.root_key, 0)
 
     def _leaf(
-        self, key: ec.EllipticCurvePrivateKey, identity: str, issuer: str, at: datetime
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        identity: str,
+        issuer: str,
+        at: datetime,
+        vouched: Sequence[str],
     ) -> x509.Certificate:
         name = x509.UniformResourceIdentifier(identity) if "://" in identity else x509.RFC822Name(identity)
         usage = x509.KeyUsage(True, *[False] * 8)
@@ -184,9 +195,10 @@ class Sigstore:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
             .add_extension(x509.SubjectAlternativeName([name]), critical=True)
             .add_extension(_aki(self.ca_key), critical=False)
-            .add_extension(_custom("1.3.6.1.4.1.57264.1.1", issuer.encode()), critical=False)
-            .add_extension(_custom("1.3.6.1.4.1.57264.1.8", _der(0x0C, issuer.encode())), critical=False)
         )
+        for oid in vouched:
+            said = issuer.encode() if oid == BOTH[0] else _der(0x0C, issuer.encode())
+            draft = draft.add_extension(_custom(oid, said), critical=False)
         unlogged = draft.add_extension(_sct(b"?"), critical=False).sign(self.ca_key, SHA256())
         promise = self._promise(unlogged.tbs_precertificate_bytes, at)
         return draft.add_extension(_sct(promise), critical=False).sign(self.ca_key, SHA256())

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from pydantic_core import to_json
+from structlog.testing import capture_logs
 
 from lockgate.intake.core import TABLE
 from lockgate.intake.core.checking import MOST_AT_ONCE
 from lockgate.intake.core.unchecked import WITHIN
+from lockgate.intake.provenance import checking as checking_work
 from lockgate.intake.provenance.work import open_work
 from lockgate.intake.settings import Settings
 from lockgate.messages.artifacts import ArtifactPublished
@@ -28,6 +30,7 @@ from lockgate.messages.releases import (
 from tests.support.desk import Desk
 from tests.support.intake import APP, digest, marked, names, published, purl, settled
 from tests.support.signing import (
+    BOTH,
     GITHUB,
     WORKFLOW,
     Json,
@@ -94,6 +97,12 @@ def test_an_address_is_an_identity_as_well(root: Path) -> None:
     assert _verified(demanding({"signers": [signer]}), [bundle], root).signer == "release@acme.example"
 
 
+@pytest.mark.parametrize("vouched", [BOTH[:1], BOTH[1:]])
+def test_an_issuer_may_be_said_in_either_extension(vouched: tuple[str, ...], root: Path) -> None:
+    bundle = trusted().bundle(statement(), vouched=vouched)
+    assert _verified(demanding(SIGNED), [bundle], root).issuer == GITHUB
+
+
 def test_what_a_star_stands_for_may_be_longer_than_an_event_takes(root: Path) -> None:
     tag = "v" * 3000
     bundle = trusted().bundle(provenance(ref=f"refs/tags/{tag}"), identity=TAGS.replace("*", tag))
@@ -120,7 +129,7 @@ def test_provenance_is_a_signature_too_where_no_more_is_demanded(root: Path) -> 
         ),
         (
             ["https://git.acme.example/pay"],
-            {"source": {"uri": "https://git.acme.example/pay"}, "target": "all"},
+            {"source": {"uri": "https://git.acme.example/pay", "digest": {}}, "target": "all"},
             "",
         ),
         (
@@ -446,3 +455,29 @@ async def test_the_worker_checks_what_the_core_asks_for_with_the_trust_root_of_i
         report = await functions["check"](at_desk.work[APP, name].body, says_nothing)
     assert set(functions) == set(TABLE.work)
     assert names(at_desk.report(APP, name, report)) == ["ArtifactVerified", "ReleaseQueued", "ReleaseStarted"]
+
+
+async def test_a_check_that_fails_is_an_answer_and_a_line_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_given: Any) -> None:
+        raise RuntimeError("so")
+
+    monkeypatch.setattr(checking_work, "check", fails)
+    at_desk = demanding(SIGNED)
+    announce(at_desk, _ours())
+    (name,) = being_checked(at_desk)
+
+    async def says_nothing(_report: dict[str, Any]) -> None:
+        pytest.fail("a check has one report, and returns it")
+
+    with capture_logs() as lines:
+        async with open_work(Settings()) as functions:
+            report = await functions["check"](at_desk.work[APP, name].body, says_nothing)
+    (refused,) = at_desk.report(APP, name, report)
+    assert isinstance(refused, ArtifactRefused)
+    assert refused.code is ArtifactRefusal.NOT_CHECKED
+    assert refused.reason == (
+        "v1 of payments is not admitted: the check failed (RuntimeError): look at intake's log, and announce it again"
+    )
+    assert [line["event"] for line in lines] == ["a check of provenance failed: its artifact is refused"]

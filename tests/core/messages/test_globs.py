@@ -66,6 +66,21 @@ def test_two_stars_do_not_stand_in_one_part(glob: str) -> None:
     assert glob_problem(glob) == "write one * at most between two / or @"
 
 
+def test_few_stars_are_written() -> None:
+    assert glob_problem(f"https://x.example/acme{'/*' * 10}") is None
+    assert glob_problem(f"https://x.example/acme{'/*' * 11}") == "write 10 * at most"
+
+
+@pytest.mark.parametrize("star", "!\"$%&'()*+,-.09:;<=>AZ[\\]^_`az{|}~")
+def test_a_star_stands_for_printable_ascii(star: str) -> None:
+    assert matches(TAGS, TAGS.replace("*", star))
+
+
+@pytest.mark.parametrize("other", ["?", "#", " ", "\x7f", "é", "\0", "\ud800", "\U0010ffff"])
+def test_a_star_stands_for_nothing_else(other: str) -> None:
+    assert not matches(TAGS, TAGS.replace("*", f"v{other}1"))
+
+
 @pytest.mark.parametrize("glob", ["", "a b", "ä", "a\n", "x" * 501])
 def test_only_printable_ascii_is_written(glob: str) -> None:
     assert glob_problem(glob) == "write 1 to 500 printable ASCII characters without blanks"

@@ -1,7 +1,7 @@
 """A fix goes first: an operator names an artifact, or CI says what one fixes, and all that was announced before gives way.
 
-What waits is superseded, and what is being checked is sent away. What is under way is pre-empted: the coordinator alone gets it out of the way and answers with
-`settled`, and only then the fix starts. So it waits behind a release that is on its way out, and behind nothing else.
+What waits is superseded, and what is being checked is sent away. What is under way is pre-empted: the coordinator alone gets
+it out of the way and answers with `settled`, and only then the fix starts. So it waits behind a release that is on its way out, and behind nothing else.
 """
 
 from datetime import datetime

@@ -60,7 +60,7 @@ def envelope_of(bundle: Any) -> Envelope | Unproven:
         return bad_bundle("its envelope must have exactly one signature")
     type_, payload = envelope.get("payloadType"), _bytes(envelope.get("payload"))
     signature = _bytes(_object(signatures[0]).get("sig"))
-    if not isinstance(type_, str) or not payload or not signature:
+    if not isinstance(type_, str) or not type_.isascii() or not payload or not signature:
         return bad_bundle("payloadType, payload or sig of its envelope is missing, or no base64")
     means = _means(material)
     if means is None:

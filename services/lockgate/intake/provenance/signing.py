@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +21,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509 import (
     Certificate,
     ExtensionNotFound,
-    ObjectIdentifier,
     RFC822Name,
     SubjectAlternativeName,
     UniformResourceIdentifier,
@@ -29,7 +29,7 @@ from cryptography.x509 import (
 from sigstore.errors import CertValidationError, Error, VerificationError
 from sigstore.models import Bundle, TrustedRoot
 from sigstore.verify import Verifier
-from sigstore.verify.policy import Identity
+from sigstore.verify.policy import OIDCIssuer, OIDCIssuerV2
 
 from lockgate.intake.checks import Unproven, unproven
 from lockgate.intake.provenance.envelope import Envelope, Means, bad_bundle, quoted
@@ -38,7 +38,8 @@ from lockgate.messages.globs import matches
 from lockgate.messages.plan_provenance import Signer
 from lockgate.messages.releases import ArtifactRefusal
 
-_ISSUER: Final = ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
+_ISSUERS: Final = (OIDCIssuer, OIDCIssuerV2)
+"""The two extensions of a certificate that say who vouches for its identity. Some authorities write only one of them."""
 
 
 class Signed(NamedTuple):
@@ -105,18 +106,22 @@ class _Named:
         self.asked = True
         for name in _names(cert):
             for signer in self._signers:
-                if matches(signer.identity or "", name) and _is(cert, name, signer.issuer):
+                if matches(signer.identity or "", name) and _is(cert, signer.issuer):
                     self.found = Signed(name, signer.issuer)
                     return
         raise VerificationError("the plan does not name this identity")
 
 
-def _is(cert: Certificate, name: str, issuer: str | None) -> bool:
+def _is(cert: Certificate, issuer: str | None) -> bool:
+    return issuer is not None and any(_says(cert, extension(issuer)) for extension in _ISSUERS)
+
+
+def _says(cert: Certificate, issuer: OIDCIssuer | OIDCIssuerV2) -> bool:
     try:
-        Identity(identity=name, issuer=issuer).verify(cert)
-    except VerificationError:
+        issuer.verify(cert)
+    except (VerificationError, ValueError):  # another one, or no text
         return False
-    return issuer is not None
+    return True
 
 
 def _names(cert: Certificate) -> list[str]:
@@ -130,11 +135,14 @@ def _names(cert: Certificate) -> list[str]:
 
 def _issuer(cert: Certificate) -> str:
     """Who vouches for the identity, as the certificate says."""
-    try:
-        extension = cert.extensions.get_extension_for_oid(_ISSUER).value
-    except ExtensionNotFound:
-        return "nobody"
-    return asn1.decode_der(str, extension.value) if isinstance(extension, UnrecognizedExtension) else "nobody"
+    for of, read in ((OIDCIssuerV2, partial(asn1.decode_der, str)), (OIDCIssuer, bytes.decode)):
+        try:
+            extension = cert.extensions.get_extension_for_oid(of.oid).value
+            if isinstance(extension, UnrecognizedExtension):
+                return str(read(extension.value))
+        except (ExtensionNotFound, ValueError):
+            continue
+    return "nobody"
 
 
 def _by_identity(

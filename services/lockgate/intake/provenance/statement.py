@@ -4,6 +4,7 @@ Pure. Source: in-toto attestation framework v1, SLSA provenance v1 ("verifying a
 nobody named refuse it: each may have changed what was built.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -46,6 +47,10 @@ def built(envelope: Envelope, digest: str, demanded: Slsa | None) -> Built | Unp
         _, statement = checked_value(envelope.payload)
     except UnreadableError as error:
         return bad_bundle(f"what is signed cannot be read: {error}")
+    if not _is_text(statement):
+        return bad_bundle(
+            "what is signed cannot be read: it has half a character (a lone surrogate), which is no text"
+        )
     if not isinstance(statement, dict) or statement.get("_type") != STATEMENT:
         return bad_bundle(f"what is signed is no statement {STATEMENT}")
     subjects = _digests(statement.get("subject"))
@@ -56,6 +61,15 @@ def built(envelope: Envelope, digest: str, demanded: Slsa | None) -> Built | Unp
             f"what is signed is of {others}, and not of this image, {digest[7:19]}: was the tag moved after signing?",
         )
     return _of_type(statement, demanded)
+
+
+def _is_text(statement: Any) -> bool:
+    """JSON may write what no UTF-8 can: it could be neither told nor kept."""
+    try:
+        json.dumps(statement, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _digests(subjects: Any) -> list[str]:
@@ -106,9 +120,15 @@ def _source(parameters: Any, named: Iterable[str]) -> _Source | Unproven:
     place = given[places[0]]
     if places == ["workflow"]:
         return _of_workflow(place)
+    return _of_uri(place)
+
+
+def _of_uri(place: Any) -> _Source | Unproven:
     uri = place if isinstance(place, str) else _in(place, "uri")
-    if not isinstance(uri, str):
-        return _other_build("its external parameter `source` has no uri")
+    if not isinstance(uri, str) or (isinstance(place, dict) and set(place) - {"uri", "digest"}):
+        return _other_build(
+            "its external parameter `source` must be a uri, or have uri and digest, and nothing else"
+        )
     repository, _, ref = uri.removeprefix("git+").partition("@")
     return _Source(repository, ref)
 
