@@ -139,11 +139,11 @@ class Among:
         if isinstance(whole, Unavailable):
             return whole
         began = self.gathering.grid.history
+        regions = {name: name.partition("/")[0] for name in whole.names}
         try:
-            verification = Verification.of(whole, began)
+            verification = Verification.of(whole, began, regions)
         except EvidenceError as error:
             return Unavailable(reason=f"too little is known of the time before the release: {error}")
-        regions = {name: name.partition("/")[0] for name in whole.names}
         self.made = Made(verification, Placebos(whole, regions, began), (whole.names, whole.bounds))
         self.end = 0
         return self.made, whole

@@ -229,6 +229,17 @@ def test_nothing_is_judged_beside_regions_that_went_astray_and_the_record_says_s
     assert encode(again(json.loads(expected)["evidence"])) == expected
 
 
+def test_nothing_passes_beside_a_control_of_which_one_region_is_known_to_have_gone_astray() -> None:
+    good = together({"a": watched(0), "b": watched(1)})
+    control = Control(("c", "d", "e", "f", "g"), {"c": 3})
+    run = anew(good, control)
+    assert run.outcome == Together("inconclusive", good.outcome.at, (), "control")
+    expected = said(run)
+    assert "Of 5 regions without the release c went astray by itself" in json.loads(expected)["reason"]
+    assert encode(again(json.loads(expected)["evidence"])) == expected
+    assert anew(good, Control(control.regions, {"c": WATCH + 1})).outcome.verdict == "pass"
+
+
 def test_a_region_that_is_worse_waits_for_no_other_whose_metrics_are_away() -> None:
     whole = together(wave())
     late = Regions(whole.alpha, {name: Verification(one.setup) for name, one in whole.runs.items()})

@@ -75,7 +75,9 @@ def _counted(scene: Scene, terms: Terms, region: str, row: VerificationRow, said
         if said.end > before:
             row = idle(scene, row)
             scene = scene.then(put(row, region))
-        both = " both there and in regions without the release" if terms.control else ""
+        both = (
+            " both there and, as much as usual, in each region without the release" if terms.control else ""
+        )
         both = f" of both the {terms.subject} and production" if terms.beside else both
         return dark(scene, region, row, f"No requests{both} were seen in {region} lately.")
     return _goes_on(scene, terms, region, row, before) if said.end > before else scene

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lockgate.verifier.statistics.comparing import Counted, Rows, count, deviations
+from lockgate.verifier.statistics.comparing import Counted, Rows, count, deviations, even
 from lockgate.verifier.statistics.dispersion import ONLINE_CAP, Terms
 from lockgate.verifier.statistics.evidence import Evidence
 from lockgate.verifier.statistics.gauges import Model, difference, model_of_difference
 from lockgate.verifier.statistics.intervals import bits, close
+from lockgate.verifier.statistics.mix import Mix
 from lockgate.verifier.statistics.numerics import Array, exp, log, rounded, total
 from lockgate.verifier.statistics.offsets import t95
 from lockgate.verifier.statistics.refusal import EvidenceError
@@ -39,11 +40,16 @@ class Before:
     """The region's usual part of the requests."""
 
 
-def before(
-    evidence: Evidence, sums: Array, most: Sequence[tuple[int, int]], columns: Indices, began: int
+def before(  # noqa: PLR0917  # what is known before has many sources
+    evidence: Evidence,
+    sums: Array,
+    most: Sequence[tuple[int, int]],
+    columns: Indices,
+    began: int,
+    mix: Mix | None,
 ) -> tuple[Before, tuple[Model | None, ...], Terms]:
     """Also how gauges move, and over-dispersion so far. `sums`: everything counted before each scrape, [*, P, M]; `most`:
-    how many pods both arms have in each; `began`: the scrape in which the rollout did.
+    how many pods both arms have in each; `began`: the scrape in which the rollout did; `mix`: as in `count`.
 
     EvidenceError if there are less than four windows before it.
     """
@@ -53,7 +59,7 @@ def before(
         list(range(began)), sums[1 : began + 1], np.zeros((began, 1, 1)), seen, [*most[:began]], [0.0] * began
     )
     found, _ = close(bits(seen[:, split:]), bits(seen[:, :split]), rows.most)
-    counted = count(rows, found, columns, split)
+    counted = count(rows, even(rows, found, split, mix), columns, split, mix)
     odds, noise = _odds(counted, window(counted.t, began, length), began)
     online = Terms.of(ONLINE_CAP, len(odds))
     online.fold(*deviations(counted, exp(odds)), counted.usable)

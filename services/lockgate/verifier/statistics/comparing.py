@@ -14,6 +14,7 @@ from lockgate.verifier.statistics.dispersion import (
 )
 from lockgate.verifier.statistics.intervals import Interval
 from lockgate.verifier.statistics.kernel import mean
+from lockgate.verifier.statistics.mix import Mix
 from lockgate.verifier.statistics.numerics import Array, rounded, total
 from lockgate.verifier.statistics.series import Flags, Indices
 from lockgate.verifier.statistics.slowness import Reference, Warmup, observed
@@ -78,13 +79,33 @@ class Counted:
     """[S, J]: whether the stratum can tell anything of a metric."""
 
 
-def count(rows: Rows, found: Sequence[Interval], columns: Indices, split: int) -> Counted:
-    """`columns`: requests, errors and the chosen bounds; `split`: the first `split` pods are the baseline's."""
+def even(rows: Rows, found: Sequence[Interval], split: int, mix: Mix | None) -> list[Interval]:
+    """Those in which each region of the baseline has enough of the requests; of one region's pods, all."""
+    if mix is None or not found:
+        return list(found)
+    enough = mix.even(_new(rows, found, np.array([0]))[:, :split, 0])
+    return [one for one, kept in zip(found, enough.tolist(), strict=True) if kept]
+
+
+def _new(rows: Rows, found: Sequence[Interval], columns: Indices) -> Array:
+    """[S, P, M]: what was counted in each stratum, by the pods that are there at both ends."""
     lefts, rights = [one.left for one in found], [one.right for one in found]
-    new = (rows.sums[rights] - rows.sums[lefts]).take(columns, axis=2)
+    new: Array = (rows.sums[rights] - rows.sums[lefts]).take(columns, axis=2)
     new *= (rows.seen[lefts] & rows.seen[rights])[..., None]
+    return new
+
+
+def count(
+    rows: Rows, found: Sequence[Interval], columns: Indices, split: int, mix: Mix | None = None
+) -> Counted:
+    """`columns`: requests, errors and the chosen bounds; `split`: the first `split` pods are the baseline's; `mix`: of the
+    regions that those are of, if it is not one.
+    """
+    lefts, rights = [one.left for one in found], [one.right for one in found]
+    new = _new(rows, found, columns)
     arms = np.empty((len(found), len(columns), 2))
-    arms[..., 0], arms[..., 1] = total(new[:, split:], axis=1), total(new[:, :split], axis=1)
+    arms[..., 0] = total(new[:, split:], axis=1)
+    arms[..., 1] = total(new[:, :split], axis=1) if mix is None else mix.level(new[:, :split])
     n, events = arms[:, 0], arms[:, 1:]
     s, requests = events[..., 0] + events[..., 1], (n[:, 0] + n[:, 1])[:, None]
     most = [(max(c, 1), max(b, 1)) for c, b in (rows.most[left] for left in lefts)]

@@ -26,7 +26,9 @@ class Placebos:
         self.regions = regions
         found = sorted({regions[name] for name in evidence.names[: evidence.split]})
         every = found if len(found) >= ENOUGH else ()
-        runs = {region: _placebo(_against_the_rest(evidence, regions, region), began) for region in every}
+        runs = {
+            region: _placebo(_against_the_rest(evidence, regions, region), began, regions) for region in every
+        }
         self.runs = {region: run for region, run in runs.items() if run is not None}
 
     def fold(self, evidence: Evidence, scrapes: int) -> None:
@@ -58,9 +60,9 @@ class Control:
         return len(self.regions) >= ENOUGH and 2 * gone >= len(self.regions)
 
 
-def _placebo(evidence: Evidence, began: int) -> Verification | None:
+def _placebo(evidence: Evidence, began: int, regions: Mapping[str, str]) -> Verification | None:
     try:
-        return Verification.of(evidence, began)
+        return Verification.of(evidence, began, regions)
     except EvidenceError:
         return None
 

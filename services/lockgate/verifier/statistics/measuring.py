@@ -4,7 +4,7 @@
 result. All that is used for a stratum is known at its left end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from lockgate.verifier.statistics.comparing import (
     Rows,
     count,
     deviations,
+    even,
     kappas,
     nulls,
 )
@@ -31,8 +32,9 @@ from lockgate.verifier.statistics.dispersion import (
 )
 from lockgate.verifier.statistics.evidence import Evidence
 from lockgate.verifier.statistics.gauges import difference, model
-from lockgate.verifier.statistics.intervals import bits, close
+from lockgate.verifier.statistics.intervals import Interval, bits, close
 from lockgate.verifier.statistics.measured import Block, Setup
+from lockgate.verifier.statistics.mix import Mix
 from lockgate.verifier.statistics.numerics import Array, exp, ln, rounded, total
 from lockgate.verifier.statistics.offsets import offsets
 from lockgate.verifier.statistics.series import Counting, Counts, Flags, Indices, Latest
@@ -71,11 +73,16 @@ class Measuring:
     """So many scrapes were taken, the history included."""
     before: Before | None = None
     """Of a region that is compared with others: how they differed before its rollout. A pilot's production is alike."""
+    mix: Mix | None = None
+    """Of those others, where there are several."""
 
     @classmethod
-    def of(cls, evidence: Evidence, began: int | None = None) -> "Measuring":
+    def of(
+        cls, evidence: Evidence, began: int | None = None, regions: Mapping[str, str] | None = None
+    ) -> "Measuring":
         """Takes the scrapes before the start. `began`: the scrape in which the rollout of a region did that is compared
-        with other regions, of which the evidence tells as of a pilot and production.
+        with other regions, of which the evidence tells as of a pilot and production; `regions`: of each of their pods by
+        name, so that each of them counts for as much as it did before.
         """
         policy, start, split = evidence.policy, evidence.start, evidence.split
         seen, pods = evidence.seen[:start], len(evidence.names)
@@ -92,9 +99,11 @@ class Measuring:
         q = 1.0 / pilots + 1.0 / max(history, 1)
         tolerated = _offsets(placebo, counting.counted[:split], columns, q, policy.kappa_default)
         setup = _setup(evidence, chosen, pilots, [baseline for _, baseline in now])
-        online, usual = Terms.of(ONLINE_CAP, len(columns) - 1), None
+        online, usual, mix = Terms.of(ONLINE_CAP, len(columns) - 1), None, None
         if began is not None:
-            usual, models, online = before(evidence, counts.sums, now, columns, began)
+            if regions is not None:
+                mix = Mix.of(evidence.names[:split], regions, counts.sums[began][:split, 0])
+            usual, models, online = before(evidence, counts.sums, now, columns, began, mix)
             tolerated = usual.noise
             setup = replace(setup, models=models, warnings=(), usual=tuple(usual.odds.tolist()))
         return cls(
@@ -116,6 +125,7 @@ class Measuring:
             left_end=_left_end(counting, placebo, seen if start else np.zeros((1, pods), bool), now),
             at=start,
             before=usual,
+            mix=mix,
         )
 
     def fold(self, evidence: Evidence, end: int) -> Block:
@@ -140,11 +150,10 @@ class Measuring:
         scrapes = list(range(first, end - self.start))
         new = Rows(scrapes, counts.sums[1:], placebo[1:], evidence.seen[now], most, weight)
         rows = self.left_end.then(new)
-        pilots, baseline = bits(rows.seen[:, self.split :]), bits(rows.seen[:, : self.split])
-        found, left = close(pilots, baseline, rows.most)
+        found, left = self._strata(rows)
         self.left_end, self.at = rows.since(left), end
         lefts = [one.left for one in found]
-        counted = count(rows, found, self.columns, self.split)
+        counted = count(rows, found, self.columns, self.split, self.mix)
         over, share = self._dispersion(counted, rows.placebo[lefts])
         ours = total(rows.sums[lefts][:, : self.split], axis=1)
         usual = np.zeros(len(self.columns) - 1) if self.before is None else self.before.odds
@@ -168,6 +177,12 @@ class Measuring:
             failing=_reached(failing),
             routed=tuple((evidence.weight[now] > 0).tolist()),
         )
+
+    def _strata(self, rows: Rows) -> tuple[list[Interval], int]:
+        """Those in which there is enough to compare, and the left end after them."""
+        pilots, baseline = bits(rows.seen[:, self.split :]), bits(rows.seen[:, : self.split])
+        found, left = close(pilots, baseline, rows.most)
+        return even(rows, found, self.split, self.mix), left
 
     def _gauges(self, evidence: Evidence, now: slice, most: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
         if not evidence.gauges:

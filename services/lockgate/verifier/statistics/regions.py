@@ -39,7 +39,7 @@ class Together:
     guilty: tuple[str, ...] = ()
     """Of a fail, the surest region first."""
     why: str = "time"
-    """The metric or rule that decided in the first of them."""
+    """The metric or rule that decided in the first of them; `control` where that was the regions without the release."""
 
 
 class Regions:
@@ -118,6 +118,8 @@ class Regions:
         if "running" in found or len(self.runs) < self.count:
             return Together("running", self.at)
         worst = next(one for one in ("unmeasurable", "inconclusive", "pass") if one in found)
+        if worst == "pass" and self.control.gone(self.at):
+            return Together("inconclusive", self.at, (), "control")
         first = next(outcome for outcome in outcomes.values() if outcome.verdict == worst)
         return Together(first.verdict, self.at, (), first.why)
 
@@ -180,6 +182,13 @@ class Regions:
                 return f"After {found.at} scrapes {every} shown to be within the margins."
             case "running":
                 return f"Nothing is proven after {found.at} scrapes in {count} region{'s' * (count > 1)}."
+            case "inconclusive" if found.why == "control":
+                astray = self.control.gone(found.at)
+                themselves = "itself" if len(astray) == 1 else "themselves"
+                return (
+                    f"Of {len(self.control.regions)} regions without the release {', '.join(astray)} went astray by {themselves}: to be no "
+                    "worse than what they are a part of shows nothing."
+                )
             case "unmeasurable" if found.why == "control":
                 gone = ", ".join(self.control.gone(found.at))
                 return (

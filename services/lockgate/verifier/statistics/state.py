@@ -14,6 +14,7 @@ from lockgate.verifier.statistics.beside import Beside
 from lockgate.verifier.statistics.comparing import Rows
 from lockgate.verifier.statistics.dispersion import Placebo, Terms
 from lockgate.verifier.statistics.measuring import Measuring
+from lockgate.verifier.statistics.mix import Mix
 from lockgate.verifier.statistics.policy import Policy
 from lockgate.verifier.statistics.record import load as load_record
 from lockgate.verifier.statistics.record import settled, told
@@ -36,6 +37,7 @@ _FIELDS: dict[type, tuple[str, ...]] = {
     Warmup: ("limit", "t"),
     Reference: ("bounds", "chosen", "offsets"),
     Before: ("odds", "noise", "d", "above", "weight"),
+    Mix: ("owner", "parts"),
     Rows: ("scrapes", "sums", "placebo", "seen", "most", "weight"),
 }
 _OF_POLICY = (Silence, Warmup, Reference)
@@ -67,6 +69,7 @@ def dump(run: Verification) -> dict[str, Any]:
         "columns": _packed(state.columns),
         **{name: _packed(getattr(state, name)) for name in (*_NUMBERS, *_PARTS)},
         "before": None if state.before is None else _packed(state.before),
+        "mix": None if state.mix is None else _packed(state.mix),
     }
 
 
@@ -86,6 +89,7 @@ def load(state: Mapping[str, Any]) -> Verification:
             **{name: _unpacked(state[name]) for name in _NUMBERS},
             **{name: _made(kind, state[name], setup.policy) for name, kind in _PARTS.items()},
             before=None if state["before"] is None else _made(Before, state["before"], setup.policy),
+            mix=None if state["mix"] is None else _made(Mix, state["mix"], setup.policy),
         ),
     )
     if block.end:

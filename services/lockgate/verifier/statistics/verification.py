@@ -57,11 +57,13 @@ class Verification:
         self.outcome = Outcome("running", 0, "time")
 
     @classmethod
-    def of(cls, evidence: Evidence, began: int | None = None) -> "Verification":
+    def of(
+        cls, evidence: Evidence, began: int | None = None, regions: Mapping[str, str] | None = None
+    ) -> "Verification":
         """One that has taken the scrapes before the start. `began`: of a region that is compared with others instead of
-        a pilot, the scrape in which its rollout did.
+        a pilot, the scrape in which its rollout did; `regions`: of each pod of those others by name.
         """
-        measuring = Measuring.of(evidence, began)
+        measuring = Measuring.of(evidence, began, regions)
         return cls(measuring.setup, measuring)
 
     def fold(self, evidence: Evidence, before: int | None = None) -> Outcome:
