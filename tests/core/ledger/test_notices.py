@@ -304,7 +304,7 @@ def test_a_release_is_called_as_its_first_event_calls_its_artifact() -> None:
 
 
 def test_no_name_is_learned_of_or_looked_up_for_an_id_that_intake_never_gives() -> None:
-    body = settled().model_copy(update={"release": "x" * 2000})
+    body = settled().model_copy(update={"release": "x" * 256})
     found = events([row(1, body, writer="rollback", number=1)])
     assert [event.message.body for event in found] == [body]
     assert named(found) == {}
