@@ -49,10 +49,17 @@ async def taken_back_when_completed(story: Story) -> None:
     await story.hears(ReleaseClosed)
 
 
+async def blamed_when_completed(story: Story) -> None:
+    await story.begins(wave("rest", *REST), watch())
+    await story.completes(await story.announces("v2"))
+    await story.alarms("errors", REST[0], "v2")
+    await story.hears(ReleaseClosed)
+
+
 @pytest.fixture(scope="module")
 async def stories(started_whole: Whole) -> AsyncIterator[Together]:
     async with Together(
-        started_whole, fixed_in_the_watch, fixed_forward, taken_back_when_completed
+        started_whole, fixed_in_the_watch, fixed_forward, taken_back_when_completed, blamed_when_completed
     ) as together:
         yield together
 
@@ -97,5 +104,17 @@ async def test_what_was_completed_is_taken_back_everywhere_by_a_release_of_its_o
     assert (closed.release, closed.outcome) == (back.release, ReleaseOutcome.ROLLED_BACK)
     [settled] = story.heard(ReleaseSettled)
     assert settled.reason == f"v2 was taken back from {1 + len(REST)} regions."
+    assert story.digests() == story.everywhere("v1")
+    assert [mark.grade for mark in story.heard(VersionMarked)] == [Grade.GOOD, Grade.BAD]
+
+
+async def test_so_is_what_an_incident_names_after_it_was_completed(stories: Together) -> None:
+    story = await stories.story(blamed_when_completed)
+    [closed] = story.heard(ReleaseClosed)
+    assert closed.outcome is ReleaseOutcome.ROLLED_BACK
+    assert closed.reason == (
+        f"Monitoring reported the incident errors in the region {REST[0]}, and names v2, which was completed. "
+        f"It says: errors. v2 was taken back from {len(REST)} regions."
+    )
     assert story.digests() == story.everywhere("v1")
     assert [mark.grade for mark in story.heard(VersionMarked)] == [Grade.GOOD, Grade.BAD]

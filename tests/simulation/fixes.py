@@ -116,7 +116,7 @@ class Fixes:
         before = releases.under_way(application)
         that(before, f"{release} is a fix, and waits for nothing")
         for each in before:
-            out = self.world.checks.operators.ended(each)
+            out = self.world.checks.operators.ended(each) or each in releases.recovers
             that(out, f"{release} is a fix, and waits for {each}, which goes on")
 
     def _preempted(self, body: ReleasePreempted) -> None:

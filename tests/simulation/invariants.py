@@ -206,7 +206,7 @@ def rows_are_few(world: "World") -> Breaches:
     regions, applications = len(world.clusters), len(world.scenario.applications)
     most = {
         "intake": regions + 1 + applications * 13,
-        "verifier": applications * (2 * regions + 3),
+        "verifier": applications * (2 * regions + 4),
         "rollback": 1 + applications * (2 * regions + 5),
     }
     for name, process in world.processes.items():

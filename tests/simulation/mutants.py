@@ -235,7 +235,7 @@ _COORDINATOR = {
         answers, "_answer", ("waiting = release.waiting - (1 if first else 0)", "waiting = 0")
     ),
     "the mark of what was taken back": _without(
-        settling, "settled", ("emit(marked) if release.blamed else NOTHING", "NOTHING")
+        settling, "settled", ("emit(marked) if release.blamed and not release.marked else NOTHING", "NOTHING")
     ),
     "no blame by pre-production for what runs": _without(
         halting, "is_blamed", ("if release.entered is None else {}", "if False else {}")

@@ -1,4 +1,7 @@
-"""Who finds out later: in some seeds operators take back what was completed. Drawn apart, so that other seeds are as without."""
+"""Who finds out later: in some seeds operators take back what was completed, or monitoring complains of it by name.
+
+Drawn apart, so that other seeds are as without.
+"""
 
 from functools import partial
 from random import Random
@@ -6,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.messages.operations import Rollback
 from lockgate.messages.payload import Payload
-from lockgate.messages.releases import ReleaseCompleted
+from lockgate.messages.releases import ReleaseCompleted, ReleaseStarted
 from tests.simulation.operators import Asked
+from tests.simulation.scenario import PLACES
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -23,9 +27,24 @@ class Regrets:
         self.has_any = self.random.random() < SHARE
 
     def published(self, body: Payload) -> None:
-        if self.has_any and isinstance(body, ReleaseCompleted) and self.random.random() < 0.6:
-            when = self.world.now + self.random.uniform(1, 2000)
+        if self.has_any and isinstance(body, ReleaseStarted):
+            self._at_once(body.application)
+        if not self.has_any or not isinstance(body, ReleaseCompleted):
+            return
+        when, chance = self.world.now + self.random.uniform(1, 2000), self.random.random()
+        if chance < 0.5:
             self.world.at(when, partial(self._ask, body.application))
+        if chance > 0.4:
+            where, named = self.random.choice((*PLACES, "production")), body.artifact.digest
+            complains = partial(self.world.outside.alarm, body.application, where, None, named=named)
+            self.world.at(when + self.random.uniform(0, 5), complains)
+
+    def _at_once(self, application: str) -> None:
+        """Monitoring complains of what was completed just as the next release starts."""
+        before = self.world.checks.releases.completed.get(application)
+        if before is not None and self.random.random() < 0.5:
+            named = before.artifact.digest
+            self.world.outside.alarm(application, "production", None, named=named)
 
     def _ask(self, application: str) -> None:
         """Nothing else is under way, as far as one can see."""

@@ -103,6 +103,10 @@ class Releases:
     def is_open(self, release: str) -> bool:
         return (release in self.started or release in self.recovers) and not self.ends[release]
 
+    def let_go(self, release: str) -> ReleaseStarted:
+        """How it began; of one that takes a completed one back, how that one did."""
+        return self.started.get(release) or self.recovers[release]
+
     def under_way(self, application: str) -> list[str]:
         """What was let go, and has not ended."""
         let_go = {**self.started, **self.recovers}

@@ -102,8 +102,10 @@ class Story:
         content = {"application": self.application, "who": "ann", "why": "so"}
         await self.send("operations", Rollback.type, self.application, content)
 
-    async def alarms(self, incident: str, region: str) -> None:
-        content = {"service": {"id": self.application}, "environment": {"id": region}}
+    async def alarms(self, incident: str, region: str, version: str | None = None) -> None:
+        content: dict[str, Any] = {"service": {"id": self.application}, "environment": {"id": region}}
+        if version is not None:
+            content["artifactId"] = self.purl(version)
         await self.send("anomalies", IncidentDetected.type, incident, {**content, "description": incident})
 
     def image(self, version: str, **behaviour: Any) -> None:

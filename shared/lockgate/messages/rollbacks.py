@@ -94,6 +94,17 @@ class ReleaseResumed(Payload, topic="rollbacks", custom="release.resumed"):
     reason: Sentence
 
 
+class RecoveryRequested(Payload, topic="rollbacks", custom="recovery.requested"):
+    """A version was blamed after its release was completed: intake lets a release enter that takes it back, once nothing else
+    is under way. It is asked for again with each end of another release.
+    """
+
+    application: Name
+    release: str = Field(description="the completed release")
+    artifact: Artifact
+    reason: Sentence
+
+
 class VersionMarked(Payload, topic="rollbacks", custom="version.marked"):
     application: Name
     digest: Digest

@@ -13,6 +13,8 @@ from lockgate.messages.releases import (
     ReleaseStarted,
     RollbackRequested,
 )
+from lockgate.messages.rollbacks import RecoveryRequested
+from lockgate.messages.values import Artifact
 from tests.support.desk import Desk
 from tests.support.intake import (
     APP,
@@ -23,6 +25,7 @@ from tests.support.intake import (
     digest,
     marked,
     names,
+    purl,
     settled,
     watched,
 )
@@ -193,3 +196,45 @@ def test_nothing_is_kept_of_it() -> None:
     for kind in (Completed, Release):
         assert not any(key.kind == kind.kind and key.key == APP for key in at_desk.rows), kind
     assert RowKey(APP, "pending", digest(1)) not in at_desk.rows
+
+
+# --- wanted by the coordinator ------------------------------------------------------------------------------------
+
+
+def wanted(release: str, n: int = 1) -> RecoveryRequested:
+    artifact = Artifact(purl=purl(n), digest=digest(n), tag=f"v{n}")
+    return RecoveryRequested(application=APP, release=release, artifact=artifact, reason="errors rose")
+
+
+def test_what_the_coordinator_blames_is_taken_back_without_an_operators_word() -> None:
+    at_desk, release = completed()
+    give(at_desk, asked(Pause))
+    queued, entered = at_desk.give(wanted(release))
+    assert isinstance(queued, ReleaseQueued)
+    assert isinstance(entered, ReleaseEntered)
+    assert (entered.release, entered.recovers) == (queued.release, release)
+    (closed,) = at_desk.give(settled(entered.release))
+    assert isinstance(closed, ReleaseClosed)
+    assert (closed.outcome, closed.reason) == (ReleaseOutcome.ROLLED_BACK, "errors rose. all answered")
+
+
+def test_while_another_is_under_way_it_waits_until_the_coordinator_asks_again() -> None:
+    at_desk, first = completed()
+    second = announce(at_desk, 2)
+    assert at_desk.give(wanted(first)) == []
+    at_desk.give(settled(second))
+    assert names(at_desk.give(wanted(first))) == ["ReleaseQueued", "ReleaseEntered"]
+
+
+def test_what_is_not_the_completed_one_any_more_is_not_taken_back() -> None:
+    at_desk, first = completed()
+    at_desk.give(watched(announce(at_desk, 2)))
+    assert at_desk.give(wanted(first)) == []
+
+
+def test_what_an_operator_takes_back_is_not_taken_back_twice() -> None:
+    at_desk, first = completed()
+    back = entered_in(give(at_desk, asked(Rollback))).release
+    assert at_desk.give(wanted(first)) == []
+    at_desk.give(settled(back))
+    assert at_desk.give(wanted(first)) == []

@@ -1,9 +1,18 @@
 """A version that is left after its release was completed: where it goes back, and what is known of it then."""
 
+import pytest
+
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import ReleaseClosed, ReleaseEntered, ReleaseOutcome, RollbackRequested
-from lockgate.messages.rollbacks import Grade, ReleaseSettled, VersionMarked
+from lockgate.messages.rollbacks import (
+    Grade,
+    RecoveryRequested,
+    ReleaseHalted,
+    ReleaseSettled,
+    VersionMarked,
+)
 from lockgate.messages.values import Fence
+from lockgate.messages.verdicts import FailCause, Outcome, VerdictReached
 from lockgate.rollback.core.rows import Completed, Release, Way
 from tests.support.rollback_journey import (
     APP,
@@ -18,6 +27,7 @@ from tests.support.rollback_journey import (
 )
 
 BACK = "release-back"
+COMPLAINT = "Monitoring reported the incident errors in the region west, and names v-b, which was completed."
 WHY = "ann took it back: customers are charged twice"
 
 
@@ -35,6 +45,32 @@ def completed(*letters: str) -> Journey:
     for letter in letters:
         way.succeed(letter)
     return way
+
+
+def blamed(way: Journey, letter: str) -> list[Payload]:
+    """An incident names its version, which was completed."""
+    return way.desk.give(
+        VerdictReached(
+            application=APP,
+            release=f"release-{letter}",
+            stage="watch",
+            outcome=Outcome.FAIL,
+            cause=FailCause.INCIDENT,
+            reason=COMPLAINT,
+        )
+    )
+
+
+def enters(way: Journey, letter: str) -> list[Payload]:
+    way.number += 1
+    entered = ReleaseEntered(
+        application=APP,
+        release=BACK,
+        artifact=artifact(letter),
+        number=way.number,
+        recovers=f"release-{letter}",
+    )
+    return way.desk.give(entered)
 
 
 def closed() -> ReleaseClosed:
@@ -161,3 +197,80 @@ def test_one_that_is_read_late_changes_nothing() -> None:
     way.number = 1
     assert recovers(way, "b") == []
     assert way.desk.row(Release, APP).release == "release-b"
+
+
+# --- blamed by an incident ----------------------------------------------------------------------------------------
+
+
+def test_a_version_that_an_incident_names_after_it_was_completed_is_bad_and_intake_is_asked() -> None:
+    way = completed("a", "b")
+    marked, requested = blamed(way, "b")
+    assert isinstance(marked, VersionMarked)
+    assert isinstance(requested, RecoveryRequested)
+    assert (marked.digest, marked.grade, marked.reason) == (digest("b"), Grade.BAD, COMPLAINT)
+    assert (requested.release, requested.artifact, requested.reason) == (
+        "release-b",
+        artifact("b"),
+        COMPLAINT,
+    )
+
+
+def test_once_intake_lets_it_enter_every_region_goes_back_and_the_version_is_marked_once() -> None:
+    way = completed("a", "b")
+    blamed(way, "b")
+    given = orders(enters(way, "b"))
+    assert {region: order.digest for region, order in given.items()} == dict.fromkeys(
+        ("west", "east", "pre"), digest("a")
+    )
+    (settled,) = [event for order in given.values() for event in way.desk.give(back(order))]
+    assert isinstance(settled, ReleaseSettled)
+    assert settled.reason == "v-b was taken back from 3 regions."
+
+
+def test_a_second_incident_changes_nothing() -> None:
+    way = completed("a", "b")
+    blamed(way, "b")
+    assert blamed(way, "b") == []
+    enters(way, "b")
+    assert blamed(way, "b") == []
+
+
+def test_it_is_asked_for_again_when_what_was_under_way_has_ended() -> None:
+    way = completed("a", "b")
+    blamed(way, "b")
+    way.start("c")
+    way.enter()
+    given = orders(way.fail("pilot"))
+    assert {order.digest for order in given.values()} == {digest("a")}
+    for order in given.values():
+        way.desk.give(back(order))
+    (requested,) = way.close()
+    assert isinstance(requested, RecoveryRequested)
+    assert requested.release == "release-b"
+
+
+def test_what_another_version_has_replaced_everywhere_is_not_asked_for_again() -> None:
+    way = completed("a", "b")
+    blamed(way, "b")
+    way.succeed("c")
+    way.start("d")
+    way.enter()
+    for order in orders(way.fail("pilot")).values():
+        way.desk.give(untouched(order))
+    assert way.close() == []
+
+
+@pytest.mark.parametrize("held", ["hold", "forward"])
+def test_where_nothing_goes_back_by_itself_nothing_is_asked(held: str) -> None:
+    way = Journey(plan=plan(then="hold")) if held == "hold" else Journey(artifacts={"b": forward_only("b")})
+    for letter in ("a", "b"):
+        way.succeed(letter)
+    assert blamed(way, "b") == []
+
+
+def test_an_operator_who_was_quicker_takes_it_back_once() -> None:
+    way = completed("a", "b")
+    blamed(way, "b")
+    events = recovers(way, "b")
+    assert len(orders(events)) == 3
+    assert [type(event) for event in events].count(ReleaseHalted) == 1

@@ -43,6 +43,7 @@ from lockgate.messages.releases import (
 from lockgate.messages.rollbacks import (
     DebtCleared,
     FlagsOrdered,
+    RecoveryRequested,
     ReleaseHalted,
     ReleaseHeld,
     ReleaseResumed,
@@ -171,6 +172,9 @@ _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
     ReleaseResumed: lambda b: f"goes on. {b.reason}",
     RollbackOrdered: _ordered,
     VersionMarked: lambda b: f"version {b.digest[7:19]} marked {b.grade}",
+    RecoveryRequested: lambda b: (
+        f"{_version(b)} is to be taken back, once nothing else is under way. {b.reason}"
+    ),
     DebtCleared: _in_region,
     ReleaseSettled: lambda b: f"settled. {b.reason}",
     IncidentDetected: lambda b: f"incident in {b.environment or 'all regions'}: {b.description}",

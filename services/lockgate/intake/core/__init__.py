@@ -1,6 +1,6 @@
 """Intake's decisions as a table. `*` knows regions and packages; an application knows its queue."""
 
-from lockgate.intake.core import checking, endings, fixes, pauses, versions
+from lockgate.intake.core import checking, endings, fixes, pauses, recovering, versions
 from lockgate.intake.core.answering import ROUTED
 from lockgate.intake.core.artifacts import ANNOUNCED, ARRIVED, OTHER
 from lockgate.intake.core.plans import ACCEPTED, PUBLISHED
@@ -13,7 +13,7 @@ from lockgate.messages.decision import Table
 from lockgate.messages.deployments import RegionRegistered
 from lockgate.messages.operations import Abort, Fix, Mark, Pause, Resume, Rollback
 from lockgate.messages.plans import PlanPublished
-from lockgate.messages.rollbacks import ReleaseSettled, VersionMarked
+from lockgate.messages.rollbacks import RecoveryRequested, ReleaseSettled, VersionMarked
 from lockgate.messages.verdicts import RollbackVerified, StagePassed, WatchEnded
 
 TABLE = Table(
@@ -38,6 +38,7 @@ TABLE = Table(
         RollbackVerified: VERIFIED,
         ReleaseSettled: SETTLED,
         VersionMarked: versions.MARKED,
+        RecoveryRequested: recovering.RECOVERED,
         Pause: pauses.PAUSED,
         Resume: pauses.RESUMED,
         Abort: endings.ABORTED,

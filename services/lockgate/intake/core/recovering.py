@@ -4,14 +4,17 @@ It enters production in the decision that makes it, so nothing else can begin me
 orders every region of the completed release's plan back under its number, and settles it like any release that is taken back.
 """
 
+from datetime import datetime
+
 from lockgate.intake.core.answering import done, refused
 from lockgate.intake.core.lane import enter
 from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, Pending, Release
 from lockgate.intake.words import sentence
-from lockgate.messages.decision import Rows, Step, emit, put, remove
+from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put, remove
 from lockgate.messages.message import Message, derived_id
 from lockgate.messages.operations import OperationRefusal, Rollback
 from lockgate.messages.releases import ReleaseQueued, RollbackRequested
+from lockgate.messages.rollbacks import RecoveryRequested
 
 
 def meant(rows: Rows, given: Message[Rollback]) -> Completed | None:
@@ -23,36 +26,40 @@ def meant(rows: Rows, given: Message[Rollback]) -> Completed | None:
 
 
 def taken_back(rows: Rows, given: Message[Rollback], completed: Completed) -> Step:
+    """On an operator's word."""
     artifact = completed.artifact
     if (problem := bad_target(rows, given.body, artifact.digest)) is not None:
         return refused(given, OperationRefusal.BAD_TARGET, problem)
-    by, label = reason_of(given.body), artifact.label
     id_ = derived_id("release", rows.key, given.source, given.id, artifact.digest)
-    queued = ReleaseQueued(
-        application=rows.key,
-        release=id_,
-        artifact=artifact,
-        position=0,
-        reason=sentence(
-            f"{label}, which was completed, is taken back: no release of {rows.key} is under way"
-        ),
+    release = Release(artifact=artifact, ending=Ending.ROLLBACK, ended_by=reason_of(given.body))
+    told = f"{artifact.label}, which was completed, is to be taken back everywhere{where(given.body)}, and marked bad"
+    return (
+        _entered(rows, id_, release, completed)
+        + emit(requested(rows, given.body, id_, release))
+        + done(given, told)
     )
-    release = Release(artifact=artifact, ending=Ending.ROLLBACK, ended_by=by)
-    lane = rows.get(Lane) or Lane()
+
+
+def asked_for(rows: Rows, given: Message[RecoveryRequested], _now: datetime) -> Step:
+    """The coordinator wants it taken back. It asks again when what is under way has ended."""
+    body, lane, completed = given.body, rows.get(Lane) or Lane(), rows.get(Completed)
+    if lane.under_way or completed is None or completed.release != body.release:
+        return NOTHING
+    id_ = derived_id("release", rows.key, given.source, given.id, body.artifact.digest)
+    release = Release(artifact=body.artifact, ending=Ending.ROLLBACK, ended_by=body.reason)
+    return _entered(rows, id_, release, completed)
+
+
+def _entered(rows: Rows, id_: str, release: Release, completed: Completed) -> Step:
+    artifact, lane = release.artifact, rows.get(Lane) or Lane()
+    reason = f"{artifact.label}, which was completed, is taken back: no release of {rows.key} is under way"
+    queued = ReleaseQueued(
+        application=rows.key, release=id_, artifact=artifact, position=0, reason=sentence(reason)
+    )
     lane = lane.model_copy(update={"under_way": (id_,)})
     lane, entered = enter(rows, lane, id_, release, recovers=completed.release)
-    return (
-        emit(queued)
-        + entered
-        + put(lane)
-        + put(Pending(release=id_), artifact.digest)
-        + remove(Completed)
-        + emit(requested(rows, given.body, id_, release))
-        + done(
-            given,
-            f"{label}, which was completed, is to be taken back everywhere{where(given.body)}, and marked bad",
-        )
-    )
+    pending = put(Pending(release=id_), artifact.digest)
+    return emit(queued) + entered + put(lane) + pending + remove(Completed)
 
 
 def requested(rows: Rows, body: Rollback, id_: str, release: Release) -> RollbackRequested:
@@ -84,3 +91,6 @@ def bad_target(rows: Rows, body: Rollback, leaving: str) -> str | None:
     if bad := rows.get(BadVersion, body.to):
         return f"{body.to} is marked bad itself: name another one, or mark it good first; it is bad because: {bad.reason}"
     return None
+
+
+RECOVERED = On(asked_for, lambda _given: ((Lane, ""), (Completed, "")))

@@ -13,7 +13,7 @@ from lockgate.messages.deployments import FlagsFailed, FlagsSwitched, OrderRefus
 from lockgate.messages.message import Message
 from lockgate.messages.plan import Plan
 from lockgate.messages.verdicts import FailCause, Outcome, VerdictReached
-from lockgate.rollback.core import answers, flags
+from lockgate.rollback.core import answers, flags, recovering
 from lockgate.rollback.core.halting import halted, is_blamed, ordered_back, taken_back
 from lockgate.rollback.core.holding import held, holds
 from lockgate.rollback.core.rows import Phase, Release, Way
@@ -38,13 +38,15 @@ BEGINS: Final[dict[FailCause | None, Rung]] = {
 
 
 def verdict_reached(rows: Rows, given: Message[VerdictReached], now: datetime) -> Step:
-    """A fail of the newest release, which is under way, takes it to its next rung; everything else changes nothing."""
+    """A fail of the newest release, which is under way, takes it to its next rung; and one of what was completed has it taken
+    back. Everything else changes nothing.
+    """
     release, body = rows.get(Release), given.body
-    if body.outcome is not Outcome.FAIL or release is None or release.release != body.release:
+    if body.outcome is not Outcome.FAIL or release is None:
         return NOTHING
     way = rows.get(Way, body.release)
-    if way is None or release.phase is not Phase.RUNNING:
-        return NOTHING
+    if way is None or (release.release, release.phase) != (body.release, Phase.RUNNING):
+        return recovering.blamed(rows, body)
     why = f"The stage {body.stage} failed: {body.reason}"
     match rung(release, way.plan, body.cause):
         case Rung.FLAGS:

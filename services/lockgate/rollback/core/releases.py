@@ -35,10 +35,9 @@ def started(rows: Rows, given: Message[ReleaseStarted], now: datetime) -> Step:
 
 
 def entered(rows: Rows, given: Message[ReleaseEntered], now: datetime) -> Step:
-    del now
     body, release = given.body, rows.get(Release)
     if body.recovers is not None:
-        return recovering.entered(rows, body, body.recovers)
+        return recovering.entered(rows, body, body.recovers, now)
     if release is None or release.release != body.release or release.phase is not Phase.RUNNING:
         return NOTHING
     return put(release.model_copy(update={"entered": body.number}))
@@ -87,5 +86,5 @@ def ended(rows: Rows, given: Message[ReleaseCompleted] | Message[ReleaseClosed],
         case Phase.RUNNING | Phase.SETTLED | Phase.PASSED:
             over = put(release.model_copy(update={"phase": Phase.ENDED}))
             if isinstance(given.body, ReleaseCompleted):
-                return over + recovering.remembered(rows, release.release)
-            return over + remove(Way, release.release)
+                return over + recovering.remembered(rows, release)
+            return over + remove(Way, release.release) + recovering.asked_again(rows)

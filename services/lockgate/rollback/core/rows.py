@@ -58,6 +58,8 @@ class Release(Row):
     """
     recovers: bool = False
     """Whether it was made to take a completed version back, and deploys nothing itself."""
+    marked: bool = False
+    """Whether its version was marked bad already, when it was blamed."""
     reason: str = ""
 
 
@@ -66,6 +68,9 @@ class Completed(Row):
 
     kind: ClassVar[str] = "completed"
     release: str
+    artifact: Artifact
+    blamed: str = ""
+    """What its version was blamed for since; intake is asked to let it be taken back."""
 
 
 class Way(Row):

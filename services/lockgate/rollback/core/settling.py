@@ -21,7 +21,7 @@ def settled(release: Release, application: str, orders: Mapping[str, Order]) -> 
     marked = VersionMarked(
         application=application, digest=artifact.digest, grade=Grade.BAD, reason=release.reason
     )
-    step += emit(marked) if release.blamed else NOTHING
+    step += emit(marked) if release.blamed and not release.marked else NOTHING
     return step + emit(
         ReleaseSettled(
             application=application,

@@ -40,6 +40,7 @@ from lockgate.messages.rollbacks import ReleaseHalted, ReleaseResumed, ReleaseSe
 from lockgate.verifier.core import (
     anomalies,
     answers,
+    completed,
     operators,
     recovery,
     resuming,
@@ -180,7 +181,7 @@ def _on_incident(change: Callable[[Scene, Any], Scene]) -> On:
 
 
 def _and_after(of_release: On, after: Callable[[Rows, Any], Step]) -> On:
-    """What an incident is to the current release, and what it is to one that was taken back."""
+    """What an event is to the current release, and what it is to one that is over."""
     return On(
         lambda rows, given, now: of_release.decide(rows, given, now) + after(rows, given.body),
         of_release.touches,
@@ -188,15 +189,15 @@ def _and_after(of_release: On, after: Callable[[Rows, Any], Step]) -> On:
 
 
 _RELEASE = On(_started, lambda given: ((ReleaseRow, ""), (PlanRow, given.body.release)))
-_END = On(_forgotten, _RELEASE.touches)
+_END = _and_after(On(_forgotten, _RELEASE.touches), completed.ended)
 _ROUTE = On(anomalies.route)
 _ANSWER = _on_deployer(answers.given)
 
 TABLE = Table(
-    kinds=KINDS,
+    kinds=(*KINDS, completed.CompletedRow),
     events={
         ReleaseStarted: _RELEASE,
-        ReleaseEntered: _on(stages.entered),
+        ReleaseEntered: _and_after(_on(stages.entered), completed.left),
         ReleaseCompleted: _END,
         ReleaseClosed: _END,
         DeploymentStarted: _on_deployer(answers.begun),
@@ -208,7 +209,9 @@ TABLE = Table(
         ReleaseHalted: _on(_halted),
         ReleaseResumed: On(resuming.resumed, lambda given: ((ReleaseRow, ""), (PlanRow, given.body.release))),
         ReleaseSettled: _END,
-        IncidentDetected: _and_after(_on_incident(anomalies.detected), recovery.detected),
+        IncidentDetected: _and_after(
+            _and_after(_on_incident(anomalies.detected), recovery.detected), completed.blamed
+        ),
         IncidentResolved: _and_after(_on_incident(anomalies.resolved), recovery.resolved),
         ApplicationPaused: operators.PAUSED,
         ApplicationResumed: operators.RESUMED,

@@ -7,6 +7,7 @@ release that failed, and may go on, also what it may be to blame for has to be o
 """
 
 from datetime import datetime
+from typing import Any
 
 from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
 from lockgate.messages.artifacts import ArtifactPublished
@@ -130,11 +131,15 @@ def _failed(scene: Scene, incident: IncidentDetected, guilty: tuple[str, ...]) -
         f"{scene.plan.artifact.label} runs {runs}.{said}",
         cause=FailCause.INCIDENT,
         guilty=guilty,
-        evidence={
-            "incident": incident.incident,
-            "service": incident.service,
-            "environment": incident.environment,
-            "artifactId": incident.artifact_id,
-            "description": incident.description,
-        },
+        evidence=evidence_of(incident),
     )
+
+
+def evidence_of(incident: IncidentDetected) -> dict[str, Any]:
+    return {
+        "incident": incident.incident,
+        "service": incident.service,
+        "environment": incident.environment,
+        "artifactId": incident.artifact_id,
+        "description": incident.description,
+    }

@@ -7,7 +7,7 @@ from lockgate.messages.decision import NOTHING, Rows, Step, put, remove
 from lockgate.messages.plan import PilotStage, PreprodStage, WatchStage, WaveStage
 from lockgate.messages.releases import ReleaseEntered, ReleaseStarted
 from lockgate.messages.verdicts import WaitingFor
-from lockgate.verifier.core import gates, pilot, preprod, watch, waves
+from lockgate.verifier.core import completed, gates, pilot, preprod, watch, waves
 from lockgate.verifier.core.rows import Phase, PlanRow, ReleaseRow
 from lockgate.verifier.core.scene import Scene
 
@@ -41,7 +41,8 @@ def finish(scene: Scene) -> Step:
     last = len(scene.plan.plan.stages) - 1
     while scene.release.phase is Phase.PASSED:
         if scene.release.stage == last:
-            scene = scene.then(phase=Phase.OVER)
+            remembered = completed.passed(scene.release.release, scene.plan)
+            scene = scene.then(remembered, phase=Phase.OVER)
         else:
             scene = begin(scene.then(stage=scene.release.stage + 1))
     return scene.settled()
