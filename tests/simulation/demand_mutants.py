@@ -18,6 +18,7 @@ DEMANDS: Final[dict[str, Mutant]] = {
     "no fix past the check": without(
         fixes, "_first", ("if pending is None and plan.plan.provenance is not None:", "if False:")
     ),
+    "one check after the other": without(checking, "begun", ("if before:", "if False:")),
     "an end to checking": without(
         unchecked, "begin", ("Step(timers=(SetTimer(name_of(release), now + WITHIN),))", "Step()")
     ),

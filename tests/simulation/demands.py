@@ -10,10 +10,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from lockgate.intake.checks import Check, Unproven, Verified
+from lockgate.intake.core import checking
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan_provenance import Provenance
 from lockgate.messages.releases import ArtifactRefusal, ArtifactVerified, ReleaseStarted
+from lockgate.runtime.batch import WorkRow
 from tests.simulation.broken import that
+from tests.simulation.process import Process
 from tests.simulation.scenario import Announcement, Scenario
 from tests.simulation.surroundings import Surroundings, Work
 
@@ -67,6 +70,16 @@ class Demands:
 
     def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
         return {ReleaseStarted: self._started, ArtifactVerified: self._verified}
+
+    def begins_to_work(self, process: Process, row: WorkRow) -> None:
+        """Artifacts of an application are checked one after the other: else a newer one may be queued before an older one."""
+        if row.kind == checking.CHECK:
+            at_once = [
+                each.name
+                for each in process.node.work.values()
+                if (each.key, each.kind) == (row.key, row.kind)
+            ]
+            that(len(at_once) == 1, f"{row.key} has {at_once}")
 
     def _started(self, body: ReleaseStarted) -> None:
         """Nothing starts without the provenance that the plan demands with which it starts."""

@@ -40,6 +40,7 @@ class Working:
 
     def _start(self, process: Process, row: WorkRow, attempts: int = 0) -> None:
         self.world.checks.commands.begins_to_work(process, row)
+        self.world.checks.demands.begins_to_work(process, row)
         run = Run(process, row, work(self.world.around, row), attempts)
         process.runs[row.key, row.name] = run
         if self.world.chaotic and row.kind != "register":
