@@ -1,6 +1,6 @@
 """A rollback with nothing under way: a release of its own takes back what was completed last."""
 
-from lockgate.intake.rows import Completed, Lane, Release
+from lockgate.intake.rows import Completed, Lane, Pending, Release
 from lockgate.messages.decision import RowKey
 from lockgate.messages.operations import Abort, Fix, Mark, Pause, Rollback
 from lockgate.messages.payload import Payload
@@ -187,6 +187,24 @@ def test_a_mark_that_it_is_good_again_changes_nothing_of_its_way_back() -> None:
     give(at_desk, asked(Mark, digest=digest(1), grade="good"))
     at_desk.give(settled(back))
     assert names(at_desk.give(announced(1))) == ["ReleaseQueued", "ReleaseStarted", "ReleaseEntered"]
+
+
+def test_the_same_version_that_waits_behind_a_pause_is_withdrawn() -> None:
+    at_desk, _ = completed()
+    give(at_desk, asked(Pause))
+    (again,) = at_desk.give(announced(1))
+    assert isinstance(again, ReleaseQueued)
+    withdrawn, queued, entered, *_ = give(at_desk, asked(Rollback))
+    assert isinstance(withdrawn, ReleaseClosed)
+    assert (withdrawn.release, withdrawn.outcome, withdrawn.reason) == (
+        again.release,
+        ReleaseOutcome.WITHDRAWN,
+        "v1 is taken back: it is not released again",
+    )
+    assert isinstance(queued, ReleaseQueued)
+    assert isinstance(entered, ReleaseEntered)
+    assert at_desk.row(Lane, APP).waiting == ()
+    assert at_desk.row(Pending, APP, digest(1)).release == entered.release
 
 
 def test_nothing_is_kept_of_it() -> None:

@@ -13,7 +13,7 @@ from lockgate.messages.rollbacks import (
 )
 from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import FailCause, Outcome, VerdictReached
-from lockgate.rollback.core.rows import Completed, Release, Way
+from lockgate.rollback.core.rows import Bad, Completed, Release, Way
 from tests.support.rollback_journey import (
     APP,
     Journey,
@@ -190,6 +190,7 @@ def test_of_a_release_whose_plan_was_not_kept_nothing_is_ordered_and_its_end_say
         "Where v-e runs is not known any more, so no region was ordered back: announce the version that is to run."
     )
     assert way.desk.row(Completed, APP).release == "release-a"
+    assert way.desk.row(Bad, APP).digests == (digest("e"),), "no later release goes back to it"
 
 
 def test_one_that_is_read_late_changes_nothing() -> None:

@@ -7,7 +7,7 @@ orders every region of the completed release's plan back under its number, and s
 from datetime import datetime
 
 from lockgate.intake.core.answering import done, refused
-from lockgate.intake.core.lane import enter
+from lockgate.intake.core.lane import enter, withdraw
 from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, Pending, Release
 from lockgate.intake.words import sentence
 from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put, remove
@@ -15,6 +15,7 @@ from lockgate.messages.message import Message, derived_id
 from lockgate.messages.operations import OperationRefusal, Rollback
 from lockgate.messages.releases import ReleaseQueued, RollbackRequested
 from lockgate.messages.rollbacks import RecoveryRequested
+from lockgate.messages.values import Artifact
 
 
 def meant(rows: Rows, given: Message[Rollback]) -> Completed | None:
@@ -56,10 +57,23 @@ def _entered(rows: Rows, id_: str, release: Release, completed: Completed) -> St
     queued = ReleaseQueued(
         application=rows.key, release=id_, artifact=artifact, position=0, reason=sentence(reason)
     )
-    lane = lane.model_copy(update={"under_way": (id_,)})
-    lane, entered = enter(rows, lane, id_, release, recovers=completed.release)
+    lane, withdrawn = _not_again(rows, lane, artifact)
+    lane, entered = enter(
+        rows, lane.model_copy(update={"under_way": (id_,)}), id_, release, recovers=completed.release
+    )
     pending = put(Pending(release=id_), artifact.digest)
-    return emit(queued) + entered + put(lane) + pending + remove(Completed)
+    return withdrawn + emit(queued) + entered + put(lane) + pending + remove(Completed)
+
+
+def _not_again(rows: Rows, lane: Lane, artifact: Artifact) -> tuple[Lane, Step]:
+    """The same version may wait to be released again, behind a pause: it does so no more."""
+    pending = rows.get(Pending, artifact.digest)
+    if pending is None or pending.release not in lane.waiting:
+        return lane, NOTHING
+    ((id_, release),) = rows.many(Release, (pending.release,)).items()
+    waiting = tuple(each for each in lane.waiting if each != id_)
+    why = f"{artifact.label} is taken back: it is not released again"
+    return lane.model_copy(update={"waiting": waiting}), withdraw(rows, id_, release, why)
 
 
 def requested(rows: Rows, body: Rollback, id_: str, release: Release) -> RollbackRequested:

@@ -94,4 +94,5 @@ def unknown(rows: Rows, requested: RollbackRequested) -> Step:
     if not release.recovers or release.phase is not Phase.RUNNING:
         return NOTHING
     blamed = release.model_copy(update={"reason": shortened(requested.reason)})
-    return settled(blamed, requested.application, {})
+    bad = (rows.get(Bad) or Bad()).adding(release.artifact.digest)
+    return put(bad) + settled(blamed, requested.application, {})
