@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Protocol, runtime_checkable
 
-from lockgate.verifier.core.measure import Counted, Unavailable
+from lockgate.messages.values import write_duration
+from lockgate.verifier.core.measure import MOST_APART, Counted, Measure, Unavailable
 from lockgate.verifier.gathering import Gathering
 from lockgate.verifier.grid import Grid
 from lockgate.verifier.statistics import alone, alone_record
 from lockgate.verifier.statistics.alone import PLACEBOS
+from lockgate.verifier.statistics.before import WINDOWS, TooFewWindowsError
 from lockgate.verifier.statistics.control import Placebos
 from lockgate.verifier.statistics.evidence import Evidence, canonical, parse
 from lockgate.verifier.statistics.interrupted import Scales, Usual, followed, moments, scraped, settle
@@ -47,6 +49,20 @@ def telling(gathering: Gathering) -> Telling | WithHistory:
     if gathering.order.control:
         return Among(gathering)
     return Beside(gathering) if gathering.order.began is None else After(gathering)
+
+
+def too_far(order: Measure) -> Unavailable | None:
+    """Where a region of a wave is compared too long after what is known of how it differs from others."""
+    if not order.control or order.began is None:
+        return None
+    apart = (order.since - order.began).total_seconds()
+    if apart <= MOST_APART:
+        return None
+    reason = (
+        f"{write_duration(round(apart))} lie between the first grant of the wave there and the comparison, and after more than "
+        f"{write_duration(MOST_APART)} regions differ by the time of day alone"
+    )
+    return Unavailable(reason=reason, for_good=True)
 
 
 @dataclass(slots=True)
@@ -142,6 +158,13 @@ class Among:
         regions = {name: name.partition("/")[0] for name in whole.names}
         try:
             verification = Verification.of(whole, began, regions)
+        except TooFewWindowsError as error:
+            length = write_duration(whole.policy.deadline * self.gathering.order.step)
+            reason = (
+                f"{self.gathering.order.region} has too little history before the release ({WINDOWS} windows of {length} are needed, "
+                f"{error.found} found)"
+            )
+            return Unavailable(reason=reason, for_good=True)
         except EvidenceError as error:
             return Unavailable(reason=f"too little is known of the time before the release: {error}")
         self.made = Made(verification, Placebos(whole, regions, began), (whole.names, whole.bounds))

@@ -23,7 +23,7 @@ from lockgate.verifier.prometheus import Prometheus, Samples, Series, open_prome
 from lockgate.verifier.prometheus import Unavailable as NoAnswer
 from lockgate.verifier.settings import Settings
 from lockgate.verifier.statistics.evidence import BASELINE, PILOT
-from lockgate.verifier.telling import Telling, WithHistory, telling
+from lockgate.verifier.telling import Telling, WithHistory, telling, too_far
 
 Report = Callable[[dict[str, Any]], Awaitable[None]]
 WorkFunction = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
@@ -101,8 +101,10 @@ class Measuring:
 
     async def run(self, report: Report) -> dict[str, Any]:
         """Reports each scrape, and what is wrong when nothing can be measured: at once, and every `AGAIN` seconds; returns the
-        report with which a verdict is reached, however long that takes.
+        report with which a verdict is reached, however long that takes, or that there will never be one.
         """
+        if (never := too_far(self.order)) is not None:
+            return never.model_dump(mode="json")
         if isinstance(self.telling, WithHistory):
             await self._history(report, self.telling)
         while (last := await self._step(report)) is None:
@@ -119,6 +121,8 @@ class Measuring:
                 if digest is not None:
                     return said.model_dump(mode="json")
                 await report(said.model_dump(mode="json"))
+            case Unavailable(for_good=True) as said:
+                return said.model_dump(mode="json")
             case Unavailable(reason=reason):
                 if (news := self._away(reason)) is not None:
                     await report(news.model_dump(mode="json"))

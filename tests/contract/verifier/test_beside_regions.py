@@ -176,7 +176,15 @@ async def test_a_region_of_which_too_little_was_scraped_before_is_not_judged(
             del target.times[:gone], target.scrapes[:gone]
     reports = await measured(place, lambda said: said["outcome"] == "unavailable" and not said["reading"])
     assert [said.get("reading") for said in reports] == [True, False]
-    assert (
-        "too little is known of the time before the release: start: expected 4 windows"
-        in reports[-1]["reason"]
-    )
+    said = f"{REGION} has too little history before the release (4 windows of 4s are needed, "
+    assert (reports[-1]["reason"].startswith(said), reports[-1]["for_good"]) == (True, True)
+
+
+async def test_a_region_that_is_compared_long_after_what_is_known_of_it_is_not_judged(
+    sandbox: Sandbox,
+) -> None:
+    """At another time of the day regions differ in other ways."""
+    place = await rolled_out(sandbox)
+    reports = await measured(Place(sandbox, place.began - timedelta(hours=1), place.since))
+    assert [said["for_good"] for said in reports] == [True]
+    assert "regions differ by the time of day alone" in reports[0]["reason"]

@@ -330,6 +330,35 @@ def test_a_wave_that_came_to_no_verdict_though_all_of_it_was_measured_is_held_an
     assert "verify" in release.timers()
 
 
+def test_a_wave_of_which_one_region_can_never_be_measured_is_held_and_nothing_is_promised() -> None:
+    release = wave()
+    tell(release, "eu-west", 3)
+    reason = "us-east has too little history before the release (4 windows of 20m are needed, 1 found)"
+    said = say(release, {"outcome": "unavailable", "reason": reason, "for_good": True}, "us-east")
+    assert only(said, VerdictReached).outcome is Outcome.UNMEASURABLE
+    waiting = only(said, StageWaiting)
+    assert waiting.waiting_for is WaitingFor.HELD
+    assert waiting.reason.endswith(
+        f"In us-east nothing can be compared: {reason}. An operator says what follows: lockgate approve, or reject."
+    )
+    assert release.desk.work == {}
+    assert only(give(release.desk, asked(Approve)), Granted).region == "eu-north"
+    assert left(release) == []
+
+
+def test_what_is_before_a_wave_ends_with_its_own_first_grant_and_not_with_the_pilots() -> None:
+    """The pilot's share of the traffic hardly moves it, and the time of day would."""
+    release = in_production(PILOT, {**WAVE, "after": {"verify": "20m"}}, LATER, WATCH, workload=ROUTED)
+    release.desk.wait(3600)
+    release.piloted("eu-west")
+    release.desk.report(APPLICATION, "measure pilot eu-west", BLIND, final=False)
+    give(release.desk, asked(Approve))
+    granted = release.desk.now
+    release.desk.wait(600)
+    release.deployed("eu-west")
+    assert Measure.model_validate(order(release)).began == granted
+
+
 def test_measuring_that_tells_nothing_of_itself_is_begun_anew_where_it_is_not_decided_yet() -> None:
     release = wave()
     tell(release, "eu-west")

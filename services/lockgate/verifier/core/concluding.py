@@ -44,6 +44,13 @@ def concluded(
             assert_never(outcome)
 
 
+def unmeasurable(scene: Scene, terms: Terms, rows: Regions, region: str, reason: str) -> Scene:
+    """One of these can never be measured, and so all of them are held."""
+    text = f"In {region} nothing can be compared: {reason}."
+    scene = told(scene, (Outcome.UNMEASURABLE, text, {}))
+    return _held(scene, terms, rows, text, tuple(name for name in rows if name != region))
+
+
 def _undecided(scene: Scene, terms: Terms, rows: Regions, verdict: Verdict, shown: tuple[str, ...]) -> Scene:
     """The plan says what follows."""
     outcome, reason, _ = verdict

@@ -37,6 +37,7 @@ def grant(scene: Scene, name: str, region: RegionRow, action: Action, attempt: i
             "grant": region.grant + 1,
             "attempt": attempt,
             "began": region.began or (None if isinstance(scene.stage, PreprodStage) else scene.now),
+            "entered": region.entered if region.stage == scene.stage.name else scene.now,
             "expired": region.expired if (region.stage, region.attempt) == (scene.stage.name, attempt) else 0,
         }
     )

@@ -30,6 +30,11 @@ each scrape: so long no work is run because no verifier is, or it has nothing to
 MOST_OF_A_WAVE = 120
 """Scrapes of all regions of a wave together, whose records one verdict carries: the more regions, the longer each scrape."""
 
+MOST_APART = 1800.0
+"""Seconds that may lie between the time before a wave's release, which tells how its regions differ, and the comparison: regions are
+not busy, and do not fail, at the same times of the day, and from an hour on that alone fails good releases.
+"""
+
 HISTORY = 60
 """Scrapes before the start of a comparison with what runs beside it."""
 _WAVES = 12
@@ -121,6 +126,8 @@ class Unavailable(Value):
     """For longer than the plan allows."""
     reading: bool = False
     """Nothing is wrong: what lies in the past is being read still."""
+    for_good: bool = Field(default=False, exclude_if=lambda given: not given)
+    """Nothing that is still to come changes that, and the measuring is over."""
 
 
 class Report(Value):

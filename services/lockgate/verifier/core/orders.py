@@ -68,9 +68,11 @@ def measured(scene: Scene, terms: Terms, name: str, region: RegionRow, since: da
 def _compared_with(scene: Scene, terms: Terms, region: RegionRow) -> dict[str, Any]:
     if terms.beside:
         return {"share": region.share}
-    schedule, before = schedule_of(scene, terms), {"share": 1.0, "began": region.began or scene.release.since}
+    schedule = schedule_of(scene, terms)
+    before: dict[str, Any] = {"share": 1.0, "began": region.began or scene.release.since}
     if not terms.control:
         return {**before, "history": schedule.history}
+    before["began"] = region.entered or before["began"]
     control = tuple(Elsewhere(region=name, namespace=scene.place(name).namespace) for name in terms.control)
     return {**before, "history": schedule.reference, "control": control}
 

@@ -126,6 +126,8 @@ class RegionRow(Row):
     """How many grants of this attempt were refused as too old."""
     began: datetime | None = None
     """When the first production step of the release was granted here: what was before is the region without it."""
+    entered: datetime | None = None
+    """When the first grant of its newest stage was."""
     exposed: bool = False
     """A production step of the release was begun here."""
     pilot_pods: str = ""

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from lockgate.messages.decision import put, remove
 from lockgate.verifier.core import orders
-from lockgate.verifier.core.concluding import Regions, concluded
+from lockgate.verifier.core.concluding import Regions, concluded, unmeasurable
 from lockgate.verifier.core.holding import (
     asked_after,
     blind,
@@ -38,17 +38,27 @@ def reported(
     match said:
         case Counted():
             return _counted(scene, terms, order.region, row, said)
-        case Unavailable(reading=True):
-            return heard(scene, order.region, row)
-        case Unavailable(reason=reason) if final:  # of a version that gave up after an outage
-            text = f"There was nothing to measure: {reason}."
-            return _measured_again(scene, terms, {order.region: row}, text)
-        case Unavailable(reason=reason, too_long=True):
-            return blind(scene, terms, order.region, row, f"There was nothing to measure: {reason}.")
-        case Unavailable(reason=reason):
-            return dark(scene, order.region, row, f"The metrics cannot be read: {reason}")
+        case Unavailable():
+            return _unavailable(scene, terms, order.region, row, said, final=final)
         case _:
             assert_never(said)
+
+
+def _unavailable(
+    scene: Scene, terms: Terms, region: str, row: VerificationRow, said: Unavailable, *, final: bool
+) -> Scene:
+    text = f"There was nothing to measure: {said.reason}."
+    if said.reading:
+        return heard(scene, region, row)
+    if said.for_good:
+        every = _with_the_others(scene, terms, region, row)
+        left = {name: one for name, one in every.items() if not one.over}
+        return unmeasurable(scene, terms, left, region, said.reason)
+    if final:  # of a version that gave up after an outage
+        return _measured_again(scene, terms, {region: row}, text)
+    if said.too_long:
+        return blind(scene, terms, region, row, text)
+    return dark(scene, region, row, f"The metrics cannot be read: {said.reason}")
 
 
 def _is_newest(scene: Scene, terms: Terms, order: Measure, row: VerificationRow) -> bool:

@@ -24,6 +24,12 @@ WINDOWS = 4
 """So many are needed at least to tell how they vary."""
 
 
+class TooFewWindowsError(EvidenceError):
+    def __init__(self, expected: str, found: int, scrapes: int) -> None:
+        super().__init__("start", expected, f"{found} in {scrapes} scrapes")
+        self.found = found
+
+
 @dataclass(frozen=True, slots=True)
 class Before:
     """All rounded. J binary metrics, G gauges."""
@@ -99,7 +105,7 @@ def _odds(counted: Counted, windows: Indices, began: int) -> tuple[Array, Array]
         expected = (
             f"{WINDOWS} windows as long as the deadline, with requests to both arms, before the rollout"
         )
-        raise EvidenceError("start", expected, f"{count_} in {began} scrapes")
+        raise TooFewWindowsError(expected, count_, began)
     rows = np.array(found)
     middle = total(rows) / count_
     spread = np.sqrt(total((rows - middle) ** 2) / (count_ - 1))
