@@ -148,7 +148,7 @@ class WaveStage(StagePart):
 class WatchStage(StagePart):
     kind: Literal["watch"]
     for_: Duration = Field(alias="for", gt=0, description="post-deployment verification")
-    verify: VerifyWatch | None = Field(
+    verify: Annotated[VerifyWatch | None, Said] = Field(
         default=None,
         exclude_if=lambda given: given is None,  # so that a plan without it is as before
         description="{}: every region is compared with its own time before; without, only incidents are waited for",
@@ -169,7 +169,7 @@ class Remediation(PlanPart):
         default="rollback", description="hold: it stays as it is, halted, until an operator says what follows"
     )
     to: Literal["previous", "good"] = "previous"
-    recovers_within: Duration | None = Field(
+    recovers_within: Annotated[Duration | None, Said] = Field(
         default=None,
         gt=0,
         exclude_if=lambda within: within is None,  # so that a plan without it is as before

@@ -444,3 +444,16 @@ def test_a_watch_that_is_verified_has_not_too_many_regions() -> None:
         )
     ]
     assert isinstance(check_plan(text.replace(", r20]", "]")), GoodPlan)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (_instead("for: 2h}", "for: 2h, verify: }"), "stages[1].verify"),
+        (f"{GOOD}remediation: {{recovers-within: }}\n", "remediation.recovers-within"),
+    ],
+)
+def test_what_is_asked_for_without_saying_what_is_refused(text: str, place: str) -> None:
+    """Else it would look like a safeguard, and be none."""
+    (told,) = _problems(text)
+    assert f"{place}: it is empty, and would demand nothing" in told
