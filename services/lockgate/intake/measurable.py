@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeGuard
 
 from lockgate.messages.plan import AfterWave, PilotStage, Plan, PreprodStage, Stage, WaveStage
 from lockgate.messages.stage_rules import Breach, Path
-from lockgate.messages.strategies import Canary
+from lockgate.messages.strategies import BlueGreen, Canary
 from lockgate.messages.values import write_duration
 
 LEAST_SCRAPES: Final = 10
@@ -27,6 +27,10 @@ MOST_IN_A_WAVE: Final = 12
 """Regions on which one verdict is reached: its event carries what was measured in all of them."""
 _OF_VERIFY: Final = {"soak", "margins", "on_inconclusive"}
 """What a canary or a wave says of its comparison."""
+MOST_OF_A_WAVE: Final = 120
+"""Scrapes of all regions of a wave together: each of many has fewer of them."""
+MOST_APART: Final = 1800.0
+"""Seconds between a wave's first grant and its comparison; after more the time of day alone makes regions differ."""
 BY_BACKEND: Final = ("envoy-gateway", "nginx")
 """Presets that count at the gateway, by backend."""
 
@@ -54,6 +58,8 @@ def unmeasurable(plan: Plan) -> Iterator[Breach]:
         yield from _too_short(each, plan.metrics.interval)
     for i, wave in waves:
         yield from _alone(plan, i, wave)
+        yield from _too_coarse(i, wave, plan.metrics.interval)
+        yield from _too_far(i, wave)
     if compared and plan.metrics.preset in BY_BACKEND and not plan.workload.is_by_http_route:
         yield (
             ("metrics", "preset"),
@@ -103,6 +109,40 @@ def _alone(plan: Plan, i: int, wave: WaveStage) -> Iterator[Breach]:
             "workload.route, or write a preset that counts by pod, such as opentelemetry-http or istio"
         )
         yield ("metrics", "preset"), told
+
+
+def _too_coarse(i: int, wave: WaveStage, interval: float) -> Iterator[Breach]:
+    """Whether a pass needs more time than is written: the scrapes of many regions are longer, and so many are needed."""
+    after, count = wave.after, len(wave.regions)
+    if count > MOST_IN_A_WAVE:
+        return  # refused as it is
+    longest = interval * (MOST_OF_A_WAVE // count)
+    step = interval * math.ceil((after.verify + after.on_inconclusive.extend) / longest)
+    if LEAST_SCRAPES * interval <= after.verify < LEAST_SCRAPES * step:
+        told = (
+            f"with its extension each of {count} regions has scrapes of {write_duration(step)}, and {write_duration(after.verify)} have fewer "
+            f"than {LEAST_SCRAPES} of them, too few to pass: write less `extend`, a longer `verify`, or smaller waves"
+        )
+        yield ("stages", i, "after", "verify"), told
+
+
+def _too_far(i: int, wave: WaveStage) -> Iterator[Breach]:
+    """Whether the strategy alone takes longer than may lie between what is known of before and the comparison."""
+    match wave.strategy:
+        case Canary(verify=verify, soak=soak, compared=compared) if verify > 0:
+            least = compared * (soak or verify / 2)
+        case Canary(canary=shares, wait=wait):
+            least = len(shares) * wait
+        case BlueGreen(blue_green=side):
+            least = side.keep
+        case _:
+            return
+    if least > MOST_APART:
+        told = (
+            f"the wave takes at least {write_duration(least)} by its strategy, and after more than {write_duration(MOST_APART)} regions differ by "
+            "the time of day alone, so nothing could be compared: leave `verify` out of its `after`, or write shorter steps"
+        )
+        yield ("stages", i, "after", "verify"), told
 
 
 def _too_short(asked: Compared, interval: float) -> Iterator[Breach]:

@@ -294,6 +294,42 @@ def test_no_more_regions_are_compared_as_one_than_a_verdict_can_carry() -> None:
     ]
 
 
+def test_a_wave_of_many_regions_has_the_time_that_is_written_for_as_many_scrapes_as_a_pass_needs() -> None:
+    regions = ", ".join(f"r{n}" for n in range(11))
+    many = ("[eu-west], after", f"[eu-west, {regions}], after")
+    extended = ("{verify: 30m}", "{verify: 30m, on-inconclusive: {extend: 30m, then: hold}}")
+    assert problems(WAVES, extended) == []
+    assert problems(WAVES, many) == []
+    assert problems(WAVES, many, extended) == [
+        (
+            "line 12: stages[1].after.verify: with its extension each of 12 regions has scrapes of 6m, and 30m have fewer than 10 "
+            "of them, too few to pass: write less `extend`, a longer `verify`, or smaller waves"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "least"),
+    [
+        ("{canary: [10%, 25%, 50%], verify: 30m, soak: 12m}", "36m"),
+        ("{canary: [10%, 50%], wait: 20m}", "40m"),
+        ("{blue-green: {keep: 2h}}", "2h"),
+        ("{canary: [10%, 50%], verify: 30m}", None),
+        ("{blue-green: {keep: 30m}}", None),
+        ("rolling", None),
+    ],
+)
+def test_a_wave_that_takes_long_by_its_strategy_is_not_compared_hours_later(
+    strategy: str, least: str | None
+) -> None:
+    told = (
+        f"line 12: stages[1].after.verify: the wave takes at least {least} by its strategy, and after more than 30m regions differ by the "
+        "time of day alone, so nothing could be compared: leave `verify` out of its `after`, or write shorter steps"
+    )
+    found = problems(WAVES, ("[eu-west], after", f"[eu-west], strategy: {strategy}, after"))
+    assert found == ([told] if least else [])
+
+
 def test_regions_are_told_apart_by_a_label() -> None:
     assert problems(WAVES, ("{preset: istio}", "{preset: istio, labels: {region: none}}")) == [
         (
