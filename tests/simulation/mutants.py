@@ -147,7 +147,7 @@ _VERIFIER = {
         "concluded",
         (
             "return scene.failed(verdict[1], cause=FailCause.MEASURED, guilty=guilty, evidence=evidence)",
-            "return _all_through(scene, terms, rows, verdict[1])",
+            "return all_through(scene, terms, rows, verdict[1])",
         ),
     ),
     "what the plan says of an undecided pilot": _without(

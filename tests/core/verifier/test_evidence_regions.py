@@ -107,6 +107,16 @@ def test_a_wave_of_good_regions_passes_when_all_have() -> None:
     assert run.outcome == Together("pass", max(one.outcome.at for one in run.runs.values()), (), "margins")
 
 
+def test_a_pass_says_how_many_scrapes_each_region_was_looked_at() -> None:
+    """Here one is shown to be good before the other."""
+    run = together({"a": watched(0), "b": watched(3)})
+    ends = {name: one.outcome.at for name, one in run.runs.items()}
+    assert ends["a"] != ends["b"]
+    assert json.loads(said(run))["reason"] == (
+        f"After {ends['a']} scrapes in a, {ends['b']} in b all 2 regions are shown to be within the margins."
+    )
+
+
 def test_the_order_of_regions_and_of_their_pods_means_nothing() -> None:
     mixed = copy.deepcopy(dict(reversed(wave().items())))
     for one in mixed.values():

@@ -179,7 +179,7 @@ class Regions:
                 said = self._said(found.guilty[0])
                 return f"{head} {said if self._certain(found.guilty[0]) else f'First of all by {found.why}.'}"
             case "pass":
-                return f"After {found.at} scrapes {every} shown to be within the margins."
+                return f"After {self._scrapes()} {every} shown to be within the margins."
             case "running":
                 return f"Nothing is proven after {found.at} scrapes in {count} region{'s' * (count > 1)}."
             case "inconclusive" if found.why == "control":
@@ -198,6 +198,14 @@ class Regions:
             case _:
                 name = next(one for one, run in self.runs.items() if run.outcome.verdict == found.verdict)
                 return f"{name}: {self._said(name)}"
+
+    def _scrapes(self) -> str:
+        """How many each region had: one that is shown to be good is not looked at any more."""
+        ends = {name: run.outcome.at for name, run in self.runs.items()}
+        if len({*ends.values()}) == 1:
+            return f"{self.outcome.at} scrapes"
+        first, *others = ends.items()
+        return f"{first[1]} scrapes in {first[0]}, " + ", ".join(f"{at} in {name}" for name, at in others)
 
     def _said(self, name: str) -> str:
         run = self.runs[name]
