@@ -31,6 +31,7 @@ class Producer:
         self._prefix = prefix
         self._name = name
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
 
     async def connect(self) -> None:
         """Before several sends at the same time, so that they have one client. One of PRODUCER_ERRORS if the broker is away."""
@@ -42,13 +43,16 @@ class Producer:
         Raises one of PRODUCER_ERRORS if any record was not acknowledged; all of them are to be sent again.
         """
         end = 0
+        producer = await self._started()
         try:
-            producer = await self._started()
             for joined in _joined(records):
                 async with asyncio.timeout(SEND_SECONDS):
                     end = await self._send(producer, self._prefix + topic, part, joined)
         except PRODUCER_ERRORS:
-            await self.close()
+            if (
+                self._producer is producer
+            ):  # else another send that failed has seen to it, and a new one may be at work
+                await self.close()
             raise
         return end
 
@@ -58,24 +62,28 @@ class Producer:
             await stop_producer(producer)
 
     async def _started(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                client_id=self._name,
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=0,
-                max_batch_size=MAX_RECORD_BYTES,
-                max_request_size=2 * MAX_RECORD_BYTES,
-                request_timeout_ms=int(SEND_SECONDS * 1000),
-            )
-            try:
-                await begin(producer.start(), SEND_SECONDS)
-            except BaseException:
-                await stop_producer(producer)
-                raise
-            self._producer = producer
-        return self._producer
+        async with self._starting:  # several sends at the same time have one client
+            if self._producer is None:
+                self._producer = await self._made()
+            return self._producer
+
+    async def _made(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            client_id=self._name,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=MAX_RECORD_BYTES,
+            max_request_size=2 * MAX_RECORD_BYTES,
+            request_timeout_ms=int(SEND_SECONDS * 1000),
+        )
+        try:
+            await begin(producer.start(), SEND_SECONDS)
+        except BaseException:
+            await stop_producer(producer)
+            raise
+        return producer
 
     @staticmethod
     async def _send(producer: AIOKafkaProducer, topic: str, part: int, records: Sequence[Out]) -> int:

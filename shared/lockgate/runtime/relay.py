@@ -1,7 +1,7 @@
 """Publishes what was committed: journal records first, then events, in the order of the outbox, and dead letters behind them.
 
 One relay per (service, output partition) holds a PostgreSQL advisory lock; the lock lives as long as its
-connection, which is checked before each batch. In the common case a relay sends what was just committed
+connection, which is checked before each pass, and in one that takes long. In the common case a relay sends what was just committed
 without reading it again; after a restart, an error, or another replica's commit it reads the outbox. Sending
 again is harmless: numbers are contiguous and readers keep high-water marks. Talks to PostgreSQL and Kafka.
 """
@@ -82,6 +82,10 @@ class Relay:
             except (*PRODUCER_ERRORS, *RETRYABLE) as error:
                 METRICS.relay_errors.inc()
                 log.warning("relay will try again", error=repr(error), delay=self._backoff.peek)
+                with contextlib.suppress(*RETRYABLE):
+                    await (
+                        self._mark()
+                    )  # what a partition that refuses has nothing to do with is not sent again
                 await self._let_go()
                 await self._backoff.wait()
                 continue
@@ -109,9 +113,11 @@ class Relay:
         """Sends what there is, pass by pass, and marks and prunes between them, so that a steady stream is as well."""
         self._wake.clear()
         if self._store.doubt.suspect:
+            await self._let_go()  # what this knows of the outbox is not so any more
             return
         connection = await self._connected()
         if self._store.doubt.suspect:  # another connection was the first to find out
+            await self._let_go()
             return
         await self._take_lanes(connection)
         progress = True
@@ -153,20 +159,22 @@ class Relay:
         # The locks are held as long as this connection lives.
         await connection.fetchval("select 1", timeout=5.0)
         first = [r for r in records if r.topic in _JOURNALS]
-        then = _letters_last(r for r in records if r.topic not in _JOURNALS)
-        if not await self._publish(first):
+        then = [r for r in records if r.topic not in _JOURNALS]
+        if not await self._publish(connection, first):
             return False
         if first and then:
             reach(Point.JOURNAL_SENT)
-        if not await self._publish(then):
-            return False
+        # Somebody waits for an event, and nobody for dead letters.
+        for some in ([r for r in then if r.topic not in _LETTERS], [r for r in then if r.topic in _LETTERS]):
+            if not await self._publish(connection, some):
+                return False
         reach(Point.SENT)
         for part, of_part in found.items():
             self._lanes[part].next += len(of_part)
         METRICS.published.inc(len(records))
         return True
 
-    async def _publish(self, records: Iterable[Out]) -> bool:
+    async def _publish(self, connection: "asyncpg.Connection[Any]", records: Iterable[Out]) -> bool:
         """Sends at once what goes to different places: one request for them costs little more than for one.
 
         Of what goes to one place, in order, one batch after the other. All have ended before one that failed is told of.
@@ -176,6 +184,8 @@ class Relay:
             places.setdefault((record.topic, record.part), []).append(record)
         for start in range(0, len(places), PLACES_AT_ONCE):
             some = list(places.items())[start : start + PLACES_AT_ONCE]
+            if start:  # the sends before these may have taken long
+                await connection.fetchval("select 1", timeout=5.0)
             if self._store.doubt.suspect:
                 return False
             await self._producer.connect()
@@ -217,12 +227,12 @@ class Relay:
 
     async def _mark(self) -> None:
         moved = {part: lane.next for part, lane in self._lanes.items() if lane.next > lane.marked}
-        if not moved or self._connection is None:
+        if not moved or self._connection is None or self._store.doubt.suspect:
             return
         await self._connection.execute(
             "update relay r set sent = i.sent, journal = greatest(r.journal, i.journal)"
             " from unnest($1::int[], $2::bigint[], $3::bigint[]) i(part, sent, journal)"
-            " where r.part = i.part and r.sent < i.sent",
+            " where r.part = i.part and r.sent < i.sent and i.sent <= r.next_seq",  # more was never there: it was restored
             list(moved),
             list(moved.values()),
             [self._lanes[part].journal for part in moved],
@@ -264,11 +274,6 @@ class Relay:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-
-
-def _letters_last(records: Iterable[Out]) -> list[Out]:
-    """In their order, but for dead letters: somebody waits for an event, and nobody for those."""
-    return sorted(records, key=lambda record: record.topic in _LETTERS)
 
 
 def _headers(packed: bytes) -> tuple[tuple[str, bytes], ...]:

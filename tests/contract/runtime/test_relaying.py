@@ -222,3 +222,43 @@ async def test_an_outbox_that_knows_less_than_was_sent_puts_the_database_in_doub
         assert not store.doubt.suspect
         assert not await relay.drain(5.0)
         assert store.doubt.suspect
+
+
+class Journalled(Noted):
+    """Its journal ends where nothing of a restored database can."""
+
+    async def send(self, topic: str, part: int, records: Sequence[Out]) -> int:
+        await super().send(topic, part, records)
+        return 77 if topic == "rollback.journal" else 0
+
+
+@pytest.mark.parametrize("ends", ["by a stop", "because its partition is given back"])
+async def test_what_was_sent_is_not_marked_in_a_database_that_was_restored_meanwhile(
+    postgres: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """Else the recovery would begin behind what was lost."""
+    monkeypatch.setattr("lockgate.runtime.relay.MARK_SECONDS", math.inf)
+    noted = Journalled()
+    async with relays(postgres, noted, 1) as (store, [relay]):
+        running = asyncio.create_task(relay.run())
+        await store.apply(decided("first"))
+        await eventually(lambda: len(noted.sent) == 2)
+        assert await marked(store) == (0, 2, 0), "it is to be marked later"
+        await store.fetch("update relay set next_seq = 0")
+        await store.fetch("delete from outbox")
+        store.doubt.went_back("an offset", 2, 1)
+        if ends == "by a stop":
+            await end([running])
+            assert not await relay.drain(5.0)
+        else:
+            relay.own(set())
+            store.doubt.looked(store.doubt.generation)
+            await eventually(lambda: not relay._lanes)
+            await end([running])
+        assert await marked(store) == (0, 0, 0)
+
+
+async def marked(store: Store) -> tuple[int, ...]:
+    """What the only partition's relay noted: sent up to, written up to, and the end of the journal."""
+    ((sent, written, journal),) = await store.fetch("select sent, next_seq, journal from relay")
+    return sent, written, journal
