@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.running import again, run, run_many, story, told
 
-SEEDS, MORE = 1_000, 4_500
+SEEDS, MORE = 1_000, 10_000
 
 
 def _hold(seeds: range) -> None:
