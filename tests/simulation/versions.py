@@ -75,9 +75,9 @@ class Versions:
         that(body.release not in self.failed, f"{body.release} fails twice without going on between")
         ended = self.world.checks.operators.ended(body.release)  # then a verdict may come late
         completed = releases.completed.get(body.application)
-        left = (
-            completed is not None and completed.release == body.release
-        )  # of which monitoring complains later
+        back = releases.recovers.values()  # the verifier may not have read yet that it was taken back
+        # Monitoring complains of what was completed later.
+        left = body.release in {each.release for each in (completed, *back) if each is not None}
         that(ended or left or releases.is_open(body.release), f"{body.release} fails, but it is over")
         self.failed[body.release] = self.ever[body.release] = started.artifact.digest
         if body.evidence.get("incident") is None:
