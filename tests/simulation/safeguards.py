@@ -15,7 +15,7 @@ from tests.simulation.mutants import MUTANTS, take_away
 from tests.simulation.running import run
 
 MISSED = Path(__file__).with_name("missed.json")
-MOST = 600
+MOST = 1_000
 """Seeds that are tried until one fails."""
 
 
