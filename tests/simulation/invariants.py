@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lockgate.messages.message import derived_id
+from lockgate.messages.rollbacks import RollbackOrdered
 from lockgate.messages.values import EVERY
 from lockgate.rollback.core.rows import Order
 from lockgate.verifier.core.rows import PartRow
@@ -85,8 +86,11 @@ def every_command_is_answered(world: "World") -> Breaches:
     """Every grant and order is answered, or its region named as unreachable, or a higher fence has ended it."""
     for given in world.checks.commands.given.values():
         command = given.command
+        versions, spot = world.checks.versions, _spot(given)
         ended = _outranked(world, given) or given.dead
-        if given.answered is None and not ended and _spot(given) not in world.checks.versions.owed:
+        # An order again, which an answer to the one before has made needless, is waited for by nobody.
+        ended |= isinstance(command, RollbackOrdered) and versions.paid.get(spot, -1.0) >= given.at
+        if given.answered is None and not ended and spot not in versions.owed:
             yield f"{command.region} never answered {command.fence} of {command.release}"
 
 

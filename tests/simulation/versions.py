@@ -31,6 +31,8 @@ class Versions:
     world: "World"
     bad: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     owed: dict[Spot, str] = field(default_factory=dict)
+    paid: dict[Spot, float] = field(default_factory=dict)
+    """When a debt was cleared last."""
     failed: dict[str, str] = field(default_factory=dict)
     """Release -> its version, once a verdict failed it."""
     ever: dict[str, str] = field(default_factory=dict)
@@ -140,8 +142,10 @@ class Versions:
             that(not body.restore, f"{body.region} keeps {body.bad}, and its flags are put back on")
             if reach is not None:
                 reach.append(body.bad)
+        # A coordinator that reads late orders again what a newer release has paid: no deployer obeys it.
+        obeyed = body.fence.order >= self.world.clusters[body.region].look(body.application).fence.order
         that(
-            reach is None or body.digest is None or body.digest in reach,
+            reach is None or body.digest is None or body.digest in reach or not obeyed,
             f"{body.region} is ordered to {body.digest}, from before one that goes forward only",
         )
 
@@ -185,4 +189,5 @@ class Versions:
     def _cleared(self, body: DebtCleared) -> None:
         """Only a debt that was named is cleared."""
         gone = self.owed.pop((body.application, body.region), None)
+        self.paid[body.application, body.region] = self.world.now
         that(gone, f"a debt of {body.region} is cleared, which nobody named")
