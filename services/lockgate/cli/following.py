@@ -11,6 +11,7 @@ from lockgate.cli.kafka import UnreachableError, called, fetched, reading
 from lockgate.cli.view.order import moment
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.runtime.offsets_since import offsets_since
 
 WATCHED = ("releases", "verdicts", "deployments", "rollbacks")
 T = TypeVar("T")
@@ -59,9 +60,8 @@ async def past(
     ends: dict[TopicPartition, int] = await called(kafka, consumer.end_offsets(places))
     if since is not None:
         at = int((time.time() - since) * 1000)
-        found = await called(kafka, consumer.offsets_for_times(dict.fromkeys(places, at)))
-        for place in places:
-            consumer.seek(place, found[place].offset if found.get(place) else ends[place])
+        for place, offset in (await called(kafka, offsets_since(consumer, places, at, ends))).items():
+            consumer.seek(place, offset)
     found_so_far: list[T] = []
     progressed = time.monotonic()
     while await _behind(kafka, consumer, ends):

@@ -15,6 +15,7 @@ from lockgate.messages.topics import JOURNALS
 from lockgate.messages.values import EVERY
 from lockgate.runtime.deciding import Identity
 from lockgate.runtime.engine import Wiring
+from lockgate.runtime.offsets_since import offsets_since
 from lockgate.runtime.reading import Readable, read
 from lockgate.runtime.recovery import (
     Ahead,
@@ -162,9 +163,8 @@ class Recovery:
         """The ids of this service's events on the topic since the first of the missing decisions."""
         parts = self._parts(self._who.writes.name)
         since = min(datetime.fromisoformat(entry.body["now"]) for entry in missing) - EARLIER
-        found = await client.offsets_for_times(dict.fromkeys(parts, int(since.timestamp() * 1000)))
         ends: Ends = await client.end_offsets(parts)
-        begins = {part: found[part].offset if found[part] else ends[part] for part in parts}
+        begins = await offsets_since(client, parts, int(since.timestamp() * 1000), ends)
         ids: set[str] = set()
         async for records in to_the_ends(client, self._prefix, begins, ends):
             ids.update(
