@@ -97,7 +97,9 @@ async def test_a_failed_step_leaves_it_so_that_whoever_scales_takes_no_ready_pod
         assert (await states(region))[-1][2] == "1 10"
         await until(lambda: _counts(region, replicas=20, availableReplicas=10), PATIENCE)
         (await place.patch("deployments", "payments", [replaced("/spec/replicas", 11)])).obj()
-        await until(lambda: _counts(region, replicas=21), PATIENCE)  # of either version: controllers differ in it
+        await until(
+            lambda: _counts(region, replicas=21), PATIENCE
+        )  # of either version: controllers differ in it
         assert await region.back(bad) == {"outcome": "rolled-back", "digest": RUNS}
         assert (await states(region))[-1] == (RUNS, OWN, "")
         assert await region.fewest() >= 10
