@@ -14,7 +14,7 @@ from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
 from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view.plain import plain
-from lockgate.intake.core.admission import release_of
+from lockgate.intake.core.lane import release_of
 from lockgate.intake.purls import purl
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.message import Message

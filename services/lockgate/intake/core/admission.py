@@ -11,7 +11,6 @@ from lockgate.intake.core.lane import called, fingerprint, package_of, queue
 from lockgate.intake.rows import BadVersion, NewestPlan, Pending, Release
 from lockgate.intake.words import clip, sentence, shown
 from lockgate.messages.decision import Rows, Step, emit
-from lockgate.messages.message import derived_id
 from lockgate.messages.releases import ArtifactRefusal, ArtifactRefused
 from lockgate.messages.values import Artifact
 
@@ -23,13 +22,6 @@ class Said(NamedTuple):
     event: str
     source: str
     release: str
-
-
-def release_of(application: str, source: str, event: str, purl: str) -> str:
-    """The id of the release that an announcement becomes, if it becomes one. An event is named as an inlet knows it: some CI
-    gives one id to the announcements of all images of a build.
-    """
-    return derived_id("release", application, source, event, purl)
 
 
 def refused(

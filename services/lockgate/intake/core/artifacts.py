@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from lockgate.intake.core import checking
-from lockgate.intake.core.admission import Said, admitted, plan_for, refused, release_of, unknown
-from lockgate.intake.core.lane import named, package_of
+from lockgate.intake.core.admission import Said, admitted, plan_for, refused, unknown
+from lockgate.intake.core.lane import named, package_of, release_of
 from lockgate.intake.core.unchecked import waiting
 from lockgate.intake.rows import BadVersion, BeingChecked, Claim, Lane, NewestPlan, Pending
 from lockgate.intake.words import clip, shown

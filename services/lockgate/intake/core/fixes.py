@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from lockgate.intake.core import unrecovered
 from lockgate.intake.core.answering import done, refused
-from lockgate.intake.core.lane import called, named, package_of, stale, start, supersede
+from lockgate.intake.core.lane import called, named, package_of, release_of, stale, start, supersede
 from lockgate.intake.core.pausing import holding
 from lockgate.intake.core.unchecked import superseded, waiting
 from lockgate.intake.rows import BadVersion, BeingChecked, Ending, Lane, NewestPlan, Pending, Phase, Release
 from lockgate.intake.words import clip, sentence, shown
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put
-from lockgate.messages.message import Message, derived_id
+from lockgate.messages.message import Message
 from lockgate.messages.operations import Fix, OperationRefusal
 from lockgate.messages.releases import ReleasePreempted, ReleaseQueued
 from lockgate.messages.values import Artifact, digest_problem
@@ -128,7 +128,7 @@ def _first(rows: Rows, given: Message[Fix], lane: Lane, plan: NewestPlan) -> _Fi
         )
         return refused(given, OperationRefusal.UNVERIFIED, told)
     if pending is None:
-        id_ = derived_id("release", rows.key, given.source, given.id, artifact.digest)
+        id_ = release_of(rows.key, given.source, given.id, artifact.digest)
         return _First(id_, Release(artifact=artifact, fix=True), waited=False)
     return _that_waits(rows, given, lane, plan, pending.release, said=artifact)
 

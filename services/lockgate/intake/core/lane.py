@@ -43,6 +43,14 @@ def package_of(purl: str) -> str:
     return ArtifactPublished(purl=purl).package.lower()
 
 
+def release_of(application: str, source: str, event: str, artifact: str) -> str:
+    """The id of the release that an event asks for, if it becomes one; `artifact` is the package URL that was announced, or the
+    digest that an operation is about. An event is named as an inlet knows it: some CI gives one id to the announcements of
+    all images of a build.
+    """
+    return derived_id("release", application, source, event, artifact)
+
+
 def named(said: ArtifactPublished) -> Artifact:
     """The artifact of a package URL that names its digest."""
     return Artifact(purl=said.purl, digest=said.version, tag=said.tag and clip(said.tag, _TAG))

@@ -7,11 +7,11 @@ orders every region of the completed release's plan back under its number, and s
 from datetime import datetime
 
 from lockgate.intake.core.answering import done, refused
-from lockgate.intake.core.lane import enter, withdraw
+from lockgate.intake.core.lane import enter, release_of, withdraw
 from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, Pending, Release
 from lockgate.intake.words import sentence
 from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put, remove
-from lockgate.messages.message import Message, derived_id
+from lockgate.messages.message import Message
 from lockgate.messages.operations import OperationRefusal, Rollback
 from lockgate.messages.releases import ReleaseQueued, RollbackRequested
 from lockgate.messages.rollbacks import RecoveryRequested
@@ -31,7 +31,7 @@ def taken_back(rows: Rows, given: Message[Rollback], completed: Completed) -> St
     artifact = completed.artifact
     if (problem := bad_target(rows, given.body, artifact.digest)) is not None:
         return refused(given, OperationRefusal.BAD_TARGET, problem)
-    id_ = derived_id("release", rows.key, given.source, given.id, artifact.digest)
+    id_ = release_of(rows.key, given.source, given.id, artifact.digest)
     release = Release(artifact=artifact, ending=Ending.ROLLBACK, ended_by=reason_of(given.body))
     told = f"{artifact.label}, which was completed, is to be taken back everywhere{where(given.body)}, and marked bad"
     return (
@@ -46,7 +46,7 @@ def asked_for(rows: Rows, given: Message[RecoveryRequested], _now: datetime) -> 
     body, lane, completed = given.body, rows.get(Lane) or Lane(), rows.get(Completed)
     if lane.under_way or completed is None or completed.release != body.release:
         return NOTHING
-    id_ = derived_id("release", rows.key, given.source, given.id, body.artifact.digest)
+    id_ = release_of(rows.key, given.source, given.id, body.artifact.digest)
     release = Release(artifact=body.artifact, ending=Ending.ROLLBACK, ended_by=body.reason)
     return _entered(rows, id_, release, completed)
 
