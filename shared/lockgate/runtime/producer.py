@@ -68,7 +68,7 @@ class Producer:
             return self._producer
 
     async def _made(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
+        made = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             client_id=self._name,
             acks="all",
@@ -78,12 +78,7 @@ class Producer:
             max_request_size=2 * MAX_RECORD_BYTES,
             request_timeout_ms=int(SEND_SECONDS * 1000),
         )
-        try:
-            await begin(producer.start(), SEND_SECONDS)
-        except BaseException:
-            await stop_producer(producer)
-            raise
-        return producer
+        return await start_producer(made, SEND_SECONDS)
 
     @staticmethod
     async def _send(producer: AIOKafkaProducer, topic: str, part: int, records: Sequence[Out]) -> int:
@@ -97,6 +92,16 @@ class Producer:
         sent = await (await producer.send_batch(batch, topic, partition=part))
         first: int = sent.offset  # negative where the broker had these already
         return first + len(records) if first >= 0 else 0
+
+
+async def start_producer(producer: AIOKafkaProducer, seconds: float) -> AIOKafkaProducer:
+    """Starts it within so many seconds; one that does not start leaves nothing behind."""
+    try:
+        await begin(producer.start(), seconds)
+    except BaseException:
+        await stop_producer(producer)
+        raise
+    return producer
 
 
 async def stop_producer(producer: AIOKafkaProducer) -> None:

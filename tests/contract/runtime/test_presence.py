@@ -21,7 +21,7 @@ from lockgate.runtime.settings import RuntimeSettings
 from lockgate.runtime.workers import Workers
 from tests.support.eventually import eventually
 from tests.support.mutation import Gate, fails, returned, without
-from tests.support.servers import PostgresUnderTest
+from tests.support.servers import PostgresUnderTest, unavailable
 from tests.support.toy_world import World, know_each_other
 
 GROUP = "lockgate.deployer-eu"
@@ -213,7 +213,9 @@ async def test_a_database_that_is_away_is_waited_for(
     world: World, postgres: PostgresUnderTest, told: list[str]
 ) -> None:
     if postgres.server is None:
-        pytest.skip("a server that is not ours is not killed")
+        unavailable(
+            "An outside PostgreSQL cannot be killed.", "leave out LOCKGATE_POSTGRES and --containers."
+        )
     async with replicas(world, "first", "second") as (first, second):
         await know_each_other(world, 2)
         await asyncio.to_thread(postgres.server.kill)

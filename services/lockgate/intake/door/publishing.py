@@ -13,8 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from lockgate.intake.door.delivery import Outgoing
-from lockgate.runtime.bounded import begin
-from lockgate.runtime.producer import MAX_BATCH_BYTES, stop_producer
+from lockgate.runtime.producer import MAX_BATCH_BYTES, start_producer, stop_producer
 
 log = structlog.get_logger()
 
@@ -77,7 +76,7 @@ class Publisher:
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                producer = AIOKafkaProducer(
+                made = AIOKafkaProducer(
                     bootstrap_servers=self._bootstrap,
                     client_id="lockgate-door",
                     acks="all",
@@ -85,12 +84,7 @@ class Publisher:
                     max_batch_size=MAX_BATCH_BYTES,
                     request_timeout_ms=int(SEND_SECONDS * 1000),
                 )
-                try:
-                    await begin(producer.start(), SEND_SECONDS)
-                except BaseException:
-                    await stop_producer(producer)
-                    raise
-                self._producer = producer
+                self._producer = await start_producer(made, SEND_SECONDS)
             return self._producer
 
     async def _replace(self, producer: AIOKafkaProducer | None) -> None:
