@@ -142,9 +142,13 @@ class Story:
         return closed
 
     def heard(self, kind: type[P], **fields: Any) -> list[P]:
-        """All such events so far, in the order of their arrival (that of their topic, if it is one)."""
-        found = (told.body for told in self.telling.of(self.application) if self._is(told, kind, fields))
-        return [body for body in found if isinstance(body, kind)]
+        """All such events so far, in the order of their arrival (that of their topic, if it is one).
+
+        Each once, as every reader counts them: a service killed before it marked what it had sent sends it again.
+        """
+        found = (told for told in self.telling.of(self.application) if self._is(told, kind, fields))
+        distinct = {(told.topic, told.message.writer, told.message.number): told.body for told in found}
+        return [body for body in distinct.values() if isinstance(body, kind)]
 
     def so_far(self) -> str:
         return "So far:\n" + "\n".join(str(told) for told in self.telling.of(self.application))

@@ -29,7 +29,8 @@ POLL_SECONDS = 0.2  # how soon another replica's commit is noticed without being
 PLACES_AT_ONCE = 16
 """So many partitions of topics get their batches in one request: a broker takes 100 MB, and a batch has up to 4."""
 MARK_SECONDS = 0.1
-"""At most so often what was sent is marked, in a transaction: if the process dies before, it is sent again."""
+"""While there is always more, what was sent is marked so often, in a transaction: if the process dies before, it is sent again."""
+QUIET_SECONDS = 0.02  # with nothing more to send for so long, what was sent is marked at once
 
 PRUNE_SECONDS = 1.0
 COMMAND_SECONDS = 10.0
@@ -52,7 +53,7 @@ class Relay:
         self._connection: asyncpg.Connection[Any] | None = None
         self._taken_for: set[int] = set()
         self._looked = 0.0
-        self._marked = self._pruned = 0.0
+        self._sent = self._marked = self._pruned = 0.0
         self._wake = asyncio.Event()
         self._backoff = Backoff(0.05, 5.0)
 
@@ -90,7 +91,7 @@ class Relay:
                 await self._backoff.wait()
                 continue
             with contextlib.suppress(TimeoutError):  # the time to look for other replicas' commits
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(QUIET_SECONDS if self._unmarked() else POLL_SECONDS):
                     await self._wake.wait()
 
     async def drain(self, seconds: float) -> bool:
@@ -124,7 +125,7 @@ class Relay:
         while progress and self._wanted == self._taken_for:
             await self._look(connection)
             progress = await self._send_some(connection)
-            if _now() - self._marked >= MARK_SECONDS:
+            if _now() - self._marked >= MARK_SECONDS or _now() - self._sent >= QUIET_SECONDS:
                 await self._mark()
             await self._prune(connection)
 
@@ -171,6 +172,7 @@ class Relay:
         reach(Point.SENT)
         for part, of_part in found.items():
             self._lanes[part].next += len(of_part)
+        self._sent = _now()
         METRICS.published.inc(len(records))
         return True
 
@@ -225,8 +227,11 @@ class Relay:
             reach(Point.LANE_TAKEN)
             self._looked = 0.0
 
+    def _unmarked(self) -> dict[int, int]:
+        return {part: lane.next for part, lane in self._lanes.items() if lane.next > lane.marked}
+
     async def _mark(self) -> None:
-        moved = {part: lane.next for part, lane in self._lanes.items() if lane.next > lane.marked}
+        moved = self._unmarked()
         if not moved or self._connection is None or self._store.doubt.suspect:
             return
         await self._connection.execute(
