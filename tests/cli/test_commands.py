@@ -1,5 +1,6 @@
 """Every command without any server: its help, its checks, its exit codes, and what it says when nothing answers."""
 
+import json
 import os
 import re
 import socket
@@ -26,7 +27,8 @@ stages:
   - {name: all, kind: wave, regions: [eu-west, us-east]}
   - {name: watch, kind: watch, for: 2h}
 """
-COMMANDS = ("demo", "up", "watch", "publish", "replay", "run", "plan", "plan check", "plan publish", "ledger",
+COMMANDS = ("demo", "up", "watch", "publish", "replay", "run", "plan", "plan check", "plan publish", "plan show",
+            "plan preview", "ledger",
             "ledger verify", "ledger notify", "deadletters", "deadletters list", "deadletters show", "parked", "parked list",
             "parked show", "parked redrive", "verify", "door", "door token", "artifact", "artifact check")  # fmt: skip
 
@@ -145,6 +147,48 @@ def test_a_wave_that_is_compared_is_told_with_what_it_is_compared_with() -> None
     assert "max-parallel 1, budget 15m, verify 30m beside later waves, bake 10m" in said
 
 
+def test_what_a_plan_would_do_is_told_without_any_server(plan: Path) -> None:
+    said = run("plan", "preview", str(plan))
+    assert said.exit_code == 0
+    assert said.output.splitlines() == [
+        "Whether it would wait, and for what, is known to the topics alone: they were not asked.",
+        "1. all (wave): eu-west, us-east",
+        "   gate       the roll-out is complete in each region, within 15m",
+        "   takes      what its roll-outs take: 15m at most for each attempt at a step in a region",
+        "2. watch (watch)",
+        "   gate       no incident is blamed on it for 2h",
+        "   takes      2h",
+        "If a release is blamed, it is taken back to what ran before.",
+        (
+            "In all at least 2h, if nothing fails: past releases were not looked at, so this is the sum of the plan's own times. How"
+            " long roll-outs and requests take is not in it, since no plan knows."
+        ),
+    ]
+
+
+def test_an_artifact_that_would_be_refused_is_an_exit_code_and_programs_get_json(plan: Path) -> None:
+    refused = run("plan", "preview", str(plan), "--artifact", "pkg:oci/payments@v3")
+    assert refused.exit_code == 1
+    assert refused.output.startswith("It would be refused: 'pkg:oci/payments@v3' names no digest")
+    said = json.loads(run("plan", "preview", str(plan), "--artifact", DIGEST, "--json").output)
+    assert (said["application"], said["refused"], said["seconds"]) == ("payments", None, 7200)
+    assert [stage["name"] for stage in said["stages"]] == ["all", "watch"]
+
+
+def test_a_bad_plan_is_not_previewed(plan: Path) -> None:
+    plan.write_text("application: payments")
+    result = run("plan", "preview", str(plan))
+    assert result.exit_code == 1
+    assert "problem" in result.stderr
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs" / "plans").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_plan_of_the_docs_can_be_previewed(file: Path) -> None:
+    result = run("plan", "preview", str(file))
+    assert result.exit_code == 0, result.output
+    assert "In all at least " in result.output
+
+
 def test_every_problem_of_a_bad_plan_is_said_with_its_line_and_nothing_as_the_terminals(plan: Path) -> None:
     plan.write_text(GOOD.replace("kind: wave", "kind: surf").replace("for: 2h", 'for: "2\\e[31mh"'))
     result = run("plan", "check", str(plan))
@@ -201,7 +245,7 @@ def test_a_bad_plan_is_not_published(plan: Path) -> None:
     assert "nothing was published" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["watch", "publish", "plan publish"])
+@pytest.mark.parametrize("command", ["watch", "publish", "plan publish", "plan show", "plan preview"])
 def test_a_kafka_that_is_not_there_is_named_with_what_to_do(command: str, plan: Path) -> None:
     result = run(*_whole(command, plan), "--kafka", f"127.0.0.1:{free_ports(1)[0]}")
     assert result.exit_code == 2
@@ -363,6 +407,8 @@ def _whole(command: str, plan: Path) -> list[str]:
     arguments = {
         "publish": ["pkg:oci/payments", DIGEST],
         "plan publish": [str(plan)],
+        "plan show": ["payments"],
+        "plan preview": ["payments"],
         "ledger verify": ledger,
     }
     return [*command.split(), *arguments.get(command, [])]

@@ -28,7 +28,15 @@ async def test_a_plan_is_accepted_and_one_for_a_region_that_nobody_serves_is_ref
     accepted = await run("plan", "publish", str(file), *at(whole))
     assert accepted.exit_code == 0, accepted.output
     assert accepted.stdout.startswith(f"accepted: version 1 of the plan of {story.application}.")
+    shown = await run("plan", "show", story.application, *at(whole))
+    assert shown.stdout.startswith(f"version 1 of the plan of {story.application}, accepted at 20")
+    assert "rest   wave   eu-north, us-east  max-parallel 1" in shown.stdout
+    nobody = await run("plan", "preview", "cli-nobody", *at(whole))
+    assert nobody.exit_code == 1
+    assert nobody.stderr.startswith("no plan of cli-nobody was ever accepted")
     file.write_text(json.dumps(plan_of(story.application, wave("rest", "us-moon"), watch())))
+    moon = await run("plan", "preview", str(file), "--live", *at(whole))
+    assert moon.stdout.startswith("No deployer has registered us-moon: the plan is refused until one does.")
     refused = await run("plan", "publish", str(file), *at(whole))
     assert refused.exit_code == 1
     first, problem = refused.stderr.splitlines()
@@ -54,6 +62,10 @@ async def test_an_artifact_is_queued_and_watched_to_its_end(whole: Whole) -> Non
         await asyncio.to_thread(watching.until_said, "v2 completed", 40.0)
         code = await asyncio.to_thread(_interrupted, watching)
     assert code == 0, watching.output
+    foreseen = (await run("plan", "preview", story.application, *at(whole))).stdout
+    assert f"starts at once: no other release of {story.application} is under way." in foreseen
+    assert foreseen.count("as the one past release through this very stage") == 2
+    assert "if nothing fails: as past releases took." in foreseen
     _tells_in_order(watching.output, "releases    v2 started", "verdicts    rest: deploy granted to eu-north",
                     "deployments eu-north runs v2", "verdicts    rest: passed", "releases    v2 completed")  # fmt: skip
     *told, last = watching.said

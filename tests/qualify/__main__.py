@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.bench.figures import _commit
 from tests.qualify import (
+    applications,
     brokers,
     cluster_kills,
     crashes,
@@ -37,6 +38,7 @@ Measure = Callable[[Mapping[str, int]], dict[str, Any]]
 """Takes its numbers by name; gives its figures, with `violations` among them."""
 
 RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
+    "applications": (applications.measure, {"applications": 10_000, "waiting": 10, "turns": 1000}),
     "brokers": (brokers.measure, {"kills": 30, "seed": 1}),
     "cluster-kills": (cluster_kills.measure, {"runs": 1000, "from": 0, "lanes": 3}),
     "crashes": (crashes.measure, {"runs": 1000, "seed": 1, "from": 0, "lanes": 3}),

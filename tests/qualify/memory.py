@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # psutil ships no types
-
 from lockgate.messages.anomalies import IncidentDetected
 from tests.qualify.progress import say
 from tests.support.audit import Expected, on_clusters
@@ -23,6 +21,7 @@ from tests.support.crashes import PATIENCE
 from tests.support.feed import Unclaimed, beside, paced
 from tests.support.growth import Sample, growth
 from tests.support.plans import REST, watch, wave
+from tests.support.processes import mib
 from tests.support.whole import Whole, opened
 
 SERVICES = ("intake", "verifier", "rollback", "ledger", "deployer-eu")
@@ -145,5 +144,5 @@ class Work:
 
 def _memory(whole: Whole, name: str) -> dict[str, float]:
     """MiB of the service's process."""
-    found = psutil.Process(whole.service(name).pid).memory_full_info()
-    return {"rss": round(found.rss / 2**20, 1), "pss": round(found.pss / 2**20, 1)}
+    found = mib(whole.service(name).pid)
+    return {what: found[what] for what in ("rss", "pss")}

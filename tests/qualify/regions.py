@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lockgate.messages.deployments import RegionDeployed
@@ -31,6 +30,7 @@ from tests.support.many import (
     used,
 )
 from tests.support.plans import watch, wave
+from tests.support.processes import peak_mib
 from tests.support.story import Story
 from tests.support.whole import Whole, opened
 
@@ -178,9 +178,7 @@ async def _fails_alone(run: Run, story: Story) -> dict[str, Any]:
 
 def _peak(whole: Whole) -> float:
     """MiB that the deployer's process had in memory at most, as the kernel counted."""
-    status = Path(f"/proc/{whole.service(DEPLOYER).pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return round(int(line.split()[1]) / 1024, 1)
+    return peak_mib(whole.service(DEPLOYER).pid)
 
 
 def _missed(seconds: dict[str, list[float]], memory: float) -> list[str]:

@@ -9,13 +9,13 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from lockgate.cli.decided import decided
 from lockgate.cli.view.plain import plain
 from lockgate.intake.checks import Check, Unproven, Verified
-from lockgate.intake.core import TABLE
 from lockgate.intake.planfile import BadPlan, check_plan
 from lockgate.intake.rows import Claim, NewestPlan
 from lockgate.messages.artifacts import ArtifactPublished
-from lockgate.messages.decision import NotLoaded, Row, RowKey, Rows, StartWork, Step
+from lockgate.messages.decision import RowKey, StartWork, Step
 from lockgate.messages.message import Message
 from lockgate.messages.plan import Plan
 from lockgate.messages.releases import ArtifactRefused
@@ -90,20 +90,11 @@ def _checked(
 def _decided(said: Message[ArtifactPublished], plan: Plan) -> list[Step]:
     """Under `*`, and under the application if there is anything to check."""
     claim = RowKey(EVERY, Claim.kind, plan.artifact)
-    first = _decide(EVERY, said, {claim: Claim(application=plan.application)})
+    first = decided(EVERY, said, {claim: Claim(application=plan.application)}, _NOW)
     if first.events or plan.provenance is None:
         return [first]
     newest = RowKey(plan.application, NewestPlan.kind, "")
-    return [first, _decide(plan.application, said, {newest: NewestPlan(version=1, plan=plan)})]
-
-
-def _decide(key: str, given: Message[ArtifactPublished], known: dict[RowKey, Row]) -> Step:
-    loaded: dict[RowKey, Row | None] = dict(known)
-    while True:
-        try:
-            return TABLE.decide(Rows(key, loaded), given, _NOW)
-        except NotLoaded as more:
-            loaded.update(dict.fromkeys(more.keys))
+    return [first, decided(plan.application, said, {newest: NewestPlan(version=1, plan=plan)}, _NOW)]
 
 
 def _announcement(file: Path) -> Message[ArtifactPublished]:

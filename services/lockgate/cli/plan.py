@@ -1,31 +1,36 @@
-"""`lockgate plan check|publish`: checks a plan offline, and publishes one and waits for intake's answer."""
+"""`lockgate plan check|publish|show|preview`: checks a plan offline, publishes one and waits for intake's answer, shows the one that
+holds, and says what would happen to an artifact.
+"""
 
 import asyncio
 import getpass
+import json
 import os
-from collections.abc import Sequence
+import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, assert_never
+from typing import Annotated
 
 import typer
 
 from lockgate.cli.door import DoorOption, TokenFileOption, deliver
+from lockgate.cli.following import follow
 from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
-from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, KafkaOption, PrefixOption
+from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, JsonOption, KafkaOption, PrefixOption, seconds
+from lockgate.cli.preview.history import FACTS, STEPS, History
 from lockgate.cli.problems import unreachable_is_2
-from lockgate.cli.view.content import columns
+from lockgate.cli.view import plans
+from lockgate.cli.view.order import moment
 from lockgate.cli.view.plain import plain
 from lockgate.intake.planfile import BadPlan, GoodPlan, check_plan
-from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Remediation, Stage, WatchStage, WaveStage
-from lockgate.messages.plan_parts import Request
-from lockgate.messages.plan_provenance import Provenance
+from lockgate.intake.rows import NewestPlan
+from lockgate.messages.message import Message
+from lockgate.messages.payload import Payload
+from lockgate.messages.plan import Plan
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
-from lockgate.messages.strategies import BlueGreen, Canary, Strategy
-from lockgate.messages.undecided import Inconclusive
-from lockgate.messages.values import write_duration
 
-app = typer.Typer(no_args_is_help=True, help="Check and publish plans.")
+app = typer.Typer(no_args_is_help=True, help="Check, publish and show plans, and what would follow from them.")
 
 FileArgument = Annotated[
     Path, typer.Argument(help="The plan, YAML or JSON.", exists=True, dir_okay=False, readable=True)
@@ -37,10 +42,7 @@ def check(file: FileArgument) -> None:
     """Checks a plan offline: every problem at once, each with its line and what to write instead."""
     plan = _checked(file, "").plan
     typer.echo(f"{file} is a good plan for {plan.application}:")
-    typer.echo(_summary(plan))
-    if plan.provenance is not None:
-        typer.echo(_demands(plan.provenance))
-    typer.echo(_blamed(plan.remediation))
+    typer.echo(_told(plan))
     typer.echo("Whether its regions are served is known when it is published.")
 
 
@@ -92,6 +94,86 @@ def author() -> str:
         return f"uid {os.getuid()}"
 
 
+@app.command()
+def show(
+    application: Annotated[str, typer.Argument(help="The application.")],
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+) -> None:
+    """Shows the plan that holds for an application, as the topics tell it."""
+    with unreachable_is_2():
+        history = asyncio.run(heard(kafka, prefix, application, since=0))
+    newest = _published(application, history)
+    typer.echo(f"version {newest.version} of the plan of {application}, accepted at {history.accepted}:")
+    typer.echo(_told(newest.plan))
+
+
+@app.command()
+def preview(  # noqa: PLR0917  # typer gives them by their names
+    plan: Annotated[
+        str, typer.Argument(help="A file with a plan; or an application, whose published plan is meant.")
+    ],
+    artifact: Annotated[
+        str | None,
+        typer.Option(help="Its package URL with digest, as CI announces it; or its digest alone."),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Of a file too: ask the topics what runs, and what past releases took.")
+    ] = False,
+    since: Annotated[
+        float, typer.Option(parser=seconds, metavar="DURATION", help="How far back to look for past releases.")
+    ] = "30d",  # type: ignore[assignment]  # typer gives the text to the parser
+    as_json: JsonOption = False,
+    kafka: KafkaOption = DEFAULT_KAFKA,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+) -> None:
+    """Says what would happen to an artifact: stages, regions, waits, gates, the queue, and about how long it takes."""
+    from lockgate.cli.preview import foreseen, telling  # noqa: PLC0415  # numpy, which no other command here needs
+
+    file = Path(plan)
+    good = _checked(file, "").plan if file.is_file() else None
+    history = None
+    if good is None or live:
+        with unreachable_is_2():
+            history = asyncio.run(heard(kafka, prefix, good.application if good else plan, since))
+    given = good or _published(plan, history or History(plan)).plan
+    found = foreseen.preview(given, history, artifact, datetime.fromtimestamp(time.time(), UTC))
+    if as_json:
+        typer.echo(json.dumps(telling.as_json(found), indent=2))
+    else:
+        typer.echo("\n".join(telling.lines(found)))
+    if found.queue.refused is not None:
+        raise typer.Exit(1)
+
+
+async def heard(kafka: str, prefix: str, application: str, since: float) -> History:
+    """What the topics say of an application: all that is kept of its facts, and of its stages what was said `since`."""
+    found: list[Message[Payload]] = []
+    for topics, seconds_ago in ((FACTS, None), (STEPS, since)):
+        async with follow(kafka, prefix, topics, since=seconds_ago) as news:
+            found += await anext(news)
+    history = History(application)
+    for message in sorted(found, key=moment):
+        history.see(message)
+    return history
+
+
+def _published(application: str, history: History) -> NewestPlan:
+    if history.newest is None:
+        typer.echo(
+            f"no plan of {plain(application)} was ever accepted: correct the name of the application, or of the file, or publish"
+            " a plan with `lockgate plan publish FILE`",
+            err=True,
+        )
+        raise typer.Exit(1)
+    return history.newest
+
+
+def _told(plan: Plan) -> str:
+    demanded = [] if plan.provenance is None else [plans.demands(plan.provenance)]
+    return "\n".join([plans.summary(plan), *demanded, plans.blamed(plan.remediation)])
+
+
 def _checked(file: Path, and_so: str) -> GoodPlan:
     match check_plan(file.read_bytes()):
         case GoodPlan() as good:
@@ -101,107 +183,3 @@ def _checked(file: Path, and_so: str) -> GoodPlan:
                 typer.echo(f"{file}: {plain(str(problem))}", err=True)
             typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}{and_so}.", err=True)
             raise typer.Exit(1)
-
-
-def _fixes(stage: Stage) -> str:
-    return ", skipped by fixes" if isinstance(stage, PreprodStage | PilotStage) and stage.fixes else ""
-
-
-def _summary(plan: Plan) -> str:
-    rows = [
-        (stage.name, stage.kind, _where(stage), f"{_limits(stage)}{_before(stage)}{_fixes(stage)}")
-        for stage in plan.stages
-    ]
-    return "\n".join(f"  {line}" for line in columns(rows))
-
-
-def _demands(provenance: Provenance) -> str:
-    """What an artifact has to show before it becomes a release."""
-    signers = [
-        f"a key ({s.key[-12:]})" if s.key else f"{s.identity} of {s.issuer}" for s in provenance.signers
-    ]
-    lines = [f"Its artifacts must be signed by {' or '.join(signers)}"]
-    if (slsa := provenance.slsa) is not None:
-        lines.append(f"and built by {' or '.join(slsa.builders)}")
-        lines.append(f"from {' or '.join(slsa.sources)}")
-    return "\n  ".join(lines) + "."
-
-
-def _blamed(remediation: Remediation) -> str:
-    """What follows where a release is blamed."""
-    names = " and ".join(each.flag for each in remediation.flags)
-    flags = f"{names} is switched off first; if that does not help, " if names else ""
-    flags = flags.replace(" is ", " are ") if len(remediation.flags) > 1 else flags
-    match remediation.then:
-        case "hold":
-            then = "it stays as it is, halted, until an operator says what follows"
-        case "rollback":
-            to = {"previous": "what ran before", "good": "the last good version"}[remediation.to]
-            then = f"it is taken back to {to}"
-    within = remediation.recovers_within
-    ends = f", and its incidents have to end within {write_duration(within)}" if within else ""
-    return f"If a release is blamed, {flags}{then}{ends}."
-
-
-def _where(stage: Stage) -> str:
-    return "" if isinstance(stage, WatchStage) else ", ".join(stage.regions)
-
-
-def _limits(stage: Stage) -> str:
-    """Shares and times with their units, so that one sees how the plan was understood."""
-    match stage:
-        case PreprodStage(environment=environment, budget=budget, requests=requests):
-            made = "on demand, " if environment == "on-demand" else ""
-            return f"{made}{_many(requests)}, budget {write_duration(budget)}"
-        case PilotStage(share=share, budget=budget, after=after):
-            verify = _verify(after.verify, after.on_inconclusive)
-            return f"share {100 * share:g}%, {verify}, budget {write_duration(budget)}"
-        case WaveStage(strategy=strategy, max_parallel=most, retry=retry, budget=budget, after=after):
-            tries = f", retry {retry}" if retry else ""
-            bake = f", bake {write_duration(after.bake)}" if after.bake else ""
-            beside = (
-                f", {_verify(after.verify, after.on_inconclusive)} beside later waves" if after.verify else ""
-            )
-            return f"{_manner(strategy)}max-parallel {most}{tries}, budget {write_duration(budget)}{beside}{bake}"
-        case WatchStage(for_=length, verify=asked):
-            compared = ", each region compared with its own time before" if asked is not None else ""
-            return f"for {write_duration(length)}{compared}"
-
-
-def _before(stage: Stage) -> str:
-    """What it waits for before it begins."""
-    approval = ", after an approval" if stage.before.approval else ""
-    window = f", in {' or '.join(stage.before.window)}" if stage.before.window else ""
-    closed = f" but on {len(stage.before.closed_on)} days" if stage.before.closed_on else ""
-    return f"{approval}{window}{closed}"
-
-
-def _manner(strategy: Strategy) -> str:
-    match strategy:
-        case "rolling":
-            return ""
-        case Canary(canary=shares) as canary:
-            steps = ", ".join(f"{100 * share:g}%" for share in shares)
-            return f"canary {steps} ({_between(canary)}), "
-        case BlueGreen(blue_green=side):
-            asked = f", {_many(side.requests)}" if side.requests else ""
-            return f"blue-green (keep {write_duration(side.keep)}{asked}), "
-        case _:
-            assert_never(strategy)
-
-
-def _between(canary: Canary) -> str:
-    """What is done between its steps."""
-    if canary.verify <= 0:
-        return f"wait {write_duration(canary.wait)}"
-    waits = f", wait {write_duration(canary.wait)} at 100%" if canary.compared < len(canary.canary) else ""
-    return f"{_verify(canary.verify, canary.on_inconclusive)} each{waits}"
-
-
-def _verify(length: float, undecided: Inconclusive) -> str:
-    more = f" (+{write_duration(undecided.extend)} if inconclusive)" if undecided.extend else ""
-    return f"verify {write_duration(length)}{more}"
-
-
-def _many(requests: Sequence[Request]) -> str:
-    return "1 request" if len(requests) == 1 else f"{len(requests)} requests"
