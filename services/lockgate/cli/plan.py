@@ -30,7 +30,9 @@ from lockgate.messages.plan import Plan
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
 
-app = typer.Typer(no_args_is_help=True, help="Check, publish and show plans, and what would follow from them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Check, publish and show plans, and what would follow from them."
+)
 
 FileArgument = Annotated[
     Path, typer.Argument(help="The plan, YAML or JSON.", exists=True, dir_okay=False, readable=True)
@@ -118,10 +120,12 @@ def preview(  # noqa: PLR0917  # typer gives them by their names
         typer.Option(help="Its package URL with digest, as CI announces it; or its digest alone."),
     ] = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Of a file too: ask the topics what runs, and what past releases took.")
+        bool,
+        typer.Option("--live", help="Of a file too: ask the topics what runs, and what past releases took."),
     ] = False,
     since: Annotated[
-        float, typer.Option(parser=seconds, metavar="DURATION", help="How far back to look for past releases.")
+        float,
+        typer.Option(parser=seconds, metavar="DURATION", help="How far back to look for past releases."),
     ] = "30d",  # type: ignore[assignment]  # typer gives the text to the parser
     as_json: JsonOption = False,
     kafka: KafkaOption = DEFAULT_KAFKA,
