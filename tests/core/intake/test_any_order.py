@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -206,11 +205,3 @@ class Intake(RuleBasedStateMachine):
 
 Intake.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
 TestIntakeInAnyOrder = Intake.TestCase
-
-
-class Longer(Intake):
-    """The same for more than 100,000 steps."""
-
-
-Longer.TestCase.settings = settings(max_examples=2_500, stateful_step_count=50, deadline=None)
-TestIntakeInAnyOrderForLong = pytest.mark.ci(pytest.mark.timeout(1800)(Longer.TestCase))
