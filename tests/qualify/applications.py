@@ -49,6 +49,7 @@ PACE = 0.02
 
 AT_ONCE = 1000
 LOOK_EVERY = 1.0
+SAID_EVERY = 15
 STUCK = 120.0
 """Seconds without any progress."""
 
@@ -107,8 +108,10 @@ class Intake:
             found = await self._number("select count(*) from intake.rows where kind = $1", kind)
             unsent = await self._number("select coalesce(sum(next_seq - sent), 0) from intake.relay")
             progressed = time.monotonic() if (found, -unsent) > before else progressed
+            if int(time.monotonic() - began) % SAID_EVERY == 0:
+                say(f"{found} of {expected} {kind} rows, {unsent} records to publish; {mib(self.child.pid)}")
             assert time.monotonic() < progressed + STUCK, (
-                f"{found} of {expected} {kind} rows: {self.child.log}"
+                f"{found} of {expected} {kind} rows; intake said last: {self.child.log.read_text()[-2000:]}"
             )
         assert found == expected, f"{found} {kind} rows, not {expected}"
         say(f"{expected} {kind} rows after {time.monotonic() - began:.0f} s; {mib(self.child.pid)}")
