@@ -1,4 +1,4 @@
-"""What a plan would do to an artifact: told from plans, hand-written histories and a time, line by line as a person reads it."""
+"""What a plan would do to an artifact: stages, waits, gates and times, line by line as a person reads them."""
 
 import json
 from collections.abc import Sequence
@@ -7,169 +7,29 @@ from typing import Any
 
 import pytest
 
-from lockgate.cli.preview.foreseen import Preview, preview
-from lockgate.cli.preview.history import History
-from lockgate.cli.preview.telling import as_json, lasting, lines
-from lockgate.messages.message import Message, event_id
-from lockgate.messages.operations import OperationRefusal
-from lockgate.messages.payload import Payload
-from lockgate.messages.plan import Plan
-from lockgate.messages.releases import (
-    AbortRequested,
-    AllPaused,
-    AllResumed,
-    ApplicationPaused,
-    ApplicationResumed,
-    OperationAnswered,
-    PlanAccepted,
-    RegionAccepted,
-    ReleaseClosed,
-    ReleaseCompleted,
-    ReleaseEntered,
-    ReleaseOutcome,
-    ReleasePreempted,
-    ReleaseQueued,
-    ReleaseStarted,
-    ReleaseSuperseded,
+from lockgate.cli.preview.telling import as_json, lasting
+from tests.support.previews import (
+    APP,
+    FIRST,
+    ORDINARY,
+    PILOT,
+    PREPROD,
+    SECOND,
+    WATCH,
+    WAVE,
+    at_noon,
+    completed,
+    entered,
+    foreseen,
+    granted,
+    one_release,
+    passed,
+    plan,
+    queued,
+    said_of,
+    started,
+    told,
 )
-from lockgate.messages.rollbacks import Grade, VersionMarked
-from lockgate.messages.topics import TOPICS
-from lockgate.messages.values import Artifact, Fence, Place
-from lockgate.messages.verdicts import Action, Granted, StagePassed, WatchStarted
-
-NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)  # a Tuesday
-APP = "payments"
-PREPROD = {"name": "preprod", "kind": "preprod", "regions": ["eu-preprod"], "requests": [{"get": "/healthz"}]}
-PILOT = {
-    "name": "pilot",
-    "kind": "pilot",
-    "regions": ["eu-west"],
-    "share": "10%",
-    "after": {"verify": "60m", "soak": "30m"},
-}
-WAVE = {"name": "all", "kind": "wave", "regions": ["eu-west", "us-east"], "after": {"bake": "10m"}}
-WATCH = {"name": "watch", "kind": "watch", "for": "2h"}
-ORDINARY = (PREPROD, PILOT, WAVE, WATCH)
-
-
-def plan(*stages: dict[str, Any], **changes: Any) -> Plan:
-    return Plan.model_validate(
-        {
-            "application": APP,
-            "artifact": "pkg:oci/payments",
-            "workload": {"deployment": APP, "container": "app", "service": APP},
-            "stages": [*stages],
-            **changes,
-        }
-    )
-
-
-def artifact(n: int) -> Artifact:
-    return Artifact(
-        purl=f"pkg:oci/payments@sha256%3A{n:064x}?tag=v{n}", digest=f"sha256:{n:064x}", tag=f"v{n}"
-    )
-
-
-def about(n: int) -> dict[str, Any]:
-    return {"application": APP, "release": f"r{n}", "artifact": artifact(n)}
-
-
-def queued(n: int) -> Payload:
-    return ReleaseQueued(**about(n), position=1, reason=f"v{n} waits")
-
-
-def started(n: int, given: Plan | None = None) -> Payload:
-    return ReleaseStarted(**about(n), number=1, plan_version=1, plan=given or plan(*ORDINARY), places={})
-
-
-def entered(n: int) -> Payload:
-    return ReleaseEntered(**about(n), number=2)
-
-
-def granted(n: int, stage: str) -> Payload:
-    where = {"region": "eu-west", "deployer": "one", "namespace": "prod", "cluster": "c1"}
-    fence, workload = Fence(number=1, turn=0, grant=1), plan(*ORDINARY).workload
-    return Granted(
-        **about(n), **where, stage=stage, action=Action.DEPLOY, fence=fence, workload=workload, attempt=1,
-        valid_for=60, deadline=60,
-    )  # fmt: skip
-
-
-def watched(n: int) -> Payload:
-    return WatchStarted(application=APP, release=f"r{n}", stage="watch", duration=7200, until="later")
-
-
-def passed(n: int, stage: str) -> Payload:
-    return StagePassed(application=APP, release=f"r{n}", stage=stage, kind="wave", reason="as it must be")
-
-
-def completed(n: int) -> Payload:
-    return ReleaseCompleted(**about(n))
-
-
-def accepted(region: str) -> Payload:
-    return RegionAccepted(place=Place(region=region, deployer="one", cluster="c1", namespace="prod"))
-
-
-SERVED = tuple(("08:00:00", accepted(region)) for region in ("eu-preprod", "eu-west", "us-east"))
-
-
-def told(*said: tuple[str, Payload], key: str = APP) -> History:
-    """What is known after events that were said at these times of the day."""
-    history = History(APP)
-    for number, (at, body) in enumerate((*SERVED, *said), 1):
-        writer = TOPICS[body.topic].writer
-        whose = "*" if isinstance(body, RegionAccepted | AllPaused | AllResumed) else key
-        id_ = event_id(writer, whose, number)
-        history.see(Message(body, id_, f"/{writer}", whose, f"2026-11-24T{at}.000Z", writer, number))
-    return history
-
-
-def at_noon(*bodies: Payload) -> History:
-    return told(*(("12:00:00", body) for body in bodies))
-
-
-def one_release(n: int, *times: str) -> list[tuple[str, Payload]]:
-    """A release through every stage: when each begins and passes."""
-    return list(
-        zip(
-            times,
-            [
-                started(n),
-                granted(n, "preprod"), passed(n, "preprod"), entered(n),
-                granted(n, "pilot"), passed(n, "pilot"),
-                granted(n, "all"), passed(n, "all"),
-                watched(n), passed(n, "watch"), completed(n),
-            ],
-            strict=True,
-        )
-    )  # fmt: skip
-
-
-FIRST = (
-    "08:00:00", "08:00:10", "08:01:10", "08:01:20",
-    "08:01:30", "08:33:30",
-    "08:33:31", "08:50:31",
-    "08:50:31", "10:50:31", "10:50:32",
-)  # fmt: skip
-SECOND = (
-    "11:00:00", "11:00:10", "11:02:10", "11:02:20",
-    "11:02:30", "11:44:30",
-    "11:44:31", "11:57:31",
-    "11:57:31", "13:57:31", "13:57:32",
-)  # fmt: skip
-
-
-def said_of(
-    given: Plan, history: History | None = None, meant: str | None = None, now: datetime = NOW
-) -> list[str]:
-    return lines(foreseen(given, history, meant, now))
-
-
-def foreseen(
-    given: Plan, history: History | None = None, meant: str | None = None, now: datetime = NOW
-) -> Preview:
-    return preview(given, history, meant, now)
 
 
 def test_a_plan_alone_tells_its_stages_with_what_each_waits_for_shows_and_takes() -> None:
@@ -236,147 +96,6 @@ def test_a_stage_that_is_another_one_by_now_is_told_by_the_plan_alone() -> None:
     )
 
 
-def test_with_nothing_under_way_it_starts_at_once() -> None:
-    assert said_of(plan(*ORDINARY), told())[:2] == [
-        "Now: the next artifact of payments starts at once: no other release of payments is under way.",
-        "1. preprod (preprod): eu-preprod",
-    ]
-
-
-def test_behind_a_release_that_is_under_way_it_waits_and_takes_the_place_of_what_waits() -> None:
-    history = at_noon(queued(1), started(1), queued(2), queued(3))
-    assert said_of(plan(*ORDINARY), history)[:3] == [
-        "Now: the next artifact of payments waits for v1 of payments, which is under way.",
-        "It takes the place of v2, v3, which would not be released.",
-        "How long it waits for that is not known.",
-    ]
-
-
-def test_where_the_plan_keeps_all_it_waits_behind_them() -> None:
-    history = at_noon(queued(1), started(1), queued(2), queued(3))
-    assert said_of(plan(*ORDINARY, queue={"supersede": False}), history)[:3] == [
-        "Now: the next artifact of payments waits for v1 of payments, which is under way and 2 that came earlier.",
-        "Before it: v2, v3.",
-        "How long it waits for that is not known.",
-    ]
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        completed(1),
-        ReleaseClosed(**about(1), outcome=ReleaseOutcome.ROLLED_BACK, reason="v1 was taken back"),
-    ],
-)
-def test_what_is_over_is_waited_for_no_more(end: Payload) -> None:
-    history = at_noon(queued(1), started(1), end)
-    assert "starts at once" in said_of(plan(*ORDINARY), history)[0]
-
-
-def test_what_was_superseded_is_replaced_by_nobody() -> None:
-    history = at_noon(queued(1), started(1), queued(2), queued(3), ReleaseSuperseded(**about(2), by="r3"))
-    assert said_of(plan(*ORDINARY), history)[1] == "It takes the place of v3, which would not be released."
-
-
-def answered(code: OperationRefusal | None) -> Payload:
-    return OperationAnswered(
-        application=APP, operation="fix", event="e1", who="ann", why="now", code=code, reason="v2 goes first"
-    )
-
-
-def test_a_fix_that_waits_keeps_its_place() -> None:
-    on_its_way_out = AbortRequested(**about(1), who="ann", reason="ann ended it")
-    history = at_noon(queued(1), started(1), on_its_way_out, queued(2), answered(None))
-    assert said_of(plan(*ORDINARY), history)[1] == "Before it: v2."
-
-
-def test_a_fix_that_was_refused_makes_nothing_else_one() -> None:
-    history = at_noon(queued(1), started(1), queued(2), answered(OperationRefusal.ALREADY_FIRST))
-    assert said_of(plan(*ORDINARY), history)[1] == "It takes the place of v2, which would not be released."
-
-
-@pytest.mark.parametrize(
-    ("pause", "resume", "whose"),
-    [
-        (
-            ApplicationPaused(application=APP, who="ann", reason="the sale"),
-            ApplicationResumed(application=APP, reason="it is over"),
-            APP,
-        ),
-        (AllPaused(who="ann", reason="the sale"), AllResumed(reason="it is over"), "*"),
-    ],
-)
-def test_a_pause_keeps_it_back_until_it_is_over(pause: Payload, resume: Payload, whose: str) -> None:
-    paused = said_of(plan(*ORDINARY), at_noon(pause))
-    assert paused[0] == (
-        "Now: the next artifact of payments waits: ann paused the releases of payments: the sale."
-    ), whose
-    assert "starts at once" in said_of(plan(*ORDINARY), at_noon(pause, resume))[0]
-
-
-def test_an_artifact_is_meant_by_its_digest_alone_or_by_its_package_url() -> None:
-    by_digest = foreseen(plan(*ORDINARY), None, artifact(7).digest)
-    assert by_digest.announced == f"pkg:oci/payments@sha256%3A{7:064x}"
-    assert foreseen(plan(*ORDINARY), None, artifact(7).purl).announced == artifact(7).purl
-
-
-@pytest.mark.parametrize(
-    ("meant", "why"),
-    [
-        ("pkg:oci/payments:v3", "'pkg:oci/payments:v3' names no digest, and a tag can move"),
-        ("pkg:oci/payments@v3", "'pkg:oci/payments@v3' names no digest, and a tag can move"),
-        (f"pkg:oci/other@sha256%3A{7:064x}", "no plan claims 'pkg:oci/other'"),
-        ("v3", "'v3' is no image"),
-    ],
-)
-def test_what_intake_would_refuse_is_refused_offline_too_with_its_reason(meant: str, why: str) -> None:
-    found = foreseen(plan(*ORDINARY), None, meant)
-    assert found.queue.refused is not None
-    assert found.queue.refused.startswith(why)
-    assert lines(found) == [f"It would be refused: {found.queue.refused}"]
-
-
-def test_what_is_queued_already_or_marked_bad_would_be_refused() -> None:
-    bad = VersionMarked(application=APP, digest=artifact(3).digest, grade=Grade.BAD, reason="5xx rose")
-    history = at_noon(queued(1), started(1), bad)
-    assert "(duplicate)" in said_of(plan(*ORDINARY), history, artifact(1).digest)[0]
-    assert "5xx rose" in said_of(plan(*ORDINARY), history, artifact(3).digest)[0]
-
-
-def test_a_version_that_is_good_again_is_not_refused() -> None:
-    marks = [
-        VersionMarked(application=APP, digest=artifact(3).digest, grade=grade, reason="5xx rose")
-        for grade in (Grade.BAD, Grade.GOOD)
-    ]
-    assert said_of(plan(*ORDINARY), at_noon(*marks), artifact(3).digest)[0].startswith("Now: 0")
-
-
-FIX = f"pkg:oci/payments@sha256%3A{9:064x}?fixes=v1&tag=v9"
-
-
-def test_an_artifact_that_fixes_what_is_under_way_goes_first_without_the_stages_that_fixes_skip() -> None:
-    shorter = plan(PREPROD, {**PILOT, "fixes": "skip"}, WAVE, WATCH)
-    history = at_noon(queued(1), started(1), queued(2))
-    said = said_of(shorter, history, FIX)
-    assert said[:4] == [
-        ("Now: the fix v9 goes first: v1 of payments is pre-empted, and once that is settled it starts."),
-        "It takes the place of v2, which would not be released.",
-        "How long it waits for that is not known.",
-        "1. preprod (preprod): eu-preprod",
-    ]
-    assert [line for line in said if line[0].isdigit()] == [
-        "1. preprod (preprod): eu-preprod",
-        "2. all (wave): eu-west, us-east",
-        "3. watch (watch)",
-    ]
-
-
-def test_behind_a_fix_that_pre_empts_it_waits_and_does_not_replace_it() -> None:
-    gone = ReleasePreempted(**about(1), by="r2", who="ci", reason="v2 fixes v1")
-    history = at_noon(queued(1), started(1), queued(2), gone)
-    assert said_of(plan(*ORDINARY), history)[1] == "Before it: v2."
-
-
 WINDOW = {**WAVE, "before": {"window": "weekdays 08:00-17:00 Europe/Berlin"}}
 
 
@@ -423,13 +142,6 @@ def test_how_long_past_approvals_took_is_told() -> None:
         "   waits      for an operator's approval, however long that takes; past ones took 2h 15m, as the one past release through"
         " this very stage"
     ) in said_of(approved, history)
-
-
-def test_a_region_that_nobody_serves_is_named() -> None:
-    wider = plan({**WAVE, "regions": ["eu-west", "mars"]}, WATCH)
-    assert said_of(wider, told())[0] == (
-        "No deployer has registered mars: the plan is refused until one does."
-    )
 
 
 @pytest.mark.parametrize(
@@ -492,34 +204,6 @@ def test_what_follows_a_comparison_that_decides_nothing_is_told() -> None:
         None,
         "the stage passes",
     ]
-
-
-def test_what_provenance_is_demanded_is_told_before_the_queue() -> None:
-    signer = {"identity": "release@acme.example", "issuer": "https://accounts.example"}
-    assert said_of(plan(*ORDINARY, provenance={"signers": [signer]}), told())[:2] == [
-        "Before it is queued, it must be signed by release@acme.example of https://accounts.example.",
-        "Now: the next artifact of payments starts at once: no other release of payments is under way.",
-    ]
-
-
-def test_events_of_other_applications_are_no_matter() -> None:
-    history = told(("12:00:00", queued(1)), ("12:00:00", started(1)), key="billing")
-    assert "starts at once" in said_of(plan(*ORDINARY), history)[0]
-
-
-def test_the_newest_plan_that_was_accepted_is_known_with_when_it_was_first() -> None:
-    old, new = plan(WAVE, WATCH), plan(*ORDINARY)
-    history = told(
-        ("09:00:00", PlanAccepted(application=APP, version=1, plan=old)),
-        ("10:00:00", PlanAccepted(application=APP, version=2, plan=new)),
-        ("11:00:00", PlanAccepted(application=APP, version=2, plan=new)),
-    )
-    assert history.newest is not None
-    assert (history.newest.version, history.newest.plan, history.accepted) == (
-        2,
-        new,
-        "2026-11-24T10:00:00.000Z",
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,215 @@
+"""What a preview says of now: refused, at once, or behind what, from hand-written histories."""
+
+import pytest
+
+from lockgate.cli.preview.telling import lines
+from lockgate.messages.operations import OperationRefusal
+from lockgate.messages.payload import Payload
+from lockgate.messages.releases import (
+    AbortRequested,
+    AllPaused,
+    AllResumed,
+    ApplicationPaused,
+    ApplicationResumed,
+    OperationAnswered,
+    PlanAccepted,
+    ReleaseClosed,
+    ReleaseOutcome,
+    ReleasePreempted,
+    ReleaseSuperseded,
+)
+from lockgate.messages.rollbacks import Grade, VersionMarked
+from tests.support.previews import (
+    APP,
+    ORDINARY,
+    PILOT,
+    PREPROD,
+    WATCH,
+    WAVE,
+    about,
+    artifact,
+    at_noon,
+    completed,
+    foreseen,
+    plan,
+    queued,
+    said_of,
+    started,
+    told,
+)
+
+
+def test_with_nothing_under_way_it_starts_at_once() -> None:
+    assert said_of(plan(*ORDINARY), told())[:2] == [
+        "Now: the next artifact of payments starts at once: no other release of payments is under way.",
+        "1. preprod (preprod): eu-preprod",
+    ]
+
+
+def test_behind_a_release_that_is_under_way_it_waits_and_takes_the_place_of_what_waits() -> None:
+    history = at_noon(queued(1), started(1), queued(2), queued(3))
+    assert said_of(plan(*ORDINARY), history)[:3] == [
+        "Now: the next artifact of payments waits for v1 of payments, which is under way.",
+        "It takes the place of v2, v3, which would not be released.",
+        "How long it waits for that is not known.",
+    ]
+
+
+def test_where_the_plan_keeps_all_it_waits_behind_them() -> None:
+    history = at_noon(queued(1), started(1), queued(2), queued(3))
+    assert said_of(plan(*ORDINARY, queue={"supersede": False}), history)[:3] == [
+        "Now: the next artifact of payments waits for v1 of payments, which is under way and 2 that came earlier.",
+        "Before it: v2, v3.",
+        "How long it waits for that is not known.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        completed(1),
+        ReleaseClosed(**about(1), outcome=ReleaseOutcome.ROLLED_BACK, reason="v1 was taken back"),
+    ],
+)
+def test_what_is_over_is_waited_for_no_more(end: Payload) -> None:
+    history = at_noon(queued(1), started(1), end)
+    assert "starts at once" in said_of(plan(*ORDINARY), history)[0]
+
+
+def test_what_was_superseded_is_replaced_by_nobody() -> None:
+    history = at_noon(queued(1), started(1), queued(2), queued(3), ReleaseSuperseded(**about(2), by="r3"))
+    assert said_of(plan(*ORDINARY), history)[1] == "It takes the place of v3, which would not be released."
+
+
+def answered(code: OperationRefusal | None) -> Payload:
+    return OperationAnswered(
+        application=APP, operation="fix", event="e1", who="ann", why="now", code=code, reason="v2 goes first"
+    )
+
+
+def test_a_fix_that_waits_keeps_its_place() -> None:
+    on_its_way_out = AbortRequested(**about(1), who="ann", reason="ann ended it")
+    history = at_noon(queued(1), started(1), on_its_way_out, queued(2), answered(None))
+    assert said_of(plan(*ORDINARY), history)[1] == "Before it: v2."
+
+
+def test_a_fix_that_was_refused_makes_nothing_else_one() -> None:
+    history = at_noon(queued(1), started(1), queued(2), answered(OperationRefusal.ALREADY_FIRST))
+    assert said_of(plan(*ORDINARY), history)[1] == "It takes the place of v2, which would not be released."
+
+
+@pytest.mark.parametrize(
+    ("pause", "resume", "whose"),
+    [
+        (
+            ApplicationPaused(application=APP, who="ann", reason="the sale"),
+            ApplicationResumed(application=APP, reason="it is over"),
+            APP,
+        ),
+        (AllPaused(who="ann", reason="the sale"), AllResumed(reason="it is over"), "*"),
+    ],
+)
+def test_a_pause_keeps_it_back_until_it_is_over(pause: Payload, resume: Payload, whose: str) -> None:
+    paused = said_of(plan(*ORDINARY), at_noon(pause))
+    assert paused[0] == (
+        "Now: the next artifact of payments waits: ann paused the releases of payments: the sale."
+    ), whose
+    assert "starts at once" in said_of(plan(*ORDINARY), at_noon(pause, resume))[0]
+
+
+def test_an_artifact_is_meant_by_its_digest_alone_or_by_its_package_url() -> None:
+    by_digest = foreseen(plan(*ORDINARY), None, artifact(7).digest)
+    assert by_digest.announced == f"pkg:oci/payments@sha256%3A{7:064x}"
+    assert foreseen(plan(*ORDINARY), None, artifact(7).purl).announced == artifact(7).purl
+
+
+@pytest.mark.parametrize(
+    ("meant", "why"),
+    [
+        ("pkg:oci/payments:v3", "'pkg:oci/payments:v3' names no digest, and a tag can move"),
+        ("pkg:oci/payments@v3", "'pkg:oci/payments@v3' names no digest, and a tag can move"),
+        (f"pkg:oci/other@sha256%3A{7:064x}", "no plan claims 'pkg:oci/other'"),
+        ("v3", "'v3' is no image"),
+    ],
+)
+def test_what_intake_would_refuse_is_refused_offline_too_with_its_reason(meant: str, why: str) -> None:
+    found = foreseen(plan(*ORDINARY), None, meant)
+    assert found.queue.refused is not None
+    assert found.queue.refused.startswith(why)
+    assert lines(found) == [f"It would be refused: {found.queue.refused}"]
+
+
+def test_what_is_queued_already_or_marked_bad_would_be_refused() -> None:
+    bad = VersionMarked(application=APP, digest=artifact(3).digest, grade=Grade.BAD, reason="5xx rose")
+    history = at_noon(queued(1), started(1), bad)
+    assert "(duplicate)" in said_of(plan(*ORDINARY), history, artifact(1).digest)[0]
+    assert "5xx rose" in said_of(plan(*ORDINARY), history, artifact(3).digest)[0]
+
+
+def test_a_version_that_is_good_again_is_not_refused() -> None:
+    marks = [
+        VersionMarked(application=APP, digest=artifact(3).digest, grade=grade, reason="5xx rose")
+        for grade in (Grade.BAD, Grade.GOOD)
+    ]
+    assert said_of(plan(*ORDINARY), at_noon(*marks), artifact(3).digest)[0].startswith("Now: 0")
+
+
+FIX = f"pkg:oci/payments@sha256%3A{9:064x}?fixes=v1&tag=v9"
+
+
+def test_an_artifact_that_fixes_what_is_under_way_goes_first_without_the_stages_that_fixes_skip() -> None:
+    shorter = plan(PREPROD, {**PILOT, "fixes": "skip"}, WAVE, WATCH)
+    history = at_noon(queued(1), started(1), queued(2))
+    said = said_of(shorter, history, FIX)
+    assert said[:4] == [
+        ("Now: the fix v9 goes first: v1 of payments is pre-empted, and once that is settled it starts."),
+        "It takes the place of v2, which would not be released.",
+        "How long it waits for that is not known.",
+        "1. preprod (preprod): eu-preprod",
+    ]
+    assert [line for line in said if line[0].isdigit()] == [
+        "1. preprod (preprod): eu-preprod",
+        "2. all (wave): eu-west, us-east",
+        "3. watch (watch)",
+    ]
+
+
+def test_behind_a_fix_that_pre_empts_it_waits_and_does_not_replace_it() -> None:
+    gone = ReleasePreempted(**about(1), by="r2", who="ci", reason="v2 fixes v1")
+    history = at_noon(queued(1), started(1), queued(2), gone)
+    assert said_of(plan(*ORDINARY), history)[1] == "Before it: v2."
+
+
+def test_a_region_that_nobody_serves_is_named() -> None:
+    wider = plan({**WAVE, "regions": ["eu-west", "mars"]}, WATCH)
+    assert said_of(wider, told())[0] == (
+        "No deployer has registered mars: the plan is refused until one does."
+    )
+
+
+def test_what_provenance_is_demanded_is_told_before_the_queue() -> None:
+    signer = {"identity": "release@acme.example", "issuer": "https://accounts.example"}
+    assert said_of(plan(*ORDINARY, provenance={"signers": [signer]}), told())[:2] == [
+        "Before it is queued, it must be signed by release@acme.example of https://accounts.example.",
+        "Now: the next artifact of payments starts at once: no other release of payments is under way.",
+    ]
+
+
+def test_events_of_other_applications_are_no_matter() -> None:
+    history = told(("12:00:00", queued(1)), ("12:00:00", started(1)), key="billing")
+    assert "starts at once" in said_of(plan(*ORDINARY), history)[0]
+
+
+def test_the_newest_plan_that_was_accepted_is_known_with_when_it_was_first() -> None:
+    old, new = plan(WAVE, WATCH), plan(*ORDINARY)
+    history = told(
+        ("09:00:00", PlanAccepted(application=APP, version=1, plan=old)),
+        ("10:00:00", PlanAccepted(application=APP, version=2, plan=new)),
+        ("11:00:00", PlanAccepted(application=APP, version=2, plan=new)),
+    )
+    assert history.newest is not None
+    assert (history.newest.version, history.newest.plan, history.accepted) == (
+        2,
+        new,
+        "2026-11-24T10:00:00.000Z",
+    )
