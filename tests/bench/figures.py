@@ -35,13 +35,13 @@ def write(figure: Figure) -> Path:
     """Writes it with the commit that it was measured on, and says so on standard output."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"{figure.name}.json"
-    file.write_text(json.dumps({**asdict(figure), "ratio": figure.ratio, "commit": _commit()}) + "\n")
+    file.write_text(json.dumps({**asdict(figure), "ratio": figure.ratio, "commit": commit()}) + "\n")
     sys.stdout.write(f"{figure.sentence}\n")
     sys.stdout.flush()
     return file
 
 
-def _commit() -> str:
+def commit() -> str:
     git = ("git", "rev-parse", "--short", "HEAD")
     found = subprocess.run(git, capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"

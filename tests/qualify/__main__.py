@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench.figures import _commit
+from tests.bench.figures import commit
 from tests.qualify import (
     applications,
     brokers,
@@ -28,6 +28,7 @@ from tests.qualify import (
     outages,
     regions,
     restored,
+    rollback_kills,
     simulation,
     surge,
     verdicts,
@@ -54,6 +55,7 @@ RUNS: dict[str, tuple[Measure, dict[str, int]]] = {
     "outages": (outages.measure, {"seconds": 600}),
     "regions": (regions.measure, {"regions": 1000, "pods": 10, "budget": 180}),
     "restored": (restored.measure, {"rounds": 2, "seconds": 300}),
+    "rollback-kills": (rollback_kills.measure, {"runs": 300, "seed": 1, "from": 0, "lanes": 2}),
     "simulation": (simulation.measure, {"seeds": 100_000, "from": 0}),
     "surge": (surge.measure, {"start": 30, "budget": 300, "lanes": 3}),
     "verdicts": (verdicts.measure, {"quiet": 1000, "bad": 300, "seed": 1}),
@@ -100,7 +102,7 @@ def _where() -> dict[str, Any]:
     return {
         "machine": machine,
         "python": platform.python_version(),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 

@@ -11,17 +11,17 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from lockgate.cli.local.child import ChildError, Launch
 from lockgate.messages.releases import ReleaseClosed, ReleaseCompleted
 from lockgate.messages.verdicts import WatchStarted
 from lockgate.runtime.faults import Point
-from tests.bench.figures import _commit as commit
+from tests.bench.figures import commit
 from tests.qualify.progress import say
 from tests.support.audit import Expected, audit
 from tests.support.cells import NTH, TIMERS, WORK, reached
@@ -32,6 +32,8 @@ from tests.support.parts import Part, Parts
 from tests.support.plans import PILOTED, REST, pilot, watch, wave
 from tests.support.story import Story
 from tests.support.whole import Whole, opened
+
+Draw = TypeVar("Draw")
 
 EVERY = 20
 PATIENT = {"budget": "120s"}
@@ -61,6 +63,9 @@ class Run:
     cells: tuple[Cell, Cell]
     bad: bool
 
+    def __str__(self) -> str:
+        return f"{'bad' if self.bad else 'good'}, {' + '.join(map(str, self.cells))}"
+
     @property
     def measured(self) -> bool:
         """Whether the release needs a pilot for its points to be reached."""
@@ -88,11 +93,21 @@ def _cell(chance: random.Random, service: str, *, bad: bool) -> Cell:
     return Cell(service, point, NTH.get((service, point), 1) + later)
 
 
-class Lanes:
-    """Several systems side by side, each with a chunk of the draws at a time."""
+class Lanes(Generic[Draw]):
+    """Several systems side by side, each with a chunk of the draws at a time. `kind` is the name of what is drawn, `one` does it."""
 
-    def __init__(self, numbers: Mapping[str, int], commit: str, launch: Launch) -> None:
-        self.parts = Parts("crashes", numbers["seed"])
+    def __init__(
+        self,
+        numbers: Mapping[str, int],
+        commit: str,
+        launch: Launch,
+        *,
+        kind: str,
+        draw: Callable[[int], Iterator[Draw]],
+        one: Callable[[Whole, Crashes, Draw, Part], Awaitable[tuple[Expected, bool]]],
+    ) -> None:
+        self.parts = Parts(kind, numbers["seed"])
+        self._draw, self._one = draw, one
         self._launch = launch
         self._commit = commit
         self._wanted = numbers["runs"]
@@ -132,13 +147,12 @@ class Lanes:
 
     async def _several(self, whole: Whole, log: Path, part: Part, lane: int) -> None:
         ended: list[Expected] = []
-        for run in islice(drawn(self._seed), part.first, part.end):
-            began = time.monotonic()
-            text = " + ".join(map(str, run.cells))
+        for run in islice(self._draw(self._seed), part.first, part.end):
+            began, text = time.monotonic(), str(run)
             crashes = Crashes(whole, log)
             counts = True
             try:
-                expected, counts = await _one(whole, crashes, run, part)
+                expected, counts = await self._one(whole, crashes, run, part)
                 ended.append(expected)
                 said = f"settled in {part.settled[-1]:.1f} s" if counts else "void"
             except (AssertionError, TimeoutError) as error:
@@ -148,8 +162,7 @@ class Lanes:
             part.void += not counts
             await crashes.disarm()
             await whole.mend()
-            kind = "bad" if run.bad else "good"
-            say(f"lane {lane}: {kind}, {text}: {said}, {time.monotonic() - began:.1f} s in all")
+            say(f"lane {lane}: {text}: {said}, {time.monotonic() - began:.1f} s in all")
         part.violations += await audit(whole, *ended)
 
     def _progress(self) -> str:
@@ -168,7 +181,7 @@ async def qualify(numbers: Mapping[str, int]) -> dict[str, Any]:
     """So many runs that count, from a draw on; the figures of all that were ever made with this seed."""
     load = os.getloadavg()[0]
     with Forking() as forking:
-        lanes = Lanes(numbers, commit(), forking.launch)
+        lanes = Lanes(numbers, commit(), forking.launch, kind="crashes", draw=drawn, one=_one)
         await asyncio.gather(*(lanes.run(lane) for lane in range(1, numbers["lanes"] + 1)))
     return {"seed": numbers["seed"], "load_before": round(load, 1), **lanes.parts.merged()}
 
@@ -186,7 +199,7 @@ async def _one(whole: Whole, crashes: Crashes, run: Run, part: Part) -> tuple[Ex
         await story.hears(WatchStarted, within=PATIENCE)
     await asyncio.gather(*(crashes.arm(cell.service, cell.point, nth=cell.nth) for cell in run.cells))
     await (story.alarms("too slow", REST[0]) if run.bad else story.says_published("v2"))
-    restarts = await asyncio.gather(*(_cell_dies(crashes, story, cell) for cell in run.cells))
+    restarts = await asyncio.gather(*(cell_dies(crashes, story, cell) for cell in run.cells))
     last = max(restarts)
     if run.bad:
         await story.is_taken_back(_release(story), within=PATIENCE)
@@ -204,7 +217,7 @@ def _release(story: Story) -> str:
     return story.heard(WatchStarted)[0].release
 
 
-async def _cell_dies(crashes: Crashes, story: Story, cell: Cell) -> float:
+async def cell_dies(crashes: Crashes, story: Story, cell: Cell) -> float:
     """Waits until the service is dead or the release has ended without it; starts it again. When; 0 if it did not die."""
     child = crashes.whole.service(cell.service)
     await eventually(lambda: not child.running or _over(story), within=2 * PATIENCE)
