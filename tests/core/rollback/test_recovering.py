@@ -3,7 +3,13 @@
 import pytest
 
 from lockgate.messages.payload import Payload
-from lockgate.messages.releases import ReleaseClosed, ReleaseEntered, ReleaseOutcome, RollbackRequested
+from lockgate.messages.releases import (
+    MarkRequested,
+    ReleaseClosed,
+    ReleaseEntered,
+    ReleaseOutcome,
+    RollbackRequested,
+)
 from lockgate.messages.rollbacks import (
     Grade,
     RecoveryRequested,
@@ -248,6 +254,23 @@ def test_it_is_asked_for_again_when_what_was_under_way_has_ended() -> None:
     (requested,) = way.close()
     assert isinstance(requested, RecoveryRequested)
     assert requested.release == "release-b"
+
+
+def test_what_an_operator_has_marked_good_meanwhile_is_not_asked_for_again_until_an_incident_names_it_anew() -> (
+    None
+):
+    way = completed("a", "b")
+    blamed(way, "b")
+    way.start("c")
+    way.enter()
+    for order in orders(way.fail("pilot")).values():
+        way.desk.give(untouched(order))
+    marked_good = MarkRequested(
+        application=APP, digest=digest("b"), bad=False, who="ann", reason="a false alarm"
+    )
+    way.desk.give(marked_good)
+    assert way.close() == []
+    assert [type(event) for event in blamed(way, "b")] == [VersionMarked, RecoveryRequested]
 
 
 def test_what_another_version_has_replaced_everywhere_is_not_asked_for_again() -> None:

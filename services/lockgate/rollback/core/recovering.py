@@ -30,7 +30,7 @@ def blamed(rows: Rows, verdict: VerdictReached) -> Step:
     completed, way, newest = rows.get(Completed), rows.get(Way, verdict.release), rows.get(Release)
     if completed is None or way is None or completed.release != verdict.release:
         return NOTHING
-    if completed.blamed or verdict.cause is not FailCause.INCIDENT:
+    if _is_blamed(rows, completed) or verdict.cause is not FailCause.INCIDENT:
         return NOTHING
     forward = completed.artifact.forward_only or (newest is not None and newest.forward)
     if forward or way.plan.remediation.then == "hold":
@@ -49,7 +49,15 @@ def blamed(rows: Rows, verdict: VerdictReached) -> Step:
 def asked_again(rows: Rows) -> Step:
     """Another release has ended: it may have kept the way back from being let go."""
     completed = rows.get(Completed)
-    return emit(_request(rows, completed)) if completed is not None and completed.blamed else NOTHING
+    return (
+        emit(_request(rows, completed)) if completed is not None and _is_blamed(rows, completed) else NOTHING
+    )
+
+
+def _is_blamed(rows: Rows, completed: Completed) -> bool:
+    """Also since an operator may have marked it good. What intake was asked before goes on all the same: it may be on its way."""
+    bad = rows.get(Bad) or Bad()
+    return bool(completed.blamed) and bad.has(completed.artifact.digest)
 
 
 def _request(rows: Rows, completed: Completed) -> RecoveryRequested:
