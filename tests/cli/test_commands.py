@@ -245,6 +245,36 @@ def test_a_bad_plan_is_not_published(plan: Path) -> None:
     assert "nothing was published" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("meant", "why"),
+    [
+        ("payments.yml", "there is no file payments.yml"),
+        ("plans/payments", "there is no file plans/payments"),
+        ("Payments", "Payments is neither a file nor a name that an application can have"),
+        ("p" * 300, "is neither a file nor a name that an application can have"),
+    ],
+)
+def test_a_preview_of_what_is_no_file_and_no_application_says_so_before_any_server_is_asked(
+    meant: str, why: str
+) -> None:
+    result = run("plan", "preview", meant)
+    assert result.exit_code == 2
+    assert why in re.sub(r"[\s│]+", " ", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("artifact", "why"),
+    [
+        ("sha256:abc", "64 hexadecimal digits are needed after sha256:, got 3"),
+        ("pkg:oci/" + "p" * 2000, "it has 2008 characters"),
+    ],
+)
+def test_a_preview_of_what_can_be_no_artifact_says_so(plan: Path, artifact: str, why: str) -> None:
+    result = run("plan", "preview", str(plan), "--artifact", artifact)
+    assert result.exit_code == 2
+    assert why in re.sub(r"[\s│]+", " ", result.stderr)
+
+
 @pytest.mark.parametrize("command", ["watch", "publish", "plan publish", "plan show", "plan preview"])
 def test_a_kafka_that_is_not_there_is_named_with_what_to_do(command: str, plan: Path) -> None:
     result = run(*_whole(command, plan), "--kafka", f"127.0.0.1:{free_ports(1)[0]}")

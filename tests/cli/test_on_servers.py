@@ -33,7 +33,7 @@ async def test_a_plan_is_accepted_and_one_for_a_region_that_nobody_serves_is_ref
     assert "rest   wave   eu-north, us-east  max-parallel 1" in shown.stdout
     nobody = await run("plan", "preview", "cli-nobody", *at(whole))
     assert nobody.exit_code == 1
-    assert nobody.stderr.startswith("no plan of cli-nobody was ever accepted")
+    assert nobody.stderr.startswith("the topics tell of no accepted plan of cli-nobody")
     file.write_text(json.dumps(plan_of(story.application, wave("rest", "us-moon"), watch())))
     moon = await run("plan", "preview", str(file), "--live", *at(whole))
     assert moon.stdout.startswith("No deployer has registered us-moon: the plan is refused until one does.")

@@ -122,8 +122,31 @@ def test_no_time_is_told_for_what_comes_after_people_or_after_a_queue() -> None:
     said = said_of(plan(PREPROD, approved, WINDOW, WATCH))
     assert "   waits      for an operator's approval, however long that takes" in said
     assert unknown in said
-    assert said[-1] == "Not in it: the approval before pilot."
+    assert said[-2:] == [
+        "Not in it: the approval before pilot.",
+        "Not in it: what it waits for the window of all.",
+    ]
     assert unknown in said_of(plan(PREPROD, PILOT, WINDOW, WATCH), at_noon(queued(1), started(1)))
+
+
+def test_a_watch_that_is_compared_with_the_time_before_takes_whole_scrapes_and_allows_twice_as_much() -> None:
+    watch = {
+        "name": "watch",
+        "kind": "watch",
+        "for": "90s",
+        "verify": {"margins": {"errors": 1.5, "latency": "20%"}},
+    }
+    said = said_of(plan(WAVE, watch))
+    assert (
+        "   gate       each region is compared with its own time before the release (margins: errors 2, latency 50%)"
+        in said
+    )
+    assert foreseen(plan(WAVE, watch)).stages[-1].time.least == 150
+
+
+def test_what_goes_forward_only_stays_where_it_is_if_it_is_blamed() -> None:
+    said = said_of(plan(*ORDINARY), None, f"pkg:oci/payments@sha256%3A{7:064x}?rollback=unsafe")
+    assert said[-2].startswith("If it is blamed in production, it stays as it is, halted")
 
 
 def test_how_long_past_approvals_took_is_told() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from lockgate.cli.preview.telling import lines
+from lockgate.messages.message import Message
 from lockgate.messages.operations import OperationRefusal
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import (
@@ -14,11 +15,13 @@ from lockgate.messages.releases import (
     OperationAnswered,
     PlanAccepted,
     ReleaseClosed,
+    ReleaseEntered,
     ReleaseOutcome,
     ReleasePreempted,
     ReleaseSuperseded,
 )
 from lockgate.messages.rollbacks import Grade, VersionMarked
+from lockgate.messages.verdicts import Outcome, VerdictReached
 from tests.support.previews import (
     APP,
     ORDINARY,
@@ -30,7 +33,9 @@ from tests.support.previews import (
     artifact,
     at_noon,
     completed,
+    entered,
     foreseen,
+    passed,
     plan,
     queued,
     said_of,
@@ -128,7 +133,10 @@ def test_an_artifact_is_meant_by_its_digest_alone_or_by_its_package_url() -> Non
     [
         ("pkg:oci/payments:v3", "'pkg:oci/payments:v3' names no digest, and a tag can move"),
         ("pkg:oci/payments@v3", "'pkg:oci/payments@v3' names no digest, and a tag can move"),
-        (f"pkg:oci/other@sha256%3A{7:064x}", "no plan claims 'pkg:oci/other'"),
+        (
+            f"pkg:oci/other@sha256%3A{7:064x}",
+            "it is no artifact of payments, whose package is pkg:oci/payments (unknown-package)",
+        ),
         ("v3", "'v3' is no image"),
     ],
 )
@@ -137,6 +145,42 @@ def test_what_intake_would_refuse_is_refused_offline_too_with_its_reason(meant: 
     assert found.queue.refused is not None
     assert found.queue.refused.startswith(why)
     assert lines(found) == [f"It would be refused: {found.queue.refused}"]
+
+
+def test_a_release_that_waited_for_longer_than_topics_are_kept_is_under_way_all_the_same() -> None:
+    said = said_of(plan(*ORDINARY), at_noon(started(1), entered(1)))
+    assert said[0] == "Now: the next artifact of payments waits for v1 of payments, which is under way."
+
+
+def test_a_recovery_that_is_under_way_is_not_pre_empted_by_a_fix() -> None:
+    recovers = ReleaseEntered(**about(1), number=3, recovers="r0")
+    fix = f"pkg:oci/payments@sha256%3A{7:064x}?fixes=v1"
+    assert not foreseen(plan(*ORDINARY), at_noon(recovers), fix).queue.fix
+    assert foreseen(plan(*ORDINARY), at_noon(started(1), entered(1)), fix).queue.fix
+
+
+def test_of_bad_versions_as_many_are_remembered_as_intake_remembers() -> None:
+    bad = [
+        VersionMarked(application=APP, digest=artifact(n).digest, grade=Grade.BAD, reason="5xx rose")
+        for n in range(1, 202)
+    ]
+    history = at_noon(*bad)
+    assert foreseen(plan(*ORDINARY), history, artifact(1).digest).queue.refused is None
+    assert foreseen(plan(*ORDINARY), history, artifact(2).digest).queue.refused is not None
+
+
+def test_evidence_of_verdicts_and_what_is_of_others_is_not_kept() -> None:
+    history = told(key="checkout")
+    verdict = VerdictReached(
+        application=APP, release="r1", stage="pilot", outcome=Outcome.PASS, reason="no worse", evidence={}
+    )
+    given = [verdict, passed(1, "pilot"), started(1)]
+    messages = [Message(body, "id", "/x", APP, "2026-11-24T12:00:00.000Z", "x", 1) for body in given]
+    assert [history.concerns(message) for message in messages] == [False, True, True]
+    assert not any(
+        history.concerns(Message(body, "id", "/x", "checkout", "2026-11-24T12:00:00.000Z", "x", 1))
+        for body in given
+    )
 
 
 def test_what_is_queued_already_or_marked_bad_would_be_refused() -> None:

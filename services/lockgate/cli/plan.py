@@ -7,11 +7,13 @@ import getpass
 import json
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from lockgate.cli.door import DoorOption, TokenFileOption, deliver
 from lockgate.cli.following import follow
@@ -29,6 +31,12 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
+from lockgate.messages.values import Name, digest_problem
+
+LONGEST: Final = 1024
+"""Characters that an announced package URL may have."""
+
+_NAMES: Final[TypeAdapter[str]] = TypeAdapter(Name)
 
 app = typer.Typer(
     no_args_is_help=True, help="Check, publish and show plans, and what would follow from them."
@@ -104,7 +112,7 @@ def show(
 ) -> None:
     """Shows the plan that holds for an application, as the topics tell it."""
     with unreachable_is_2():
-        history = asyncio.run(heard(kafka, prefix, application, since=0))
+        history = asyncio.run(heard(kafka, prefix, _name(application), since=None))
     newest = _published(application, history)
     typer.echo(f"version {newest.version} of the plan of {application}, accepted at {history.accepted}:")
     typer.echo(_told(newest.plan))
@@ -134,12 +142,14 @@ def preview(  # noqa: PLR0917  # typer gives them by their names
     """Says what would happen to an artifact: stages, regions, waits, gates, the queue, and about how long it takes."""
     from lockgate.cli.preview import foreseen, telling  # noqa: PLC0415  # numpy, which no other command here needs
 
-    file = Path(plan)
-    good = _checked(file, "").plan if file.is_file() else None
+    file = _file(plan)
+    good = _checked(file, "").plan if file is not None else None
+    if artifact is not None and (problem := _unannounced(artifact)):
+        raise typer.BadParameter(problem, param_hint="--artifact")
     history = None
     if good is None or live:
         with unreachable_is_2():
-            history = asyncio.run(heard(kafka, prefix, good.application if good else plan, since))
+            history = asyncio.run(heard(kafka, prefix, good.application if good else _name(plan), since))
     given = good or _published(plan, history or History(plan)).plan
     found = foreseen.preview(given, history, artifact, datetime.fromtimestamp(time.time(), UTC))
     if as_json:
@@ -150,13 +160,41 @@ def preview(  # noqa: PLR0917  # typer gives them by their names
         raise typer.Exit(1)
 
 
-async def heard(kafka: str, prefix: str, application: str, since: float) -> History:
-    """What the topics say of an application: all that is kept of its facts, and of its stages what was said `since`."""
+def _file(plan: str) -> Path | None:
+    """None: an application is meant."""
+    file = Path(plan)
+    with suppress(OSError):  # a name that no file can have
+        if file.is_file():
+            return file
+    if "/" in plan or file.suffix in {".yaml", ".yml", ".json"}:
+        raise typer.BadParameter(f"there is no file {plain(plan)}", param_hint="plan")
+    return None
+
+
+def _name(application: str) -> str:
+    try:
+        return _NAMES.validate_python(application)
+    except ValidationError:
+        raise typer.BadParameter(
+            f"{plain(application)} is neither a file nor a name that an application can have: small letters, digits and dashes",
+            param_hint="plan",
+        ) from None
+
+
+def _unannounced(artifact: str) -> str | None:
+    """Why it can be no artifact at all."""
+    if len(artifact) > LONGEST:
+        return f"it has {len(artifact)} characters, and an artifact's package URL has {LONGEST} at most"
+    return digest_problem(artifact) if artifact.lower().startswith("sha256:") else None
+
+
+async def heard(kafka: str, prefix: str, application: str, since: float | None) -> History:
+    """What the topics say of an application: all that is kept of its facts, and of its stages what was said `since`, if that is wanted."""
     found: list[Message[Payload]] = []
-    for topics, seconds_ago in ((FACTS, None), (STEPS, since)):
-        async with follow(kafka, prefix, topics, since=seconds_ago) as news:
-            found += await anext(news)
     history = History(application)
+    for topics, seconds_ago in ((FACTS, None), *([(STEPS, since)] if since is not None else [])):
+        async with follow(kafka, prefix, topics, since=seconds_ago, wanted=history.concerns) as news:
+            found += await anext(news)
     for message in sorted(found, key=moment):
         history.see(message)
     return history
@@ -165,8 +203,8 @@ async def heard(kafka: str, prefix: str, application: str, since: float) -> Hist
 def _published(application: str, history: History) -> NewestPlan:
     if history.newest is None:
         typer.echo(
-            f"no plan of {plain(application)} was ever accepted: correct the name of the application, or of the file, or publish"
-            " a plan with `lockgate plan publish FILE`",
+            f"the topics tell of no accepted plan of {plain(application)}: correct the name of the application, or publish a plan with"
+            " `lockgate plan publish FILE`. A plan that was accepted before the time for which `releases` is kept is not found",
             err=True,
         )
         raise typer.Exit(1)

@@ -68,6 +68,13 @@ class Preview:
         return tuple(each.stage.name for each in self.stages if each.time.past is None)
 
     @property
+    def unknown(self) -> tuple[str, ...]:
+        """The stages of whose windows it is not known how long they are waited for."""
+        return tuple(
+            each.stage.name for each in self.stages if each.stage.before.window and each.opens is None
+        )
+
+    @property
     def approvals(self) -> tuple[str, ...]:
         return tuple(each.stage.name for each in self.stages if each.stage.before.approval)
 

@@ -25,7 +25,10 @@ def gates(stage: Stage) -> tuple[str, ...]:
                 return (told,)
             return (
                 told,
-                _margins("each region is compared with its own time before the release", asked.margins),
+                _margins(
+                    "each region is compared with its own time before the release",
+                    _interrupted(asked.margins),
+                ),
             )
         case _:
             assert_never(stage)
@@ -93,6 +96,13 @@ def _compared(what: str, length: float, margins: Margins) -> str:
 
 def _margins(what: str, margins: Margins) -> str:
     return f"{what} (margins: errors {margins.errors:g}, latency {100 * margins.latency:g}%)"
+
+
+def _interrupted(margins: Margins) -> Margins:
+    """What lets a watch pass: time brings changes of its own (docs/verification.md)."""
+    return margins.model_copy(
+        update={"errors": 2 * margins.errors - 1, "latency": max(2 * margins.latency, 0.5)}
+    )
 
 
 def undecided(stage: Stage) -> str | None:

@@ -33,6 +33,9 @@ from lockgate.messages.verdicts import Granted, StagePassed, WatchStarted
 FACTS, STEPS = ("releases", "rollbacks"), ("verdicts",)
 """The topics that tell what holds now, and the one that tells how stages went."""
 
+KNOWN_BAD = 200
+"""As many bad versions of an application as intake remembers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
@@ -71,9 +74,16 @@ class History:
     """That a deployer serves."""
     _ways: dict[str, _Way] = field(default_factory=dict)
 
+    def concerns(self, message: Message[Payload]) -> bool:
+        """Whether an event tells anything here: evidence of verdicts is large, and of no use."""
+        used = message.body.topic not in STEPS or isinstance(
+            message.body, Granted | StagePassed | WatchStarted
+        )
+        return used and message.key in {self.application, EVERY}
+
     def see(self, message: Message[Payload]) -> None:
         """Takes one event in, whosever it is; they come in the order of their time."""
-        if message.key in {self.application, EVERY}:
+        if self.concerns(message):
             self._published(message)
             self._queue(message.body)
             self._end(message.body)
@@ -95,7 +105,15 @@ class History:
             case ReleaseQueued(release=release, artifact=artifact):
                 self.releases[release] = Release(artifact=artifact)
                 self._move(release, waiting=(*self.lane.waiting, release))
-            case ReleaseStarted(release=release) | ReleaseEntered(release=release):
+            case (
+                ReleaseStarted(release=release, artifact=artifact)
+                | ReleaseEntered(release=release, artifact=artifact)
+            ):
+                self.releases.setdefault(
+                    release, Release(artifact=artifact)
+                )  # it may have waited for longer than topics are kept
+                if isinstance(body, ReleaseEntered) and body.recovers is not None:
+                    self._marked(release, ending=Ending.ROLLBACK)
                 waiting = tuple(id_ for id_ in self.lane.waiting if id_ != release)
                 self._move(release, waiting=waiting, under_way=(release,))
             case ReleasePreempted(release=release, by=fix):
@@ -134,7 +152,10 @@ class History:
     def _versions(self, body: Payload) -> None:
         match body:
             case MarkRequested(bad=True) | VersionMarked(grade=Grade.BAD):
+                self.bad.pop(body.digest, None)
                 self.bad[body.digest] = BadVersion(reason=body.reason)
+                if len(self.bad) > KNOWN_BAD:
+                    del self.bad[next(iter(self.bad))]
             case MarkRequested() | VersionMarked(grade=Grade.GOOD):
                 self.bad.pop(body.digest, None)
             case _:

@@ -15,6 +15,7 @@ from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
 from lockgate.messages.releases import (
+    ArtifactRefusal,
     ArtifactRefused,
     ReleasePreempted,
     ReleaseQueued,
@@ -40,6 +41,8 @@ class Queue:
     """What waits before it."""
     fix: bool = False
     """It fixes what is under way, as its package URL says: that is pre-empted."""
+    forward_only: bool = False
+    """Its package URL says that nothing goes back past it by itself."""
 
 
 def named(plan: Plan, artifact: str | None) -> str:
@@ -61,8 +64,17 @@ def foreseen(plan: Plan, history: History, announced: str, now: datetime) -> Que
     claim: dict[RowKey, Row] = {RowKey(EVERY, Claim.kind, plan.artifact): Claim(application=plan.application)}
     routed = decided(EVERY, said, claim, now)
     if routed.events:
-        return _told(routed.events, history)
+        return _elsewhere(_told(routed.events, history), routed.events, plan)
     return _told(decided(plan.application, said, _rows(plan, history), now).events, history)
+
+
+def _elsewhere(told: Queue, events: Sequence[Payload], plan: Plan) -> Queue:
+    """Of other plans nothing is known here."""
+    if not any(isinstance(e, ArtifactRefused) and e.code is ArtifactRefusal.UNKNOWN_PACKAGE for e in events):
+        return told
+    return Queue(
+        refused=f"it is no artifact of {plan.application}, whose package is {plan.artifact} ({ArtifactRefusal.UNKNOWN_PACKAGE})"
+    )
 
 
 def _rows(plan: Plan, history: History) -> dict[RowKey, Row]:
@@ -90,8 +102,10 @@ def _told(events: Sequence[Payload], history: History) -> Queue:
             return Queue(refused=f"{event.reason} ({event.code})")
     gone = {event.release for event in events if isinstance(event, ReleaseSuperseded)}
     waiting = [(id_, history.releases[id_].artifact.label) for id_ in history.lane.waiting]
+    queued = next(event for event in events if isinstance(event, ReleaseQueued))
     return Queue(
-        reason=next(event.reason for event in events if isinstance(event, ReleaseQueued)),
+        reason=queued.reason,
+        forward_only=queued.artifact.forward_only,
         starts=any(isinstance(event, ReleaseStarted) for event in events),
         replaces=tuple(label for id_, label in waiting if id_ in gone),
         ahead=tuple(label for id_, label in waiting if id_ not in gone),

@@ -26,7 +26,10 @@ def _lines(preview: Preview) -> Iterator[str]:
         return
     for number, each in enumerate(preview.stages, 1):
         yield from _stage(number, each)
-    yield plans.blamed(preview.plan.remediation)
+    if preview.queue.forward_only:
+        yield "If it is blamed in production, it stays as it is, halted, until an operator says what follows: it says of itself that it goes forward only."
+    else:
+        yield plans.blamed(preview.plan.remediation)
     yield from _in_all(preview)
 
 
@@ -131,6 +134,8 @@ def _in_all(preview: Preview) -> Iterator[str]:
         )
     if preview.approvals:
         yield f"Not in it: the approval before {listed(preview.approvals)}."
+    if preview.unknown:
+        yield f"Not in it: what it waits for the window of {listed(preview.unknown)}."
 
 
 def lasting(seconds: float) -> str:

@@ -54,7 +54,8 @@ def least(plan: Plan, stage: Stage) -> float:
             compared = 0.0 if beside is None else _soak(plan, beside)
             return ceil(len(regions) / most) * _in_a_region(plan, stage) + compared + after.bake
         case WatchStage():
-            return stage.for_
+            before = Terms.of(plan, stage, Phase.WATCH)
+            return stage.for_ if before is None else _planned(plan, before)
         case _:
             assert_never(stage)
 
@@ -64,6 +65,12 @@ def _in_a_region(plan: Plan, stage: WaveStage) -> float:
     steps = Terms.of(plan, stage, Phase.REGIONS)
     compared = 0.0 if steps is None else steps.steps * _soak(plan, steps)
     return compared + sum(part.wait for part in parts if not part.verified)
+
+
+def _planned(plan: Plan, terms: Terms) -> float:
+    """All of its time, in whole scrapes."""
+    schedule = Schedule.of(terms, plan.metrics.interval)
+    return schedule.planned * schedule.step
 
 
 def _soak(plan: Plan, terms: Terms) -> float:
