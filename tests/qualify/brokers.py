@@ -54,21 +54,21 @@ async def qualify(kills: int, seed: int) -> dict[str, Any]:
         await probe.prepare(brokers.bootstrap)
         with Postgres(Path(folder) / "postgres", durable=False) as postgres:
             servers = Servers(brokers.bootstrap, postgres.dsn())
-            async with (
-                opened(None, servers, more={"LOCKGATE_REPLICATION": "3"}) as whole,
-                beside(probe.run(), Unclaimed(whole, PER_SECOND).run()),
-            ):
-                for number in range(1, kills + 1):
-                    broker = brokers.brokers[chance.choice(list(brokers.brokers))]
-                    try:
-                        settled.append(await _one(whole, brokers, broker, ended))
-                    except (AssertionError, TimeoutError) as error:
-                        violations.append(f"kill {number}: {error}"[:2000])
-                        break
-                    say(
-                        f"{number}/{kills}: settled in {settled[-1]:.1f} s, longest gap {probe.longest:.1f} s"
-                    )
-                violations += await audit(whole, *ended)
+            async with opened(None, servers, more={"LOCKGATE_REPLICATION": "3"}) as whole:
+                async with beside(probe.run(), Unclaimed(whole, PER_SECOND).run()):
+                    for number in range(1, kills + 1):
+                        broker = brokers.brokers[chance.choice(list(brokers.brokers))]
+                        try:
+                            settled.append(await _one(whole, brokers, broker, ended))
+                        except (AssertionError, TimeoutError) as error:
+                            violations.append(f"kill {number}: {error}"[:2000])
+                            break
+                        say(
+                            f"{number}/{kills}: settled in {settled[-1]:.1f} s, longest gap {probe.longest:.1f} s"
+                        )
+                violations += await audit(
+                    whole, *ended
+                )  # nothing more comes in: the ledger has to have it all
     return {
         "kills": len(settled),
         "releases": len(ended),
