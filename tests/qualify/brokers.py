@@ -7,6 +7,7 @@ the releases have ended. A probe writes to a topic of its own all the while: its
 import asyncio
 import contextlib
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ PER_SECOND = 50.0
 
 STAGES = (wave("rest", *REST, **{"max-parallel": 2, "budget": "120s"}), watch("2s"))
 IN_TIME = 60.0
+LOGS = Path("build") / "qualification" / "brokers-logs"
 
 
 def measure(numbers: Mapping[str, int]) -> dict[str, Any]:
@@ -61,14 +63,16 @@ async def qualify(kills: int, seed: int) -> dict[str, Any]:
                         try:
                             settled.append(await _one(whole, brokers, broker, ended))
                         except (AssertionError, TimeoutError) as error:
+                            say(f"kill {number}: {error}")
                             violations.append(f"kill {number}: {error}"[:2000])
+                            _keep_logs(whole)
                             break
                         say(
                             f"{number}/{kills}: settled in {settled[-1]:.1f} s, longest gap {probe.longest:.1f} s"
                         )
-                violations += await audit(
-                    whole, *ended
-                )  # nothing more comes in: the ledger has to have it all
+                if not violations:  # else a broker is away still
+                    # Nothing more comes in: the ledger has to have it all.
+                    violations += await audit(whole, *ended)
     return {
         "kills": len(settled),
         "releases": len(ended),
@@ -77,6 +81,14 @@ async def qualify(kills: int, seed: int) -> dict[str, Any]:
         "probes": probe.count,
         "violations": violations,
     }
+
+
+def _keep_logs(whole: Whole) -> None:
+    """What the services said goes with the run's folder."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for log in whole.local.home.glob("*.log"):
+        shutil.copy(log, LOGS)
+    say(f"what the services said is in {LOGS}")
 
 
 async def _one(whole: Whole, brokers: Brokers, broker: Broker, ended: list[Expected]) -> float:
