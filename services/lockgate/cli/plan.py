@@ -31,10 +31,7 @@ from lockgate.messages.payload import Payload
 from lockgate.messages.plan import Plan
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import PlanAccepted, PlanRefused
-from lockgate.messages.values import Name, digest_problem
-
-LONGEST: Final = 1024
-"""Characters that an announced package URL may have."""
+from lockgate.messages.values import MOST_PURL, Name, digest_problem
 
 _NAMES: Final[TypeAdapter[str]] = TypeAdapter(Name)
 
@@ -183,8 +180,8 @@ def _name(application: str) -> str:
 
 def _unannounced(artifact: str) -> str | None:
     """Why it can be no artifact at all."""
-    if len(artifact) > LONGEST:
-        return f"it has {len(artifact)} characters, and an artifact's package URL has {LONGEST} at most"
+    if len(artifact) > MOST_PURL:
+        return f"it has {len(artifact)} characters, and an artifact's package URL has {MOST_PURL} at most"
     return digest_problem(artifact) if artifact.lower().startswith("sha256:") else None
 
 

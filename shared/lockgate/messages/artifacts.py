@@ -7,12 +7,13 @@ from pydantic import Field
 
 from lockgate.messages.cdevent import InletEnvelope
 from lockgate.messages.inlet import Inlet
+from lockgate.messages.values import MOST_PURL
 
 
 class ArtifactPublished(Inlet, topic="artifacts", native="artifact.published.0.3.0"):
     """CI says that an artifact is ready. Its subject is a package URL."""
 
-    purl: str = Field(max_length=1024)
+    purl: str = Field(max_length=MOST_PURL)
     user: str | None = None
     sbom: str | None = None
     bundles: tuple[Any, ...] = Field(default=(), exclude_if=lambda bundles: not bundles)

@@ -166,10 +166,14 @@ NO_FENCE = Fence(number=0, turn=0, grant=0)
 """Below every fence that is ever given: what an object carries at first contact."""
 
 
+MOST_PURL: Final = 1024
+"""Characters of a package URL."""
+
+
 class Artifact(Value):
     """An immutable build output, named by digest, that CI announced as ready."""
 
-    purl: str = Field(max_length=1024)
+    purl: str = Field(max_length=MOST_PURL)
     digest: Digest
     tag: str | None = Field(default=None, max_length=128, description="for people only; never deployed by")
 

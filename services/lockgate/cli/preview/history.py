@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from lockgate.intake.core.versions import KNOWN_BAD
 from lockgate.intake.rows import BadVersion, Ending, Lane, NewestPlan, Pause, Release
 from lockgate.messages.message import Message
 from lockgate.messages.operations import Answer
@@ -32,9 +33,6 @@ from lockgate.messages.verdicts import Granted, StagePassed, WatchStarted
 
 FACTS, STEPS = ("releases", "rollbacks"), ("verdicts",)
 """The topics that tell what holds now, and the one that tells how stages went."""
-
-KNOWN_BAD = 200
-"""As many bad versions of an application as intake remembers."""
 
 
 @dataclass(frozen=True, slots=True)
