@@ -177,11 +177,17 @@ class Lanes(Generic[Draw]):
         )
 
 
-async def qualify(numbers: Mapping[str, int]) -> dict[str, Any]:
+async def in_lanes(
+    numbers: Mapping[str, int],
+    *,
+    kind: str,
+    draw: Callable[[int], Iterator[Draw]],
+    one: Callable[[Whole, Crashes, Draw, Part], Awaitable[tuple[Expected, bool]]],
+) -> dict[str, Any]:
     """So many runs that count, from a draw on; the figures of all that were ever made with this seed."""
     load = os.getloadavg()[0]
     with Forking() as forking:
-        lanes = Lanes(numbers, commit(), forking.launch, kind="crashes", draw=drawn, one=_one)
+        lanes = Lanes(numbers, commit(), forking.launch, kind=kind, draw=draw, one=one)
         await asyncio.gather(*(lanes.run(lane) for lane in range(1, numbers["lanes"] + 1)))
     return {"seed": numbers["seed"], "load_before": round(load, 1), **lanes.parts.merged()}
 
@@ -236,4 +242,4 @@ def _over(story: Story) -> bool:
 
 
 def measure(numbers: Mapping[str, int]) -> dict[str, Any]:
-    return asyncio.run(qualify(numbers))
+    return asyncio.run(in_lanes(numbers, kind="crashes", draw=drawn, one=_one))

@@ -8,7 +8,6 @@ alone; the lanes, the audits and the parts are those of `crashes`.
 
 import asyncio
 import itertools
-import os
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -22,12 +21,10 @@ from lockgate.messages.releases import ReleaseClosed, ReleaseOutcome
 from lockgate.messages.rollbacks import FlagsOrdered, ReleaseHalted, ReleaseSettled, RollbackOrdered
 from lockgate.messages.verdicts import StageWaiting, WaitingFor, WatchStarted
 from lockgate.runtime.faults import Point
-from tests.bench.figures import commit
-from tests.qualify.crashes import PATIENT, Cell, Lanes, cell_dies
+from tests.qualify.crashes import PATIENT, Cell, cell_dies, in_lanes
 from tests.support.audit import Expected, on_clusters
 from tests.support.cells import NTH, TIMERS, WORK, reached
 from tests.support.crashes import PATIENCE, Crashes
-from tests.support.forking import Forking
 from tests.support.parts import Part
 from tests.support.plans import PILOTED, REST, watch, wave
 from tests.support.story import Story
@@ -183,15 +180,6 @@ def step_of(story: Story) -> str:
     return "halted" if story.heard(ReleaseHalted) else "failed"
 
 
-async def qualify(numbers: Mapping[str, int]) -> dict[str, Any]:
-    """So many runs that count, from a draw on; the figures of all that were ever made with this seed."""
-    load = os.getloadavg()[0]
-    with Forking() as forking:
-        lanes = Lanes(numbers, commit(), forking.launch, kind="rollback-kills", draw=drawn, one=one)
-        await asyncio.gather(*(lanes.run(lane) for lane in range(1, numbers["lanes"] + 1)))
-    return {"seed": numbers["seed"], "load_before": round(load, 1), **lanes.parts.merged()}
-
-
 def measure(numbers: Mapping[str, int]) -> dict[str, Any]:
     """`runs` that count, of the draws of a `seed` `from` a number on, in some `lanes`."""
-    return asyncio.run(qualify(numbers))
+    return asyncio.run(in_lanes(numbers, kind="rollback-kills", draw=drawn, one=one))
