@@ -198,6 +198,18 @@ def fix(
     _ask("fix", application, why, {"artifact": artifact}, way)
 
 
+@app.command()
+@_through_the_door
+def reassign(
+    way: _Way,
+    region: Annotated[str, typer.Argument(help="The region.")],
+    to: Annotated[str, typer.Option(metavar="DEPLOYER", help="The deployer that has asked for it.")],
+    why: WhyOption,
+) -> None:
+    """Lets another deployer serve a region, or the same one in another cluster, from the next release on."""
+    _ask("reassign", None, why, {"region": region, "deployer": to}, way)
+
+
 def _of_stage(name: str, help_: str) -> None:
     """The commands about a stage of the release under way: they differ in their names alone."""
 
@@ -251,7 +263,7 @@ def _ask(name: str, application: str | None, why: str, fields: dict[str, Any], w
     if not way.wait:
         way.send(body)
         typer.echo(
-            f"{name} of {application or 'all'} asked for; what is made of it: --wait, or lockgate watch"
+            f"{name} of {fields.get('region') or application or 'all'} asked for; what is made of it: --wait, or lockgate watch"
         )
         return
     with unreachable_is_2():

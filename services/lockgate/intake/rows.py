@@ -19,6 +19,8 @@ class Region(Row):
 
     kind: ClassVar[str] = "region"
     place: Place
+    claims: tuple[Place, ...] = Field(default=(), exclude_if=lambda claims: not claims)
+    """Where others, or the same deployer, have asked to serve it since, and were refused; the last of each."""
 
 
 class RegionNames(Row):

@@ -37,6 +37,9 @@ class OperationRefusal(StrEnum):
     ALREADY_FIRST = "already-first"  # nothing goes before it: it is under way, or the fix that is next
     PAUSED = "paused"  # nothing is begun in a pause, and no fix either
     UNVERIFIED = "unverified"  # the plan demands provenance, and this fix was not announced with any
+    UNKNOWN_REGION = "unknown-region"  # no deployer has ever asked for this region
+    SERVED_ALREADY = "served-already"  # that deployer serves the region, and asks for no other place
+    NOT_CLAIMED = "not-claimed"  # that deployer has not asked for the region
 
 
 class Operation(Inlet):
@@ -65,6 +68,15 @@ class OfAny(Operation):
 
     def subject_id(self) -> str:
         return self.application or EVERY
+
+
+class OfRegion(Operation):
+    """About a region, whatever applications run there."""
+
+    region: Name
+
+    def subject_id(self) -> str:
+        return EVERY
 
 
 # --- decided by intake --------------------------------------------------------------------------------------
@@ -115,6 +127,15 @@ class Fix(OfApplication, topic="operations", custom="operation.fix"):
     )
 
 
+class Reassign(OfRegion, topic="operations", custom="operation.reassign"):
+    """Another deployer serves the region from now on, or the same one in another cluster or namespace.
+
+    It has asked for the region with its last start, and was refused; where it is to serve it was said there.
+    """
+
+    deployer: Name = Field(description="who serves it from now on")
+
+
 # --- decided by the verifier --------------------------------------------------------------------------------
 
 
@@ -148,7 +169,7 @@ class Skip(OfStage, topic="operations", custom="operation.skip"):
 class Answer(Payload):
     """How an operation was answered. Each service that answers has a type of its own, on its own topic."""
 
-    application: Name | None = Field(description="None: all applications")
+    application: Name | None = Field(description="None: all applications, or a region")
     operation: str = Field(description="what was asked for, such as pause")
     event: str = Field(min_length=1, description="the id of the event that asked for it")
     who: str
@@ -158,11 +179,15 @@ class Answer(Payload):
 
     @classmethod
     def to(
-        cls, asked: OfApplication | OfAny, event: str, code: OperationRefusal | None, reason: Sentence
+        cls,
+        asked: OfApplication | OfAny | OfRegion,
+        event: str,
+        code: OperationRefusal | None,
+        reason: Sentence,
     ) -> Self:
         """The answer to the operation that this event asked for."""
         return cls(
-            application=asked.application,
+            application=None if isinstance(asked, OfRegion) else asked.application,
             operation=called(type(asked)),
             event=event,
             who=asked.who,
@@ -177,6 +202,8 @@ class Answer(Payload):
 
 OF_INTAKE: tuple[type[Operation], ...] = (Pause, Resume, Abort, Rollback, Mark, Fix)
 OF_VERIFIER: tuple[type[Operation], ...] = (Approve, Reject, Promote, Retry, Skip)
+OF_REGIONS: tuple[type[Operation], ...] = (Reassign,)
+"""Intake's too, but about no application."""
 
 
 def called(operation: type[Operation]) -> str:
@@ -184,5 +211,5 @@ def called(operation: type[Operation]) -> str:
     return operation.__name__.lower()
 
 
-OPERATIONS = {called(operation): operation for operation in (*OF_INTAKE, *OF_VERIFIER)}
+OPERATIONS = {called(operation): operation for operation in (*OF_INTAKE, *OF_VERIFIER, *OF_REGIONS)}
 """Every operation, by what operators call it."""

@@ -14,7 +14,7 @@ from lockgate.intake.core import TABLE
 from lockgate.intake.rows import Unchecked
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.deployments import RegionRegistered
-from lockgate.messages.operations import Abort, Answer, Fix, Mark, Pause, Resume, Rollback
+from lockgate.messages.operations import Abort, Answer, Fix, Mark, Pause, Reassign, Resume, Rollback
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import ArtifactRefused, ReleaseEntered, ReleaseQueued
@@ -29,7 +29,7 @@ DRIVEN = frozenset(
     {
         *(ArtifactPublished, OtherEvent, PlanPublished, RegionRegistered),
         *(StagePassed, WatchEnded, RollbackVerified, ReleaseSettled, VersionMarked, RecoveryRequested),
-        *(Pause, Resume, Abort, Rollback, Mark, Fix),
+        *(Pause, Resume, Abort, Rollback, Mark, Fix, Reassign),
     }
 )
 """Whatever is handed over by a rule, here or in `test_any_order`. Timers fall due and checks report besides."""
@@ -110,6 +110,10 @@ class AnyInput(Intake):
     @rule(deployer=st.sampled_from(["one", "two"]))
     def a_deployer_registers(self, deployer: str) -> None:
         self._give(registered("eu-west", deployer))
+
+    @rule(region=st.sampled_from(["eu-west", "moon"]), deployer=st.sampled_from(["one", "two"]))
+    def a_region_is_reassigned(self, region: str, deployer: str) -> None:
+        self._ask(Reassign(region=region, deployer=deployer, who="ann", why="its cluster was built anew"))
 
     @invariant()
     def what_was_announced_is_answered_once_or_is_being_checked(self) -> None:

@@ -5,13 +5,13 @@ from lockgate.intake.core.answering import ROUTED
 from lockgate.intake.core.artifacts import ANNOUNCED, ARRIVED, OTHER
 from lockgate.intake.core.plans import ACCEPTED, PUBLISHED
 from lockgate.intake.core.progress import SETTLED, STAGE_PASSED, WATCH_ENDED
-from lockgate.intake.core.regions import REGISTERED
+from lockgate.intake.core.regions import REASSIGNED, REGISTERED
 from lockgate.intake.core.unrecovered import VERIFIED
 from lockgate.intake.rows import KINDS
 from lockgate.messages.artifacts import ArtifactPublished, OtherEvent
 from lockgate.messages.decision import Table
 from lockgate.messages.deployments import RegionRegistered
-from lockgate.messages.operations import Abort, Fix, Mark, Pause, Resume, Rollback
+from lockgate.messages.operations import Abort, Fix, Mark, Pause, Reassign, Resume, Rollback
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.rollbacks import RecoveryRequested, ReleaseSettled, VersionMarked
 from lockgate.messages.verdicts import RollbackVerified, StagePassed, WatchEnded
@@ -20,6 +20,7 @@ TABLE = Table(
     kinds=KINDS,
     shared={
         RegionRegistered: REGISTERED,
+        Reassign: REASSIGNED,
         PlanPublished: PUBLISHED,
         ArtifactPublished: ANNOUNCED,
         OtherEvent: OTHER,

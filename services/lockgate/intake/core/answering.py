@@ -6,13 +6,14 @@ from lockgate.intake.rows import Claimed
 from lockgate.intake.words import sentence
 from lockgate.messages.decision import On, Rows, Step, emit
 from lockgate.messages.message import Message
-from lockgate.messages.operations import OfAny, OfApplication, OperationRefusal
+from lockgate.messages.operations import OfAny, OfApplication, OfRegion, OperationRefusal
 from lockgate.messages.releases import OperationAnswered
 
-Given = Message[OfApplication] | Message[OfAny]
+Named = Message[OfApplication] | Message[OfAny]
+Given = Named | Message[OfRegion]
 
 
-def routed(rows: Rows, given: Given, _now: datetime) -> Step:
+def routed(rows: Rows, given: Named, _now: datetime) -> Step:
     """Under `*`: to the application that it names."""
     name = given.body.application or ""
     if rows.get(Claimed, name) is not None:

@@ -18,7 +18,7 @@ from lockgate.intake.words import clip
 from lockgate.messages.anomalies import IncidentDetected, IncidentResolved
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.message import USUAL_HEADERS, Headers, Message, UnreadableError
-from lockgate.messages.operations import OfAny, OfApplication
+from lockgate.messages.operations import OfAny, OfApplication, OfRegion
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.values import EVERY, Name
@@ -216,6 +216,8 @@ def allowed(caller: Caller, outgoing: Outgoing) -> str | None:
             what = f"publish a plan that takes {plain(taken, 200)}"
         case OfAny(application=None) if caller.applications:
             what = "say anything about all applications"
+        case OfRegion() if caller.applications:
+            what = "say anything about a region, which is of all applications"
         case (OfApplication() | OfAny()) as body if not caller.may_touch(body.application or EVERY):
             what = f"say anything about {body.application}"
         case _:
