@@ -4,6 +4,7 @@ Pure: text in, plan or problems out; it knows no regions (`lockgate plan check` 
 beyond plain data (aliases, tags, several documents) is refused, so that a plan means what it looks like.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +38,14 @@ def check_plan(text: str | bytes) -> GoodPlan | BadPlan:
     checked = check(document.data)
     if isinstance(checked, Plan) and not document.problems:
         return GoodPlan(document.data, checked)
-    told = {lined.problem.path for lined in document.problems}
-    found = () if isinstance(checked, Plan) else checked
+    return BadPlan(lined(document, () if isinstance(checked, Plan) else checked))
+
+
+def lined(document: Document, found: Iterable[Problem]) -> tuple[LinedProblem, ...]:
+    """With their lines, and in their order, what was found in the document; of a place that could not be kept, that alone."""
+    told = {each.problem.path for each in document.problems}
     more = (LinedProblem(_line(document, it.path), it) for it in found if it.path not in told)
-    return BadPlan(tuple(sorted((*document.problems, *more), key=lambda lined: lined.line)))
+    return tuple(sorted((*document.problems, *more), key=lambda each: each.line))
 
 
 def _line(document: Document, path: Path) -> int:
@@ -50,4 +55,4 @@ def _line(document: Document, path: Path) -> int:
     return document.lines[path]
 
 
-__all__ = ["BadPlan", "GoodPlan", "LinedProblem", "check_plan"]
+__all__ = ["BadPlan", "GoodPlan", "LinedProblem", "check_plan", "lined"]

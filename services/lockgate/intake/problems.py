@@ -157,7 +157,7 @@ def _unknown_in_workload(raw: Any) -> Iterator[Problem]:
     known = fields(at(("workload",)))
     for name in workload if isinstance(workload, dict) else ():
         if name not in known:
-            yield Problem(("workload", name), _unknown_field(name, known))
+            yield Problem(("workload", name), unknown_field(name, known))
 
 
 def _problem(detail: ErrorDetails) -> Problem:
@@ -177,7 +177,7 @@ def _sentence(detail: ErrorDetails) -> str:
         case "missing":
             return _missing(str(loc[-1]))
         case "extra_forbidden":
-            return _unknown_field(str(loc[-1]), fields(at(loc[:-1])))
+            return unknown_field(str(loc[-1]), fields(at(loc[:-1])))
         case "union_tag_not_found":
             return f"the stage has no kind: write one of {listed(STAGE_KINDS)}, such as `kind: wave`"
         case "union_tag_invalid":
@@ -212,7 +212,7 @@ def _missing(name: str) -> str:
     return f"this field is missing: add it{f', such as `{example}`' if example else ''}"
 
 
-def _unknown_field(name: str, known: tuple[str, ...]) -> str:
+def unknown_field(name: str, known: tuple[str, ...]) -> str:
     if name in _ELSEWHERE:
         return (
             f"there is no field {shown(name)} here: {_ELSEWHERE[name]}; the fields here are {listed(known)}"

@@ -49,7 +49,6 @@ def overdue(scene: Scene, terms: Terms) -> float:
 def measured(scene: Scene, terms: Terms, name: str, region: RegionRow, since: datetime | None = None) -> Step:
     """The region is measured, from the beginning of the verification on. What measures it already is replaced."""
     schedule, metrics = schedule_of(scene, terms), scene.plan.plan.metrics
-    alpha = alpha_of(scene) if terms.beside else alpha_of(scene) / len(terms.regions)
     order = Measure(
         release=scene.release.release,
         stage=terms.stage,
@@ -59,7 +58,7 @@ def measured(scene: Scene, terms: Terms, name: str, region: RegionRow, since: da
         scrapes=schedule.scrapes,
         metrics=metrics,
         pods=_pods(scene, terms, name, region),
-        policy=policy_of(terms, metrics, alpha),
+        policy=policy_of(terms, metrics, region_part(scene.plan.plan, terms)),
         **_compared_with(scene, terms, region),
     )
     return Step(work=(StartWork(work_of(terms, name), "measure", order.model_dump(mode="json")),))
@@ -87,8 +86,17 @@ def work_of(terms: Terms, region: str) -> str:
 
 def alpha_of(scene: Scene) -> float:
     """Of one verification."""
-    plan = scene.plan.plan
+    return alpha_in(scene.plan.plan)
+
+
+def alpha_in(plan: Plan) -> float:
+    """Of one verification, whatever release it is of."""
     return plan.false_alarms / max(1, sum(_verifications(plan, stage) for stage in plan.stages))
+
+
+def region_part(plan: Plan, terms: Terms) -> float:
+    """Of what is measured in one region: those that are one verification divide its part."""
+    return alpha_in(plan) if terms.beside else alpha_in(plan) / len(terms.regions)
 
 
 def _verifications(plan: Plan, stage: Stage) -> int:

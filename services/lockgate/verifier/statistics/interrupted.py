@@ -185,6 +185,11 @@ def followed(usual: Usual, requests: Array, d: Array, above: Array) -> Interrupt
     return Interrupted(**before, requests=requests, d=d, above=above)
 
 
+def allowed_errors(policy: Policy) -> float:
+    """What a pass allows of errors: twice the margin of a comparison."""
+    return ln(2.0 * policy.err_margin - 1.0)
+
+
 def _mean(y: Array) -> Array:
     """[A, W] to [W]; NaN of nothing."""
     there = ~np.isnan(y)
@@ -218,7 +223,7 @@ def _sizes(
         ),
         np.array(
             [
-                ln(2.0 * policy.err_margin - 1.0),
+                allowed_errors(policy),
                 *slow.margin[0].tolist(),
                 *[ln(1.0 + 2.0 * policy.g_margin)] * len(gauges),
             ]
