@@ -130,7 +130,8 @@ class Deciding:
             self._state.keys[key] = counts
             batch.keys[key] = (batch.keys[key][0] if key in batch.keys else before, *counts)
             for row_key, (row, body) in decision.rows.items():
-                self._state.rows[row_key] = ABSENT if row is None else Loaded(decision.number, row)
+                loaded = ABSENT if row is None else Loaded(decision.number, row)
+                self._state.remember(row_key, loaded, len(body or b""))
                 batch.rows[row_key] = (decision.number, body)
             self._publish(batch, made)
             self._schedule(batch, key, decision.number, decision.step, causes)

@@ -26,6 +26,7 @@ from lockgate.runtime.deciding import Deciding, Identity
 from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.handling import Handling
 from lockgate.runtime.metrics import METRICS
+from lockgate.runtime.preloading import Preloading
 from lockgate.runtime.reading import Item, Readable
 from lockgate.runtime.state import State
 from lockgate.runtime.store import STARTING_OVER, ConflictError, Store
@@ -65,6 +66,7 @@ class Engine:
         self._has_inlets = any(topic.kind is Kind.INLET for topic in who.reads)
         self._state = State(wiring.store, core, self._owns)
         deciding = Deciding(who, core, self._state, wiring.part_of)
+        self._preloading = Preloading(core, self._state)
         self._handling = Handling(who, core, self._state, deciding)
 
     # --- what comes in ----------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ class Engine:
         return record.partition in self.owned and record.offset >= self.next[record.topic, record.partition]
 
     async def _take_some(self, batch: Batch, items: Sequence[Item], now: datetime) -> None:
-        await self._handling.preload([item.message for item in items if isinstance(item, Readable)])
+        await self._preloading.load([item.message for item in items if isinstance(item, Readable)], now)
         for item in items:
             self._consume(batch, item.record)
             await self._handling.take(batch, item, now)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import structlog
 
-from lockgate.messages.decision import Core, Input, RowKey
+from lockgate.messages.decision import Core, Input
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.topics import DEAD_LETTERS, TOPICS, Kind
@@ -23,6 +23,7 @@ from lockgate.runtime.faults import Point, reach
 from lockgate.runtime.inlet_id import inlet_id
 from lockgate.runtime.metrics import METRICS
 from lockgate.runtime.parking import STUCK, Hold, awaited, hold
+from lockgate.runtime.preloading import marked
 from lockgate.runtime.reading import Item, Readable, Rejected, read
 from lockgate.runtime.state import State
 from lockgate.runtime.store import RETRYABLE
@@ -44,23 +45,6 @@ class Handling:
         self._writers_read = names
         self._deployers_read = "deployer" in names
         self._services = {topic.writer for topic in TOPICS.values()}
-
-    async def preload(self, messages: Sequence[Message[Payload]]) -> None:
-        """Loads at once what the batch certainly needs, so that deciding seldom waits.
-
-        What a core or a row raises here it raises again where the event is decided, alone; there it is parked.
-        """
-        keys: set[str] = set()
-        rows: set[RowKey] = set()
-        for message in messages:
-            try:
-                under = self._core.keys(message)
-                rows.update(row for key in under for row in self._core.touches(key, message))
-                keys.update(under)
-            except Exception as error:  # noqa: BLE001  # a bug of the core, which is met again where it is parked
-                log.debug("the core raised; the event will be parked", error=repr(error))
-        ids = [inlet_id(message) for message in messages if message.number is None]
-        await self._state.need(keys, _marked(messages), rows, ids)
 
     async def take(self, batch: Batch, item: Item, now: datetime) -> None:
         match item:
@@ -137,8 +121,8 @@ class Handling:
             return repr(error)
         if message.writer is not None and message.number is not None:
             mark = (message.writer, message.key)
-            self._state.marks[mark] = batch.marks[mark] = message.number
-            self._state.parked.told(mark, message.number)
+            self._state.mark(mark, message.number)
+            batch.marks[mark] = message.number
         self._deciding.record(batch, decisions, origin.causes)
         reach(Point.DECIDED)
         return None
@@ -162,7 +146,7 @@ class Handling:
             names = [name for name in due if self._may_go(parked.queues[name][0])]
             items = [read(parked.queues[name][0].record) for name in names]
             await self._state.need_marks(
-                _marked([item.message for item in items if isinstance(item, Readable)])
+                marked([item.message for item in items if isinstance(item, Readable)])
             )
             for name, item in zip(names, items, strict=True):
                 record = parked.queues[name][0].record
@@ -272,12 +256,6 @@ class Handling:
 def _stuck(record: Record, message: Message[Payload], error: str) -> ParkedRow:
     writer = message.writer or f"inlet:{record.topic}"
     return ParkedRow(record, writer, message.key, message.number, Hold.DECIDE, error[:1000])
-
-
-def _marked(messages: Sequence[Message[Payload]]) -> set[str]:
-    """The keys under which it has to be known how far the writers of these events, and of their causes, were read."""
-    internal = [message for message in messages if message.number is not None]
-    return {m.key for m in internal} | {c.key for m in internal for c in m.after}
 
 
 def _causes(message: Message[Payload]) -> str:

@@ -102,9 +102,8 @@ class Rest:
         self._state.keys.update({key: (made, events) for key, (_, made, events) in batch.keys.items()})
         for name, (number, body) in batch.rows.items():
             found = self._written.get((name, number))
-            self._state.rows[name] = (
-                (found or self._parsed(name, number, body)) if body is not None else ABSENT
-            )
+            loaded = (found or self._parsed(name, number, body)) if body is not None else ABSENT
+            self._state.remember(name, loaded, len(body or b""))
 
     def _parsed(self, name: RowKey, number: int, body: bytes | None) -> Loaded:
         row = self._core.rows[name.kind]

@@ -5,22 +5,22 @@ batch is forgotten after each one. Talks to the store.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Container, Coroutine, Iterable
+from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from lockgate.messages.decision import Core, RowKey
+from lockgate.runtime import canonical
 from lockgate.runtime.batch import ParkedRow, Place
 from lockgate.runtime.decider import ABSENT, Loaded
 from lockgate.runtime.parking import STUCK
+from lockgate.runtime.remembered import Remembered
 from lockgate.runtime.store import Store
 from lockgate.runtime.waiting import Waiting
 
 K = TypeVar("K", str, RowKey)
 
-MAX_ROWS = 20_000
-"""Intake's weigh some 7 KB each on the average while 10,000 plans are published, one row in three being a plan."""
 MAX_KEYS = 100_000
 
 
@@ -32,7 +32,7 @@ class State:
         self._core = core
         self._owns = owns
         self.keys: dict[str, tuple[int, int]] = {}
-        self.rows: dict[RowKey, Loaded] = {}
+        self._remembered = Remembered()
         self.marks: dict[tuple[str, str], int] = {}
         self.seen: set[tuple[str, str]] = set()
         self.parked = Waiting(owns)
@@ -41,6 +41,23 @@ class State:
         self._tried: set[Place] = set()
         self._marked: dict[str, None] = {}
         self._foreign: set[str] = set()
+        self._foreign_marks: set[tuple[str, str]] = set()
+
+    @property
+    def rows(self) -> Mapping[RowKey, Loaded]:
+        """What is remembered of them; `remember` adds to it."""
+        return self._remembered.rows
+
+    def remember(self, name: RowKey, loaded: Loaded, size: int) -> None:
+        """A row of a key whose counters are known; `size` is that of its body as it is stored."""
+        self._remembered.put(name, loaded, size, passing=name.key in self._foreign)
+
+    def mark(self, mark: tuple[str, str], number: int) -> None:
+        """So far a writer's events under a key were handled."""
+        self.marks[mark] = number
+        self.parked.told(mark, number)
+        if mark[1] in self._foreign:
+            self._foreign_marks.add(mark)
 
     def forget(self) -> None:
         self._forget_cached()
@@ -61,10 +78,10 @@ class State:
             for key in foreign:
                 self.keys.pop(key, None)
                 self._marked.pop(key, None)
-            for mark in [mark for mark in self.marks if mark[1] in foreign]:
+            for mark in self._foreign_marks:
                 del self.marks[mark]
-            for row in [row for row in self.rows if row.key in foreign]:
-                del self.rows[row]
+            self._foreign_marks.clear()
+            self._remembered.forget_passing()
             foreign.clear()
 
     async def need(
@@ -117,19 +134,19 @@ class State:
 
     async def _load_marks(self, missing: list[str]) -> None:
         found = await self._store.load_marks(missing)
-        self.marks.update(found)
-        for mark, number in found.items():
-            self.parked.told(mark, number)
-        self._marked.update(dict.fromkeys(missing))
         self._note_foreign(missing)
+        for mark, number in found.items():
+            self.mark(mark, number)
+        self._marked.update(dict.fromkeys(missing))
 
     async def _load_rows(self, missing: list[RowKey], *, if_valid: bool) -> None:
         """`if_valid` leaves those out that today's core cannot read; else they raise."""
         found = await self._store.load_rows(missing)
         self._note_foreign({key.key for key in missing})
         for key in missing:
+            version, body = found.get(key, (0, b""))
             try:
-                self.rows[key] = self._loaded(key, found[key]) if key in found else ABSENT
+                self.remember(key, self._loaded(key, version, body) if body else ABSENT, len(body))
             except (ValidationError, KeyError, TypeError, ValueError):
                 if not if_valid:
                     raise
@@ -151,19 +168,19 @@ class State:
             self._tried.add(row.place)
 
     def _is_too_much(self) -> bool:
-        return max(len(self.keys), len(self._marked)) > MAX_KEYS or len(self.rows) > MAX_ROWS
+        return max(len(self.keys), len(self._marked)) > MAX_KEYS or self._remembered.is_too_much
 
     def _forget_cached(self) -> None:
-        for cache in (self.keys, self.rows, self.marks, self.seen, self._marked, self._foreign):
+        for cache in (self.keys, self.marks, self.seen, self._marked, self._foreign, self._foreign_marks):
             cache.clear()
+        self._remembered.clear()
 
     def _note_foreign(self, keys: Iterable[str]) -> None:
         self._foreign.update(key for key in keys if not self._owns(key))
 
-    def _loaded(self, key: RowKey, found: tuple[int, dict[str, object]]) -> Loaded:
-        version, body = found
+    def _loaded(self, key: RowKey, version: int, body: bytes) -> Loaded:
         row = self._core.rows[key.kind]
-        return Loaded(version, row.model_validate(row.upcast(body), strict=False))
+        return Loaded(version, row.model_validate(row.upcast(canonical.loads(body)), strict=False))
 
 
 def _missing(wanted: Iterable[K], cached: Container[K]) -> list[K]:

@@ -161,15 +161,14 @@ class Store:
         )
         return {(r["writer"], r["key"]): r["number"] for r in rows}
 
-    async def load_rows(self, keys: Sequence[RowKey]) -> dict[RowKey, tuple[int, dict[str, Any]]]:
+    async def load_rows(self, keys: Sequence[RowKey]) -> dict[RowKey, tuple[int, bytes]]:
+        """Version and body of those that there are."""
         rows = await self.fetch(
             "select r.key, r.kind, r.id, r.version, r.body from unnest($1::text[], $2::text[], $3::text[]) i(key, kind, id)"
             " join rows r using (key, kind, id)",
             *([k[i] for k in keys] for i in range(3)),
         )
-        return {
-            RowKey(r["key"], r["kind"], r["id"]): (r["version"], canonical.loads(r["body"])) for r in rows
-        }
+        return {RowKey(r["key"], r["kind"], r["id"]): (r["version"], r["body"]) for r in rows}
 
     async def load_seen(self, ids: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         rows = await self.fetch(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockgate.runtime import state
+from lockgate.runtime import remembered
 from lockgate.runtime.store import Store
 from tests.support.mutation import returned
 from tests.support.toy_world import World, said
@@ -11,10 +11,11 @@ KEYS = ("shop", "till", "stock")
 ROUNDS = 5
 
 
+@pytest.mark.parametrize("bound", ["MAX_ROWS", "MAX_BYTES"])
 async def test_what_was_forgotten_is_read_again_and_nothing_is_decided_otherwise(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    monkeypatch.setattr(state, "MAX_ROWS", 1)
+    monkeypatch.setattr(remembered, bound, 1)
     loads = returned(monkeypatch, Store, "load_rows")
     await world.serving()
     for number in range(1, ROUNDS + 1):
