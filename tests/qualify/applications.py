@@ -15,7 +15,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -70,6 +70,8 @@ class Intake:
     child: Child
     producer: AIOKafkaProducer
     applications: tuple[str, ...]
+    filling: dict[str, Any] = field(default_factory=dict)
+    """How many plans and artifacts a second it took in, and what it had in memory afterwards."""
 
     async def begins(self) -> None:
         """Its regions are registered, and each application has a plan that keeps all that waits."""
@@ -79,14 +81,22 @@ class Intake:
             (app, {"plan": plan_of(app, *WHOLE, queue={"supersede": False}), "author": "somebody"})
             for app in self.applications
         )
+        began = time.monotonic()
         await self._send_all("plans", (cdevent(PlanPublished.type, app, plan) for app, plan in plans))
         await self.until("plan", len(self.applications))
+        self._filled("plans", len(self.applications), began)
 
     async def announced(self, rounds: int) -> None:
         """So many artifacts of each application, one application after the other, and then all once more."""
         events = (announcement(app, n) for n in range(rounds) for app in self.applications)
+        count, began = rounds * len(self.applications), time.monotonic()
         await self._send_all("artifacts", events)
-        await self.until("release", rounds * len(self.applications))
+        await self.until("release", count)
+        self._filled("artifacts", count, began)
+
+    def _filled(self, what: str, count: int, began: float) -> None:
+        took = time.monotonic() - began
+        self.filling[what] = {"per_second": round(count / took, 1), "memory_mib": mib(self.child.pid)}
 
     async def _send_all(self, topic: str, events: Iterator[dict[str, Any]]) -> None:
         while some := [event for _, event in zip(range(AT_ONCE), events, strict=False)]:
@@ -207,9 +217,7 @@ async def qualify(world: World, applications: int, waiting: int, turns: int) -> 
     async with started(beside(world), FEW) as empty:
         await empty.announced(1)
         async with started(world, applications) as full:
-            began = time.monotonic()
             await full.announced(1 + waiting)
-            took = time.monotonic() - began
             times = await _admitted(empty, full, turns)
             weights = {name: mib(each.child.pid) for name, each in (("empty", empty), ("full", full))}
             dead = await full.dead_letters()
@@ -220,7 +228,7 @@ async def qualify(world: World, applications: int, waiting: int, turns: int) -> 
     figures = {
         "load_before": round(load, 1),
         "queued": applications * waiting,
-        "announced_per_second_while_filling": round(applications * (1 + waiting) / took, 1),
+        "filling": full.filling,
         "memory_mib": weights,
         "admission_ms": percentiles,
         "p99_ratio": round(percentiles["full"]["p99"] / percentiles["empty"]["p99"], 2),
