@@ -1,19 +1,22 @@
 """A real Prometheus, Debian's, that scrapes real exporters every second."""
 
 import asyncio
-import random
 import shutil
-from collections.abc import AsyncIterator
+import signal
+import time
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import numpy as np
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from lockgate.embedded.ports import free_ports
 from tests.support.debian import program_of
+from tests.support.eventually import eventually
 
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25)
 """Every request takes longer than the lowest: below it nothing is known, so nothing could be shown at it."""
@@ -27,13 +30,13 @@ scrape_configs:
 """
 _TARGET = """\
       - targets: ['{address}']
-        labels: {{region: eu-west, namespace: shop, pod: {pod}}}
+        labels: {{region: eu-west, namespace: payments, pod: {pod}, __metrics_path__: {path}}}
 """
 
 
 @dataclass
 class Exporter:
-    """A pod that counts requests: so many each time that it is scraped, drawn from its own seed."""
+    """A pod that counts requests: so many a second, whoever reads them, drawn from its own seed."""
 
     pod: str
     rate: int
@@ -42,19 +45,28 @@ class Exporter:
     """The share that takes longer than 50 ms."""
     nan: bool = False
     counts: dict[str, list[int]] = field(default_factory=lambda: {"200": [0] * 6, "500": [0] * 6})
-    draws: random.Random = field(init=False)
+    draws: np.random.Generator = field(init=False)
+    read: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.draws = random.Random(self.pod)
+        self.draws = np.random.default_rng([*self.pod.encode()])
+
+    @property
+    def requests(self) -> int:
+        """So many were counted until it was read last."""
+        return sum(map(sum, self.counts.values()))
 
     def text(self) -> str:
         """The exposition, after some more requests."""
-        for _ in range(self.rate):
-            code = "500" if self.draws.random() < self.errors else "200"
-            place = (
-                self.draws.choice((3, 4)) if self.draws.random() < self.slow else self.draws.choice((1, 2))
-            )
-            self.counts[code][place] += 1
+        now = time.monotonic()
+        seconds, self.read = now - self.read, now
+        fast, slow = (1 - self.slow) / 2, self.slow / 2
+        for code, share in (("200", 1 - self.errors), ("500", self.errors)):
+            count = self.draws.poisson(self.rate * share * seconds)
+            more = self.draws.multinomial(count, (0.0, fast, fast, slow, slow, 0.0))
+            self.counts[code] = [
+                before + int(new) for before, new in zip(self.counts[code], more, strict=True)
+            ]
         lines = ["# TYPE http_server_request_duration_seconds histogram"]
         for code, counts in self.counts.items():
             label, total = f'http_response_status_code="{code}"', 0
@@ -91,9 +103,8 @@ class Scraping:
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--log.level=error",
         )
-        async with aiohttp.ClientSession() as session, asyncio.timeout(30):
-            while not await _ready(session, f"{self.url}/-/ready"):  # noqa: ASYNC110  # another process
-                await asyncio.sleep(0.1)
+        async with aiohttp.ClientSession() as session:
+            await eventually(lambda: _ready(session, f"{self.url}/-/ready"))
 
     async def stop(self, *, forget: bool = False) -> None:
         if self.process is not None:
@@ -102,6 +113,25 @@ class Scraping:
             self.process = None
         if forget:
             shutil.rmtree(self.folder / "data")
+
+    def freeze(self) -> None:
+        """It holds its port and its connections, and does nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    async def knows(self, pod: str, scrapes: int) -> None:
+        """Waits until it has so many samples of the pod."""
+
+        async def enough() -> bool:
+            return await self.scrapes(pod) >= scrapes
+
+        await eventually(enough)
 
     async def scrapes(self, pod: str) -> int:
         """How many samples of a pod's requests it has."""
@@ -116,15 +146,23 @@ class Scraping:
         return len(found[0]["values"]) if found else 0
 
 
+def configured(folder: Path, places: Iterable[tuple[str, str, str]]) -> Scraping:
+    """One that is not started yet. `places`: the address, the path and the pod of each exporter."""
+    targets = [_TARGET.format(address=address, path=path, pod=pod) for address, path, pod in places]
+    (folder / "prometheus.yml").write_text(_CONFIG.format(targets="".join(targets)))
+    return Scraping(folder, free_ports(1)[0])
+
+
 @asynccontextmanager
 async def scraping(folder: Path, exporters: list[Exporter]) -> AsyncIterator[Scraping]:
     servers = [await _served(exporter) for exporter in exporters]
-    targets = [
-        _TARGET.format(address=f"127.0.0.1:{server.port}", pod=exporter.pod)
-        for server, exporter in zip(servers, exporters, strict=True)
-    ]
-    (folder / "prometheus.yml").write_text(_CONFIG.format(targets="".join(targets)))
-    found = Scraping(folder, free_ports(1)[0])
+    found = configured(
+        folder,
+        [
+            (f"127.0.0.1:{server.port}", "/metrics", exporter.pod)
+            for server, exporter in zip(servers, exporters, strict=True)
+        ],
+    )
     await found.start()
     try:
         yield found
@@ -146,8 +184,5 @@ async def _served(exporter: Exporter) -> TestServer:
 
 
 async def _ready(session: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with session.get(url) as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False
+    async with session.get(url) as answer:
+        return answer.status == 200

@@ -4,128 +4,32 @@ A point of the grid is the end of a scrape interval; a pod's newest whole sample
 and buckets have samples of the same moment, no bucket is missing, and none grew by less than a lower one: half a sample
 would make slow requests of those whose buckets come later. No whole sample is a failed scrape, whatever comes later.
 
-Counters are added up series by series, from a pod's first sample on, so one that begins anew, with its container, or
-that is no longer told, takes nothing away from what was counted; within a scrape interval each sample is looked at.
-
 After the start only those scrapes are evidence in which all arms have a row. In others nothing can be compared; they are
 no part of the time that the plan gives, and what was counted in them comes with the next one.
+
+Where nothing is known of production before the start, since Prometheus is new or lost what it had, the first scrapes stand in for
+that: what is usual has to be known before anything is compared with it.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
-from operator import itemgetter
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from lockgate.verifier.core.measure import HISTORY, Measure
 from lockgate.verifier.grid import Grid
 from lockgate.verifier.presets import By, Preset, arm_of, unit_of
 from lockgate.verifier.prometheus import Series
 from lockgate.verifier.statistics.evidence import BASELINE, PILOT, SCHEMA
+from lockgate.verifier.units import Counter, Row, Unit
 
 START = HISTORY + 1
 """The index of the first scrape after the start of a pilot; the one before it is at the start itself."""
 ARMS = {BASELINE: "production", PILOT: "the pilot"}
 BOTH = frozenset(ARMS)
 BY_REGION = {BASELINE: "the regions without the release", PILOT: "the region"}
-
-
-class Counter(NamedTuple):
-    """A series of one unit: what of it counts, by the labels that tell it from the others."""
-
-    bound: float | None
-    """None: of requests; else of those up to so many seconds."""
-    error: bool
-    own: tuple[tuple[str, str], ...]
-
-
-class Row(NamedTuple):
-    """What a unit had counted at a point of the grid."""
-
-    requests: float
-    errors: float
-    buckets: Mapping[float, float]
-
-
-NOTHING = Row(0.0, 0.0, MappingProxyType({}))
-
-
-@dataclass(slots=True)
-class Unit:
-    """A pod, or what else counts by itself."""
-
-    arm: str
-    last: dict[Counter, float] = field(default_factory=dict)
-    read_at: dict[Counter, float] = field(default_factory=dict)
-    """When each of them was."""
-    requests: float = 0.0
-    errors: float = 0.0
-    buckets: dict[float, float] = field(default_factory=dict)
-    row: Row = NOTHING
-    """The newest one."""
-    before: float = 0.0
-    """The requests that were counted when it was kept."""
-    beyond: float = 0.0
-    """Those of them that came into no bucket."""
-    rows: dict[int, Row] = field(default_factory=dict)
-    """By the index of the scrape; one that failed is not there."""
-
-    def read(self, at: float, values: Mapping[Counter, float], *, histogram: bool) -> bool:
-        """All its series at one moment, in order of time. Says whether that is a scrape; if not, nothing is counted."""
-        known = self._running(values)
-        if histogram and not _is_whole(values, known):
-            return False
-        began = known if self.last else values
-        grown = {counter: value - began.get(counter, 0.0) for counter, value in values.items()}
-        self.last = {**known, **values}
-        self.read_at = {**{c: self.read_at[c] for c in known}, **dict.fromkeys(values, at)}
-        if not _fits(grown):
-            return False
-        for counter, more in grown.items():
-            if counter.bound is not None:
-                self.buckets[counter.bound] = self.buckets.get(counter.bound, 0.0) + more
-                continue
-            self.requests += more
-            self.errors += more if counter.error else 0.0
-        return True
-
-    def _running(self, values: Mapping[Counter, float]) -> dict[Counter, float]:
-        """What is known of the series that did not begin anew.
-
-        One that fell tells that its container restarted, and all of it began anew. Unless it was not there when the
-        others were read last: then it began anew before, unseen because they had caught up, and only it comes from 0.
-        """
-        fell = [counter for counter, value in values.items() if value < self.last.get(counter, 0.0)]
-        before = max((self.read_at[counter] for counter in values if counter in self.last), default=0.0)
-        if any(self.read_at[counter] == before for counter in fell):
-            return {}
-        anew = {counter.own for counter in fell}
-        return {counter: value for counter, value in self.last.items() if counter.own not in anew}
-
-    def keep(self, index: int, *, histogram: bool) -> None:
-        """What it has counted is its row.
-
-        Where requests and buckets have labels of their own, one may be ahead by what is under way; a request that is in
-        no bucket one row later never comes into one. Nothing grows by more than the requests do, which never fall.
-        """
-        whole = self.requests
-        if histogram:
-            self.beyond = max(self.beyond, self.before - self.buckets[inf])
-            whole = self.buckets[inf] + self.beyond
-        self.before = self.requests
-        errors = min(self.errors, self.row.errors + whole - self.row.requests)
-        self.row = self.rows[index] = Row(whole, errors, dict(self.buckets))
-
-    @property
-    def bounds(self) -> set[float]:
-        """Those that every group of its series has: others cannot be added up."""
-        groups: dict[tuple[tuple[str, str], ...], set[float]] = defaultdict(set)
-        for counter in self.last:
-            if counter.bound is not None:
-                groups[counter.own].add(counter.bound)
-        return set.intersection(*groups.values()) - {inf} if groups else set()
 
 
 @dataclass(slots=True)
@@ -186,6 +90,23 @@ class Gathering:
                     yield name, counter, index, at, value
 
     @property
+    def lent(self) -> int:
+        """So many of the scrapes after the start stand in for a history that there is not."""
+        needed = self.arms == BOTH and not self.order.control
+        return self.order.policy["min_strata"] if needed and not self._is_known() else 0
+
+    def _is_known(self) -> bool:
+        """Whether a pod of production was scraped twice before the start."""
+        production = (unit.rows for unit in self.units.values() if unit.arm == BASELINE)
+        seconds = (next(islice(rows, 1, None), self.grid.start) for rows in production)
+        return any(index < self.grid.start for index in seconds)
+
+    @property
+    def scrapes(self) -> int:
+        """So many may be judged."""
+        return max(len(self.compared) - self.lent, 0)
+
+    @property
     def missing(self) -> str | None:
         """What there never was a sample of, so that nothing can be compared."""
         arms = {unit.arm for unit in self.units.values() if unit.rows}
@@ -201,8 +122,9 @@ class Gathering:
 
         `first`: without what was before that scrape, and whoever was there only then.
         """
-        start = self.grid.start
-        indices = (*range(first, start), *self.compared[:scrapes])
+        lent = self.lent
+        start = self.grid.start + lent - first
+        indices = (*range(first, self.grid.start), *self.compared[: lent + scrapes])
         since = {*indices} if first else None
         units = {
             name: unit
@@ -212,22 +134,22 @@ class Gathering:
         bounds = sorted(set().union(*(unit.bounds for unit in units.values())))
         if self.preset.latency is not None and not bounds:
             return f"{self.preset.latency} has no bounds that can be compared"
-        return self._evidence(start - first, indices, bounds, units)
+        return {"start": start, **self._evidence(indices, start, bounds, units)}
 
     def more(self, first: int, scrapes: int) -> dict[str, Any]:
         """The same without the history, and without so many of the scrapes after the start, of whoever was ever there."""
         bounds = sorted(set().union(*(unit.bounds for unit in self.units.values())))
         units = {name: unit for name, unit in self.units.items() if unit.rows}
-        return self._evidence(self.grid.start, self.compared[first:scrapes], bounds, units)
+        return {"start": self.grid.start, **self._evidence(self.compared[first:scrapes], 0, bounds, units)}
 
     def _evidence(
-        self, start: int, indices: Sequence[int], bounds: list[float], units: Mapping[str, Unit]
+        self, indices: Sequence[int], before: int, bounds: list[float], units: Mapping[str, Unit]
     ) -> dict[str, Any]:
+        """`before`: so many of the scrapes are before anything is judged."""
         return {
             "schema": SCHEMA,
             "scrape_seconds": self.order.step,
-            "start": start,
-            "weight": [self.order.share if index >= self.grid.start else 0.0 for index in indices],
+            "weight": [0.0 if place < before else self.order.share for place in range(len(indices))],
             "bounds": bounds,
             "policy": self.order.policy,
             "pods": [_pod(name, unit, self._seen(unit, indices)) for name, unit in units.items()],
@@ -259,28 +181,6 @@ def _counter(preset: Preset, labels: Mapping[str, str]) -> Counter | None:
     except ValueError:
         return None
     return Counter(bound, False, own) if bound > 0.0 else None
-
-
-def _fits(grown: Mapping[Counter, float]) -> bool:
-    """Whether no bucket grew by less than a lower one of its group: it has what is in that too."""
-    buckets = [(counter.bound, counter) for counter in grown if counter.bound is not None]
-    lower: dict[tuple[tuple[str, str], ...], float] = {}
-    for _, counter in sorted(buckets, key=itemgetter(0)):
-        if grown[counter] < lower.get(counter.own, 0.0):
-            return False
-        lower[counter.own] = grown[counter]
-    return True
-
-
-def _is_whole(values: Mapping[Counter, float], known: Iterable[Counter]) -> bool:
-    """Whether requests and buckets were sampled, the buckets up to the last, and of each group all that is known."""
-    groups = {counter.own for counter in values}
-    requests = {counter.own for counter in values if counter.bound is None}
-    buckets = {counter.own for counter in values if counter.bound is not None}
-    ended = {counter.own for counter in values if counter.bound == inf}
-    if not requests or not buckets or buckets != ended:
-        return False
-    return all(counter in values for counter in known if counter.own in groups)
 
 
 def _pod(name: str, unit: Unit, rows: Sequence[Row | None]) -> dict[str, Any]:

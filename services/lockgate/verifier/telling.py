@@ -94,7 +94,7 @@ class Beside:
             end=scrapes,
             settled=settled(verification.setup) if first == 0 else None,
             told=told(verification.setup, verification.blocks[-1]),
-            digest=_digest(self.gathering, evidence, outcome.at) if over else None,
+            digest=_digest(evidence, outcome.at) if over else None,
         )
 
 
@@ -129,7 +129,7 @@ class Among:
         made.placebos.fold(new, scrapes)
         setup, digest = made.verification.setup, None
         if outcome.verdict != "running":
-            digest = _digest(self.gathering, self.gathering.evidence(scrapes), outcome.at)
+            digest = _digest(self.gathering.evidence(scrapes), outcome.at)
         return Counted(
             run=run,
             first=first,
@@ -200,7 +200,7 @@ class After:
         found, first, self.end = alone.judge(followed(usual, *seen)), self.end, scrapes
         digest = None
         if found.verdict != "running":
-            digest = _digest(self.gathering, self.gathering.evidence(scrapes), found.at)
+            digest = _digest(self.gathering.evidence(scrapes), found.at)
         return Counted(
             run=run,
             first=first,
@@ -231,6 +231,6 @@ def _parsed(gathering: Gathering, scrapes: int, first: int = 0) -> tuple[Any, Ev
         return evidence, Unavailable(reason=f"the metrics do not fit together: {error}")
 
 
-def _digest(gathering: Gathering, evidence: Any, scrapes: int) -> str:
+def _digest(evidence: Any, scrapes: int) -> str:
     """Of the samples up to a verdict."""
-    return sha256(canonical(evidence, gathering.grid.start + scrapes)).hexdigest()
+    return sha256(canonical(evidence, evidence["start"] + scrapes)).hexdigest()

@@ -43,6 +43,9 @@ is less.
 
 
 _READING = Unavailable(reason="what lies in the past is read still", reading=True).model_dump(mode="json")
+_LENT = Unavailable(
+    reason="nothing was known of the past, and the first scrapes stand in for it", reading=True
+)
 
 
 @asynccontextmanager
@@ -123,6 +126,9 @@ class Measuring:
                 await report(said.model_dump(mode="json"))
             case Unavailable(for_good=True) as said:
                 return said.model_dump(mode="json")
+            case Unavailable(reading=True) as said:
+                self.problem = None
+                await report(said.model_dump(mode="json"))
             case Unavailable(reason=reason):
                 if (news := self._away(reason)) is not None:
                     await report(news.model_dump(mode="json"))
@@ -215,7 +221,9 @@ class Measuring:
 
     def _judged(self, newest: int) -> Counted | Unavailable | None:
         """What the scrapes come to that are not reported yet. Where other pods came, all of them."""
-        scrapes = min(len(self.gathering.compared), self.order.scrapes)
+        scrapes = min(self.gathering.scrapes, self.order.scrapes)
+        if not scrapes and newest in self.gathering.compared:
+            return _LENT
         if scrapes and scrapes == self.telling.end:
             return self._uncompared(newest)
         if (missing := self.gathering.missing) is not None:

@@ -22,10 +22,13 @@ PLAIN = {"preset": "custom", "custom": {"requests": "r_total"}}
 
 
 class Both(Gathering):
-    """In every scrape something of both arms was scraped, beside what a test is about."""
+    """In every scrape something of both arms was scraped, beside what a test is about, and production before the start too."""
 
     def _arms(self, _index: int) -> frozenset[str]:
         return BOTH
+
+    def _is_known(self) -> bool:
+        return True
 
 
 def gathering(metrics: Mapping[str, Any] = PLAIN, kind: type[Gathering] = Both) -> Gathering:
@@ -40,7 +43,7 @@ def gathering(metrics: Mapping[str, Any] = PLAIN, kind: type[Gathering] = Both) 
         share=0.1,
         metrics=asked,
         pods=Pods(namespace="shop", pilot="p-pilot-8-", baseline="p-", service="p", route=None),
-        policy={"required": ["errors"]},
+        policy={"required": ["errors"], "min_strata": 3},
     )
     return kind(order, preset_of(asked))
 
@@ -355,7 +358,7 @@ def test_buckets_without_a_bound_that_can_be_compared_are_no_evidence() -> None:
 def test_only_scrapes_of_both_arms_are_evidence_and_no_request_between_them_is_lost() -> None:
     gathered = gathering(kind=Gathering)
     pilot = series((0, 0), (10, 1), (20, 2), (40, 4), (80, 8), pod="p-pilot-8-x")
-    production = series((0, 0), (10, 10), (30, 30), (40, 40), (70, 70), (80, 80))
+    production = series((-10, 0), (0, 0), (10, 10), (30, 30), (40, 40), (70, 70), (80, 80))
     gathered.take(0, HISTORY + 8, [pilot, production])
     assert gathered.compared == [HISTORY + 1, HISTORY + 4, HISTORY + 8]
     evidence = gathered.evidence(3)
@@ -371,6 +374,28 @@ def test_scrapes_before_the_start_are_history_whatever_was_scraped() -> None:
     gathered.take(0, HISTORY, [series((-20, 1), (0, 3))])
     assert gathered.compared == []
     assert gathered.missing == "there are no samples of the pilot"
+
+
+@pytest.mark.parametrize("before", [(), ((0, 0),)], ids=["no sample", "one sample"])
+def test_the_first_scrapes_stand_in_for_a_history_that_there_is_not(
+    before: tuple[tuple[float, float], ...],
+) -> None:
+    gathered = gathering(kind=Gathering)
+    both = [(10 * at, 10 * at) for at in range(1, 6)]
+    gathered.take(0, HISTORY + 2, [series(*before, *both), series(*both, pod="p-pilot-8-x")])
+    assert (gathered.compared, gathered.scrapes) == ([START, START + 1], 0)
+    gathered.take(START + 2, START + 4, [series(*both), series(*both, pod="p-pilot-8-x")])
+    assert (len(gathered.compared), gathered.scrapes) == (5, 2)
+    evidence = gathered.evidence(2)
+    assert isinstance(evidence, dict)
+    assert (evidence["start"], evidence["weight"][START:]) == (START + 3, [0.0, 0.0, 0.0, 0.1, 0.1])
+    assert (parse(evidence).start, parse(evidence).scrapes) == (START + 3, START + 5)
+
+
+def test_two_scrapes_of_production_before_the_start_are_a_history() -> None:
+    gathered = gathering(kind=Gathering)
+    gathered.take(0, START, [series((-10, 0), (0, 3), (10, 5)), series((10, 1), pod="p-pilot-8-x")])
+    assert (gathered.lent, gathered.scrapes) == (0, 1)
 
 
 REPLICA = "p-6d4f9c-{}"
