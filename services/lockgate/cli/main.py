@@ -8,6 +8,7 @@ import typer
 
 from lockgate.cli.announce import announce
 from lockgate.cli.artifact import app as artifact
+from lockgate.cli.backtest.command import backtest
 from lockgate.cli.deadletters import app as deadletters
 from lockgate.cli.demo.command import demo
 from lockgate.cli.door import app as door
@@ -34,6 +35,7 @@ app.command()(status)
 app.command("publish")(announce)
 app.command()(replay)
 app.command()(verify)
+app.command()(backtest)
 app.add_typer(operations)
 app.add_typer(plan, name="plan")
 app.add_typer(artifact, name="artifact")
