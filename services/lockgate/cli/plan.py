@@ -19,6 +19,17 @@ from lockgate.cli.door import DoorOption, TokenFileOption, deliver
 from lockgate.cli.following import follow
 from lockgate.cli.kafka import ANSWER_SECONDS, ask, cdevent
 from lockgate.cli.options import DEFAULT_KAFKA, DEFAULT_PREFIX, JsonOption, KafkaOption, PrefixOption, seconds
+from lockgate.cli.power.options import (
+    ErrorsOption,
+    LatencyOption,
+    NamespaceOption,
+    Options,
+    PodsOption,
+    PrometheusOption,
+    RequestsOption,
+    SinceOption,
+    has_comparisons,
+)
 from lockgate.cli.preview.history import FACTS, STEPS, History
 from lockgate.cli.problems import unreachable_is_2
 from lockgate.cli.view import plans
@@ -35,6 +46,10 @@ from lockgate.messages.values import MOST_PURL, Name, digest_problem
 
 _NAMES: Final[TypeAdapter[str]] = TypeAdapter(Name)
 
+FORETOLD: Final = (
+    "How likely a good release is to pass it tells with --requests-per-second NUMBER, or --prometheus URL."
+)
+
 app = typer.Typer(
     no_args_is_help=True, help="Check, publish and show plans, and what would follow from them."
 )
@@ -45,12 +60,41 @@ FileArgument = Annotated[
 
 
 @app.command()
-def check(file: FileArgument) -> None:
-    """Checks a plan offline: every problem at once, each with its line and what to write instead."""
+def check(  # noqa: PLR0917  # typer gives them by their names
+    file: FileArgument,
+    requests_per_second: RequestsOption = None,
+    error_rate: ErrorsOption = None,
+    latency: LatencyOption = None,
+    pods: PodsOption = None,
+    prometheus: PrometheusOption = None,
+    namespace: NamespaceOption = None,
+    since: SinceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Checks a plan offline: every problem at once, each with its line and what to write instead.
+
+    With traffic, given or measured, it says how likely a good release is to pass, and how soon a bad one is found.
+    """
+    asked = Options(requests_per_second, error_rate, latency, pods, prometheus, namespace, since).asked
     plan = _checked(file, "").plan
-    typer.echo(f"{file} is a good plan for {plan.application}:")
-    typer.echo(_told(plan))
-    typer.echo("Whether its regions are served is known when it is published.")
+    if not as_json:
+        typer.echo(f"{file} is a good plan for {plan.application}:")
+        typer.echo(_told(plan))
+        typer.echo("Whether its regions are served is known when it is published.")
+    if asked is None:
+        if as_json:
+            typer.echo(json.dumps({"application": plan.application}))
+        elif has_comparisons(plan):
+            typer.echo(FORETOLD)
+        return
+    from lockgate.cli.power.command import foretold  # noqa: PLC0415  # numpy, which no other command here needs
+
+    told = foretold(plan, asked)
+    typer.echo(
+        json.dumps({"application": plan.application, **told.json}, indent=2)
+        if as_json
+        else "\n".join(told.lines)
+    )
 
 
 @app.command("publish")
