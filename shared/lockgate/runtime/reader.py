@@ -21,6 +21,7 @@ from lockgate.runtime.fetched import items_of
 from lockgate.runtime.gathering import Gathering
 from lockgate.runtime.kafka_topics import lost
 from lockgate.runtime.metrics import METRICS
+from lockgate.runtime.portion import Portion
 from lockgate.runtime.reading import Item
 from lockgate.runtime.recovering import Recovery
 from lockgate.runtime.settings import RuntimeSettings
@@ -29,7 +30,6 @@ from lockgate.runtime.subscription import KAFKA_ERRORS, Subscription
 
 log = structlog.get_logger()
 
-MAX_RECORDS = 500
 READ_SECONDS = 0.5
 HINT_SECONDS = 1.0
 SETTLE_SECONDS = 0.5
@@ -58,6 +58,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._assigned: set[int] = set()
         self._careful: dict[tuple[str, int], int] = {}  # up to here one by one: a batch could not be written
         self._gathering = Gathering()
+        self._portion = Portion()
+        self._taken = 0
         self._lost: Exception | None = None
         engine.committing.on_lost = self._lose
         self._settled = self._hinted = 0.0
@@ -117,6 +119,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 await self._round()
                 if self._engine.committing.writes > writes:  # a batch that was only begun proves nothing
                     self._backoff.reset()
+                    self._portion.written()
                 self.failing = False
             except ConflictError as conflict:
                 METRICS.conflicts.inc()
@@ -126,6 +129,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             except (*KAFKA_ERRORS, *RETRYABLE) as error:
                 log.warning("reading will be tried again", error=repr(error), delay=self._backoff.peek)
                 self.failing = isinstance(error, KafkaError)
+                if isinstance(error, TimeoutError):
+                    self._portion.late(self._taken)
                 self.mark_stale()
                 await self._backoff.wait()
 
@@ -139,7 +144,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         careful, loop = self._is_careful, asyncio.get_running_loop()
         found = await self.consumer.getmany(
             timeout_ms=int(1000 * self._gathering.left(loop.time(), READ_SECONDS)) + 1,
-            max_records=1 if careful else MAX_RECORDS,
+            max_records=1 if careful else self._portion.most,
         )
         now = loop.time()
         if found:
@@ -160,7 +165,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         async with self._engine.committing.lock:
             if self.stale:
                 return
-            careful = self._is_careful
+            careful, self._taken = self._is_careful, len(items)
             try:
                 await self._engine.take_records(items, release=not careful, ahead=not careful)
             except STARTING_OVER:

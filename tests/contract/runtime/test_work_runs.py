@@ -78,7 +78,7 @@ async def test_work_is_not_begun_before_the_backlog_that_cancels_it_is_read(
     await first.leave()
     assert await world.number("select count(*) from work") == 1
     await world.send(*(said(n) for n in range(2, 200)), said(200, "unwork w"), said(201, "work v next"))
-    monkeypatch.setattr("lockgate.runtime.reader.MAX_RECORDS", 1)  # so that reading takes its time
+    monkeypatch.setattr("lockgate.runtime.portion.MOST", 1)  # so that reading takes its time
     later = Hands()
     later.free.add("next")
     await world.serving(toy(open_work=later.opened))
