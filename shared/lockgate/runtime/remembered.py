@@ -4,8 +4,8 @@ from lockgate.messages.decision import RowKey
 from lockgate.runtime.decider import Loaded
 
 MAX_ROWS = 20_000
-MAX_BYTES = 8 << 20
-"""Of their canonical JSON. In memory a row weighs some ten times as much: of intake's plans, of 2 KB each, one has 20."""
+MAX_BYTES = 4 << 20
+"""Of their canonical JSON. In memory a row weighs some sixteen times as much: of intake's plans one of 1.3 KB has 21."""
 
 
 class Remembered:

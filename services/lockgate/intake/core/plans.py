@@ -93,9 +93,12 @@ def accepted(rows: Rows, given: Message[PlanPublished], _now: datetime) -> Step:
     )
 
 
-def _regions(given: Message[PlanPublished]) -> tuple[tuple[type[Region], str], ...]:
-    return tuple((Region, region) for _path, region in named_regions(given.body.plan))
+def _touched(given: Message[PlanPublished]) -> tuple[tuple[type[Region | Claim | Claimed], str], ...]:
+    raw = given.body.plan
+    named = ((Claim, raw.get("artifact")), (Claimed, raw.get("application")))
+    regions = ((Region, region) for _path, region in named_regions(raw))
+    return (*regions, *((row, id_) for row, id_ in named if isinstance(id_, str)))
 
 
-PUBLISHED = On(published, _regions)
+PUBLISHED = On(published, _touched)
 ACCEPTED = On(accepted, lambda _given: ((NewestPlan, ""),))
