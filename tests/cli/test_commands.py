@@ -88,13 +88,16 @@ def test_a_good_plan_is_summed_up(plan: Path) -> None:
         ("{then: hold}", "it stays as it is, halted, until an operator says what follows."),
         (
             "{flags: [{flag: a}]}",
-            "a is switched off first; if that does not help, it is taken back to what ran before.",
+            (
+                "in production for what was measured or for an incident a is switched off first; if that does not help, or for"
+                " anything else, it is taken back to what ran before."
+            ),
         ),
         (
             "{flags: [{flag: a}, {flag: b}], then: hold}",
             (
-                "a and b are switched off first; if that does not help, it stays as it is, halted, until an operator"
-                " says what follows."
+                "in production for what was measured or for an incident a and b are switched off first; if that does not help, or"
+                " for anything else, it stays as it is, halted, until an operator says what follows."
             ),
         ),
     ],

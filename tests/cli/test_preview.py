@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lockgate.cli.preview.telling import as_json, lasting
+from lockgate.messages.verdicts import WaitingFor
 from tests.support.previews import (
     APP,
     FIRST,
@@ -29,6 +30,7 @@ from tests.support.previews import (
     said_of,
     started,
     told,
+    waits,
 )
 
 
@@ -149,22 +151,62 @@ def test_what_goes_forward_only_stays_where_it_is_if_it_is_blamed() -> None:
     assert said[-2].startswith("If it is blamed in production, it stays as it is, halted")
 
 
-def test_how_long_past_approvals_took_is_told() -> None:
-    approved = plan(PREPROD, {**PILOT, "before": {"approval": "required"}}, WAVE, WATCH)
+def test_how_long_past_approvals_took_is_told_without_pauses_and_windows() -> None:
+    gate = {"approval": "required", "window": "weekdays 08:00-17:00 Europe/Berlin"}
+    approved = plan(PREPROD, {**PILOT, "before": gate}, WAVE, WATCH)
+    history = told(
+        ("03:00:00", queued(1)),
+        ("03:00:00", started(1, approved)),
+        ("03:00:00", granted(1, "preprod")),
+        ("03:01:00", passed(1, "preprod")),
+        ("03:01:00", entered(1)),
+        ("03:01:00", waits(1, "pilot", WaitingFor.APPROVAL)),
+        ("03:11:00", waits(1, "pilot", WaitingFor.PAUSE)),
+        ("04:00:00", waits(1, "pilot", WaitingFor.APPROVAL)),
+        ("04:15:00", waits(1, "pilot", WaitingFor.WINDOW)),
+        ("07:00:00", granted(1, "pilot")),
+        ("07:34:00", passed(1, "pilot")),
+        ("07:34:00", completed(1)),
+    )
+    assert (
+        "   waits      for an operator's approval, however long that takes; past ones took 25m, as the one past release through"
+        " this very stage"
+    ) in said_of(approved, history)
+    assert as_json(foreseen(approved, history))["stages"][1]["approving"] == {
+        "releases": 1,
+        "least": 1500,
+        "median": 1500,
+        "most": 1500,
+    }
+
+
+def test_each_release_counts_what_it_waited_for_the_approval_of_the_very_stage() -> None:
+    both = {"before": {"approval": "required"}}
+    approved = plan(PREPROD, {**PILOT, **both}, {**WAVE, **both}, WATCH)
     history = told(
         ("08:00:00", queued(1)),
         ("08:00:00", started(1, approved)),
         ("08:00:00", granted(1, "preprod")),
         ("08:01:00", passed(1, "preprod")),
-        ("08:01:00", entered(1)),
-        ("10:16:00", granted(1, "pilot")),
-        ("10:50:00", passed(1, "pilot")),
-        ("10:50:00", completed(1)),
+        ("08:01:00", waits(1, "pilot", WaitingFor.APPROVAL)),
+        ("08:06:00", granted(1, "pilot")),
+        ("08:40:00", passed(1, "pilot")),
+        ("08:40:00", waits(1, "all", WaitingFor.APPROVAL)),
+        ("09:40:00", granted(1, "all")),
+        ("09:50:00", passed(1, "all")),
     )
-    assert (
-        "   waits      for an operator's approval, however long that takes; past ones took 2h 15m, as the one past release through"
-        " this very stage"
-    ) in said_of(approved, history)
+    times = [each.approved for each in foreseen(approved, history).stages]
+    assert [past and past.middle for past in times] == [None, 300, 3600, None]
+
+
+def test_flags_come_first_for_what_goes_forward_only_too() -> None:
+    flagged = plan(*ORDINARY, remediation={"flags": [{"flag": "new-checkout"}]})
+    said = said_of(flagged, None, f"pkg:oci/payments@sha256%3A{7:064x}?rollback=unsafe")
+    assert said[-2] == (
+        "If it is blamed in production, for what was measured or for an incident new-checkout is switched off first; if that"
+        " does not help, or for anything else, it stays as it is, halted, until an operator says what follows: it says of"
+        " itself that it goes forward only."
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,6 +298,7 @@ def test_programs_are_told_the_same_in_seconds() -> None:
         "kind": "pilot",
         "regions": ["eu-west"],
         "approval": False,
+        "approving": None,
         "window": [],
         "comes": "2026-11-24T15:31:00+00:00",
         "opens": "2026-11-24T15:31:00+00:00",
@@ -266,6 +309,32 @@ def test_programs_are_told_the_same_in_seconds() -> None:
         "at_least": 1800,
         "past": {"releases": 1, "least": 1920, "median": 1920, "most": 1920},
     }
+
+
+def test_programs_are_told_what_follows_a_failure_and_what_provenance_is_demanded() -> None:
+    signer = {"identity": "release@acme.example", "issuer": "https://accounts.example"}
+    strict = plan(
+        *ORDINARY,
+        provenance={"signers": [signer]},
+        remediation={
+            "flags": [{"flag": "new-checkout", "wait": "5m"}],
+            "to": "good",
+            "recovers-within": "15m",
+        },
+    )
+    found = json.loads(json.dumps(as_json(foreseen(strict))))
+    assert found["provenance"]["signers"] == [{**found["provenance"]["signers"][0], **signer}]
+    assert found["remediation"]["flags"][0]["flag"] == "new-checkout"
+    assert (found["remediation"]["then"], found["remediation"]["to"]) == ("rollback", "good")
+    assert found["remediation"]["recovers-within"] == 900
+    assert found["remediation"]["forward-only"] is False
+
+
+def test_programs_are_told_that_no_provenance_is_demanded_and_that_it_goes_forward_only() -> None:
+    unsafe = f"pkg:oci/payments@sha256%3A{7:064x}?rollback=unsafe"
+    found = json.loads(json.dumps(as_json(foreseen(plan(*ORDINARY), None, unsafe))))
+    assert found["provenance"] is None
+    assert found["remediation"]["forward-only"] is True
 
 
 def test_programs_are_told_that_nobody_was_asked() -> None:

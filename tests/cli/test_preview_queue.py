@@ -1,8 +1,10 @@
 """What a preview says of now: refused, at once, or behind what, from hand-written histories."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from lockgate.cli.preview.telling import lines
+from lockgate.cli.preview.telling import as_json, lines
 from lockgate.messages.message import Message
 from lockgate.messages.operations import OperationRefusal
 from lockgate.messages.payload import Payload
@@ -20,10 +22,11 @@ from lockgate.messages.releases import (
     ReleasePreempted,
     ReleaseSuperseded,
 )
-from lockgate.messages.rollbacks import Grade, VersionMarked
-from lockgate.messages.verdicts import Outcome, VerdictReached
+from lockgate.messages.rollbacks import Grade, ReleaseHeld, ReleaseResumed, VersionMarked
+from lockgate.messages.verdicts import Outcome, VerdictReached, WaitingFor
 from tests.support.previews import (
     APP,
+    NOW,
     ORDINARY,
     PILOT,
     PREPROD,
@@ -35,12 +38,14 @@ from tests.support.previews import (
     completed,
     entered,
     foreseen,
+    granted,
     passed,
     plan,
     queued,
     said_of,
     started,
     told,
+    waits,
 )
 
 
@@ -120,6 +125,108 @@ def test_a_pause_keeps_it_back_until_it_is_over(pause: Payload, resume: Payload,
         "Now: the next artifact of payments waits: ann paused the releases of payments: the sale."
     ), whose
     assert "starts at once" in said_of(plan(*ORDINARY), at_noon(pause, resume))[0]
+
+
+def test_a_pause_that_has_an_end_is_told_with_it_and_the_stages_are_reckoned_from_there() -> None:
+    sale = ApplicationPaused(application=APP, who="ann", reason="the sale", until="2026-11-24T18:00:00.000Z")
+    windowed = plan(
+        {**WAVE, "before": {"window": "weekdays 08:00-17:00 Europe/Berlin"}}, WATCH
+    )  # 18:00 UTC is 19:00 in Berlin
+    said = said_of(windowed, at_noon(sale))
+    assert said[:2] == [
+        "Now: the next artifact of payments waits: ann paused the releases of payments: the sale.",
+        "The pause of ann ends by itself at 2026-11-24 18:00 UTC.",
+    ]
+    assert (
+        "   waits      for its window: weekdays 08:00-17:00 Europe/Berlin; it would come to it at 2026-11-24 18:00 UTC, and that"
+        " opens at 2026-11-25 07:00 UTC"
+    ) in said
+
+
+def test_of_two_pauses_the_later_end_counts_and_one_without_an_end_is_ended_by_hand() -> None:
+    own, everybody = (
+        {"reason": "the sale", "until": f"2026-11-24T{hour}:00:00.000Z"} for hour in ("18", "20")
+    )
+    of_one = ApplicationPaused(application=APP, who="ann", **own)
+    both = foreseen(plan(*ORDINARY), at_noon(of_one, AllPaused(who="bob", **everybody)))
+    assert both.stages[0].comes == datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
+    by_hand = AllPaused(who="bob", reason="the audit")
+    assert said_of(plan(*ORDINARY), at_noon(of_one, by_hand))[1:4] == [
+        "The pause of ann ends by itself at 2026-11-24 18:00 UTC.",
+        "The pause of bob ends when somebody resumes it.",
+        "How long it waits for that is not known.",
+    ]
+
+
+def test_a_pause_whose_end_has_come_without_word_of_it_holds_up_nothing_more() -> None:
+    sale = ApplicationPaused(application=APP, who="ann", reason="the sale", until="2026-11-24T13:00:00.000Z")
+    assert foreseen(plan(*ORDINARY), at_noon(sale)).stages[0].comes == NOW
+
+
+def test_a_pause_that_ends_lets_nothing_start_that_waits_for_a_release() -> None:
+    sale = ApplicationPaused(application=APP, who="ann", reason="the sale", until="2026-11-24T18:00:00.000Z")
+    found = foreseen(plan(*ORDINARY), at_noon(queued(1), started(1), sale))
+    assert found.stages[0].comes is None
+    assert found.queue.pauses[0].who == "ann"
+
+
+HELD = ReleaseHeld(application=APP, release="r1", turn=1, reason="v1 is held by its plan. Errors rose.")
+
+
+@pytest.mark.parametrize(
+    ("hold", "why"),
+    [
+        (HELD, "v1 is held by its plan. Errors rose."),
+        (
+            waits(1, "pilot", WaitingFor.HELD, "The release is held: no samples."),
+            "The release is held: no samples.",
+        ),
+    ],
+)
+def test_a_release_that_is_held_is_told_with_why(hold: Payload, why: str) -> None:
+    history = at_noon(queued(1), started(1), hold)
+    assert said_of(plan(*ORDINARY), history)[:3] == [
+        "Now: the next artifact of payments waits for v1 of payments, which is under way.",
+        f"v1 is held: {why}",
+        "How long it waits for that is not known.",
+    ]
+    asked = as_json(foreseen(plan(*ORDINARY), history))["queue"]
+    assert asked["held"] == [{"artifact": "v1", "reason": why}]
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        (HELD, ReleaseResumed(application=APP, release="r1", number=1, turn=2, reason="go on")),
+        (waits(1, "pilot", WaitingFor.HELD), waits(1, "pilot", WaitingFor.EVIDENCE)),
+        (waits(1, "pilot", WaitingFor.HELD), passed(1, "pilot")),
+        (waits(1, "pilot", WaitingFor.HELD), granted(1, "all")),
+    ],
+)
+def test_a_hold_that_is_over_is_told_no_more(over: tuple[Payload, Payload]) -> None:
+    assert foreseen(plan(*ORDINARY), at_noon(queued(1), started(1), *over)).queue.held == ()
+
+
+def test_what_the_verifier_says_meanwhile_does_not_end_the_coordinators_hold() -> None:
+    halted = waits(1, "pilot", WaitingFor.COORDINATOR)
+    found = foreseen(plan(*ORDINARY), at_noon(queued(1), started(1), HELD, halted))
+    assert found.queue.held == (("v1", HELD.reason),)
+
+
+def test_a_release_that_ended_is_held_no_more() -> None:
+    history = at_noon(queued(1), started(1), HELD, waits(1, "pilot", WaitingFor.HELD), completed(1))
+    assert history.held("r1") is None
+
+
+def test_programs_are_told_the_pauses() -> None:
+    sale = ApplicationPaused(application=APP, who="ann", reason="the sale", until="2026-11-24T18:00:00.000Z")
+    asked = as_json(foreseen(plan(*ORDINARY), at_noon(sale, AllPaused(who="bob", reason="the audit"))))[
+        "queue"
+    ]
+    assert asked["pauses"] == [
+        {"who": "ann", "reason": "the sale", "until": "2026-11-24T18:00:00+00:00"},
+        {"who": "bob", "reason": "the audit", "until": None},
+    ]
 
 
 def test_an_artifact_is_meant_by_its_digest_alone_or_by_its_package_url() -> None:

@@ -20,7 +20,14 @@ from lockgate.messages.releases import (
 )
 from lockgate.messages.topics import TOPICS
 from lockgate.messages.values import Artifact, Fence, Place
-from lockgate.messages.verdicts import Action, Granted, StagePassed, WatchStarted
+from lockgate.messages.verdicts import (
+    Action,
+    Granted,
+    StagePassed,
+    StageWaiting,
+    WaitingFor,
+    WatchStarted,
+)
 
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)  # a Tuesday
 APP = "payments"
@@ -78,6 +85,10 @@ def granted(n: int, stage: str) -> Payload:
         **about(n), **where, stage=stage, action=Action.DEPLOY, fence=fence, workload=workload, attempt=1,
         valid_for=60, deadline=60,
     )  # fmt: skip
+
+
+def waits(n: int, stage: str, what: WaitingFor, reason: str = "it waits") -> Payload:
+    return StageWaiting(application=APP, release=f"r{n}", stage=stage, waiting_for=what, reason=reason)
 
 
 def watched(n: int) -> Payload:

@@ -31,7 +31,7 @@ class Foreseen:
     stage: Stage
     time: Time
     approved: Past | None
-    """How long past releases waited for its approval."""
+    """How long past releases waited for its approval alone."""
     comes: datetime | None
     """When it would be its turn; None: that depends on something that nobody knows."""
     opens: datetime | None
@@ -85,7 +85,7 @@ def preview(plan: Plan, history: History | None, artifact: str | None, now: date
     known = history or History(plan.application)
     queued = queue.foreseen(plan, known, announced, now)
     way = plan.of_a_fix if queued.fix else plan
-    begins = now if history is None or queued.starts else None
+    begins = now if history is None or queued.starts else queued.resumes and max(now, queued.resumes)
     stages = _stages(way, known.passed, begins)
     unserved = () if history is None else tuple(r for r in plan.regions if r not in history.regions)
     return Preview(plan, announced, queued, stages, history is not None, unserved)
@@ -96,10 +96,10 @@ def _stages(plan: Plan, passed: Sequence[Passed], at: datetime | None) -> tuple[
     for stage in plan.stages:
         time = Time(times.least(plan, stage), times.took(stage, passed))
         before = stage.before
-        waited = times.waited(stage, passed) if before.approval else None
+        approving = times.approving(stage, passed) if before.approval else None
         comes = None if before.approval else at
         opens = opening(before.windows, before.closed, comes) if comes and before.window else comes
-        each = Foreseen(stage, time, waited, comes, opens, gates.gates(stage), gates.undecided(stage))
+        each = Foreseen(stage, time, approving, comes, opens, gates.gates(stage), gates.undecided(stage))
         found.append(each)
         at = opens + timedelta(seconds=time.seconds) if opens else None
     return tuple(found)

@@ -27,12 +27,20 @@ from lockgate.messages.releases import (
     ReleaseSuperseded,
     RollbackRequested,
 )
-from lockgate.messages.rollbacks import Grade, VersionMarked
+from lockgate.messages.rollbacks import (
+    FlagsOrdered,
+    Grade,
+    ReleaseHeld,
+    ReleaseResumed,
+    RollbackOrdered,
+    VersionMarked,
+)
 from lockgate.messages.values import EVERY
-from lockgate.messages.verdicts import Granted, StagePassed, WatchStarted
+from lockgate.messages.verdicts import Granted, StagePassed, StageWaiting, WaitingFor, WatchStarted
 
 FACTS, STEPS = ("releases", "rollbacks"), ("verdicts",)
 """The topics that tell what holds now, and the one that tells how stages went."""
+_USED = (Granted, StagePassed, StageWaiting, WatchStarted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +48,30 @@ class Passed:
     """A stage that a release went through, as its plan had it then."""
 
     stage: Stage
-    waited: float
-    """Seconds after the stage before, until its first grant."""
+    approving: float
+    """Seconds that it waited for an operator's approval: windows and pauses are not in it."""
     took: float
 
 
 @dataclass(slots=True)
 class _Way:
-    """Of a release under way: since when it waits for its next stage, and when it began that."""
+    """Of a release under way: when it began its stages, and what it waited for the approval of the next one."""
 
     stages: dict[str, Stage]
-    since: datetime
     begun: dict[str, datetime] = field(default_factory=dict)
+    asked: datetime | None = None
+    """Since when it waits for it, if it does."""
+    approving: float = 0.0
+
+    def asks(self, at: datetime, *, approval: bool) -> None:
+        """It waits for this from now on, and no more for what it waited for before."""
+        if self.asked is not None:
+            self.approving += (at - self.asked).total_seconds()
+        self.asked = at if approval else None
+
+    def passed(self, name: str, at: datetime) -> Passed:
+        approving, self.approving = self.approving, 0.0
+        return Passed(self.stages[name], approving, (at - self.begun[name]).total_seconds())
 
 
 @dataclass(slots=True)
@@ -71,12 +91,12 @@ class History:
     regions: set[str] = field(default_factory=set)
     """That a deployer serves."""
     _ways: dict[str, _Way] = field(default_factory=dict)
+    _held: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By release and topic: the coordinator holds what failed, the verifier what it cannot judge."""
 
     def concerns(self, message: Message[Payload]) -> bool:
         """Whether an event tells anything here: evidence of verdicts is large, and of no use."""
-        used = message.body.topic not in STEPS or isinstance(
-            message.body, Granted | StagePassed | WatchStarted
-        )
+        used = message.body.topic not in STEPS or isinstance(message.body, _USED)
         return used and message.key in {self.application, EVERY}
 
     def see(self, message: Message[Payload]) -> None:
@@ -87,6 +107,7 @@ class History:
             self._end(message.body)
             self._versions(message.body)
             self._pause(message.body)
+            self._hold(message.body)
             self._stages(message.body, datetime.fromisoformat(message.at))
 
     def _published(self, message: Message[Payload]) -> None:
@@ -132,6 +153,8 @@ class History:
             return
         self.releases.pop(body.release, None)
         self._ways.pop(body.release, None)
+        for topic in (*FACTS, *STEPS):
+            self._held.pop((body.release, topic), None)
         left = {
             name: tuple(id_ for id_ in ids if id_ != body.release)
             for name, ids in (("waiting", self.lane.waiting), ("under_way", self.lane.under_way))
@@ -161,10 +184,10 @@ class History:
 
     def _pause(self, body: Payload) -> None:
         match body:
-            case ApplicationPaused(who=who, reason=why):
-                self.pauses[self.application] = Pause(who=who, why=why)
-            case AllPaused(who=who, reason=why):
-                self.pauses[EVERY] = Pause(who=who, why=why)
+            case ApplicationPaused():
+                self.pauses[self.application] = _row(body)
+            case AllPaused():
+                self.pauses[EVERY] = _row(body)
             case ApplicationResumed():
                 self.pauses.pop(self.application, None)
             case AllResumed():
@@ -172,22 +195,45 @@ class History:
             case _:
                 pass
 
+    def _hold(self, body: Payload) -> None:
+        match body:
+            case ReleaseHeld() | StageWaiting(waiting_for=WaitingFor.HELD):
+                self._held[body.release, body.topic] = body.reason
+            case (
+                ReleaseResumed()
+                | RollbackOrdered()
+                | FlagsOrdered()
+                | Granted()
+                | StageWaiting()
+                | StagePassed()
+            ):
+                self._held.pop((body.release, body.topic), None)
+            case _:
+                pass
+
+    def held(self, release: str) -> str | None:
+        """Why it stays as it is, if it does."""
+        return next((why for topic in (*FACTS, *STEPS) if (why := self._held.get((release, topic)))), None)
+
     def _stages(self, body: Payload, at: datetime) -> None:
         if isinstance(body, ReleaseStarted):
-            self._ways[body.release] = _Way({stage.name: stage for stage in body.plan.stages}, at)
+            self._ways[body.release] = _Way({stage.name: stage for stage in body.plan.stages})
             return
         way = self._ways.get(body.chain or "")
         if way is None:
             return
         match body:
-            case ReleaseEntered():
-                way.since = at
+            case StageWaiting(waiting_for=what):
+                way.asks(at, approval=what is WaitingFor.APPROVAL)
             case Granted(stage=name) | WatchStarted(stage=name):
+                way.asks(at, approval=False)
                 way.begun.setdefault(name, at)
             case StagePassed(stage=name) if name in way.begun:
-                begun = way.begun[name]
-                waited, took = (begun - way.since).total_seconds(), (at - begun).total_seconds()
-                self.passed.append(Passed(way.stages[name], waited, took))
-                way.since = at
+                self.passed.append(way.passed(name, at))
             case _:
                 pass
+
+
+def _row(body: ApplicationPaused | AllPaused) -> Pause:
+    until = None if body.until is None else datetime.fromisoformat(body.until)
+    return Pause(who=body.who, why=body.reason, until=until)

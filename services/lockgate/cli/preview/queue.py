@@ -39,6 +39,11 @@ class Queue:
     """What waits and gives way to it."""
     ahead: tuple[str, ...] = ()
     """What waits before it."""
+    held: tuple[tuple[str, str], ...] = ()
+    """What is under way and stays as it is, and why."""
+    pauses: tuple[Pause, ...] = ()
+    resumes: datetime | None = None
+    """When it would start, if nothing but pauses keeps it back and their ends are known."""
     fix: bool = False
     """It fixes what is under way, as its package URL says: that is pre-empted."""
     forward_only: bool = False
@@ -102,12 +107,23 @@ def _told(events: Sequence[Payload], history: History) -> Queue:
             return Queue(refused=f"{event.reason} ({event.code})")
     gone = {event.release for event in events if isinstance(event, ReleaseSuperseded)}
     waiting = [(id_, history.releases[id_].artifact.label) for id_ in history.lane.waiting]
+    ahead = tuple(label for id_, label in waiting if id_ not in gone)
     queued = next(event for event in events if isinstance(event, ReleaseQueued))
+    under_way = [(history.releases[id_].artifact.label, history.held(id_)) for id_ in history.lane.under_way]
     return Queue(
         reason=queued.reason,
         forward_only=queued.artifact.forward_only,
         starts=any(isinstance(event, ReleaseStarted) for event in events),
         replaces=tuple(label for id_, label in waiting if id_ in gone),
-        ahead=tuple(label for id_, label in waiting if id_ not in gone),
+        ahead=ahead,
+        held=tuple((label, why) for label, why in under_way if why is not None),
+        pauses=tuple(history.pauses.values()),
+        resumes=None if under_way or ahead else _end(tuple(history.pauses.values())),
         fix=any(isinstance(event, ReleasePreempted) for event in events),
     )
+
+
+def _end(pauses: Sequence[Pause]) -> datetime | None:
+    """Of all of them; None if one ends by hand only."""
+    ends = [pause.until for pause in pauses if pause.until is not None]
+    return max(ends) if ends and len(ends) == len(pauses) else None

@@ -8,8 +8,10 @@ from lockgate.cli.preview.foreseen import Foreseen, Preview, Time
 from lockgate.cli.preview.times import Past
 from lockgate.cli.view import plans
 from lockgate.cli.view.plain import plain
+from lockgate.intake.rows import Pause
 from lockgate.intake.words import listed
 from lockgate.messages.plan import PilotStage, PreprodStage, Stage, WatchStage, WaveStage
+from lockgate.messages.plan_parts import PlanPart
 from lockgate.messages.values import write_duration
 
 _HOUR, _DAY = 3600, 86_400
@@ -26,10 +28,7 @@ def _lines(preview: Preview) -> Iterator[str]:
         return
     for number, each in enumerate(preview.stages, 1):
         yield from _stage(number, each)
-    if preview.queue.forward_only:
-        yield "If it is blamed in production, it stays as it is, halted, until an operator says what follows: it says of itself that it goes forward only."
-    else:
-        yield plans.blamed(preview.plan.remediation)
+    yield plans.blamed(preview.plan.remediation, forward_only=preview.queue.forward_only)
     yield from _in_all(preview)
 
 
@@ -52,8 +51,17 @@ def _admission(preview: Preview) -> Iterator[str]:
         yield f"It takes the place of {listed(queue.replaces)}, which would not be released."
     if queue.ahead:
         yield f"Before it: {listed(queue.ahead)}."
-    if not queue.starts:
+    for label, why in queue.held:
+        yield f"{label} is held: {why}"
+    yield from map(_paused, queue.pauses)
+    if not queue.starts and queue.resumes is None:
         yield "How long it waits for that is not known."
+
+
+def _paused(pause: Pause) -> str:
+    if pause.until is None:
+        return f"The pause of {pause.who} ends when somebody resumes it."
+    return f"The pause of {pause.who} ends by itself at {_at(pause.until)}."
 
 
 def _stage(number: int, each: Foreseen) -> Iterator[str]:
@@ -162,7 +170,9 @@ def as_json(preview: Preview) -> dict[str, Any]:
         "artifact": preview.announced,
         "refused": queue.refused,
         "queue": None,
+        "provenance": preview.plan.provenance and _written(preview.plan.provenance),
         "stages": [_stage_as_json(each) for each in preview.stages],
+        "remediation": {**_written(preview.plan.remediation), "forward-only": queue.forward_only},
         "seconds": preview.seconds,
         "by_the_plan_alone": preview.guessed,
         "approvals": preview.approvals,
@@ -174,24 +184,40 @@ def as_json(preview: Preview) -> dict[str, Any]:
             "reason": queue.reason,
             "ahead": queue.ahead,
             "replaces": queue.replaces,
+            "held": [{"artifact": label, "reason": why} for label, why in queue.held],
+            "pauses": [_pause_as_json(pause) for pause in queue.pauses],
         }
         found["queue"] = asked
     return found
 
 
+def _written(part: PlanPart) -> dict[str, Any]:
+    """As the plan has it, with what it leaves to the defaults."""
+    return part.model_dump(mode="json", by_alias=True)
+
+
+def _pause_as_json(pause: Pause) -> dict[str, Any]:
+    return {"who": pause.who, "reason": pause.why, "until": pause.until and pause.until.isoformat()}
+
+
 def _stage_as_json(each: Foreseen) -> dict[str, Any]:
-    past = each.time.past
     return {
         "name": each.stage.name,
         "kind": each.stage.kind,
         "regions": plans.where(each.stage),
         "approval": each.stage.before.approval is not None,
+        "approving": _past_as_json(each.approved),
         "window": each.stage.before.window,
         "comes": each.comes and each.comes.isoformat(),
         "opens": each.opens and each.opens.isoformat(),
         "gates": each.gates,
         "undecided": each.undecided,
         "at_least": each.time.least,
-        "past": past
-        and {"releases": past.releases, "least": past.least, "median": past.middle, "most": past.most},
+        "past": _past_as_json(each.time.past),
     }
+
+
+def _past_as_json(past: Past | None) -> dict[str, float] | None:
+    if past is None:
+        return None
+    return {"releases": past.releases, "least": past.least, "median": past.middle, "most": past.most}

@@ -38,8 +38,8 @@ def took(stage: Stage, passed: Iterable[Passed]) -> Past | None:
     return Past.of(each.took for each in passed if each.stage == stage)
 
 
-def waited(stage: Stage, passed: Iterable[Passed]) -> Past | None:
-    return Past.of(each.waited for each in passed if each.stage == stage)
+def approving(stage: Stage, passed: Iterable[Passed]) -> Past | None:
+    return Past.of(each.approving for each in passed if each.stage == stage)
 
 
 def least(plan: Plan, stage: Stage) -> float:

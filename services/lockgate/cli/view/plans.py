@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from lockgate.cli.view.content import columns
+from lockgate.messages.flags import Flag
 from lockgate.messages.plan import PilotStage, Plan, PreprodStage, Remediation, Stage, WatchStage, WaveStage
 from lockgate.messages.plan_parts import Request
 from lockgate.messages.plan_provenance import Provenance
@@ -32,20 +33,33 @@ def demands(provenance: Provenance) -> str:
     return "\n  ".join(lines) + "."
 
 
-def blamed(remediation: Remediation) -> str:
-    """What follows where a release is blamed."""
-    names = " and ".join(each.flag for each in remediation.flags)
-    flags = f"{names} is switched off first; if that does not help, " if names else ""
-    flags = flags.replace(" is ", " are ") if len(remediation.flags) > 1 else flags
+def blamed(remediation: Remediation, *, forward_only: bool = False) -> str:
+    """What follows where a release is blamed. `forward_only`: it says so of itself."""
+    if forward_only:
+        then = f"{_HELD}: it says of itself that it goes forward only"
+        return f"If it is blamed in production, {_flags_first(remediation.flags)}{then}."
     match remediation.then:
         case "hold":
-            then = "it stays as it is, halted, until an operator says what follows"
+            then = _HELD
         case "rollback":
             to = {"previous": "what ran before", "good": "the last good version"}[remediation.to]
             then = f"it is taken back to {to}"
     within = remediation.recovers_within
     ends = f", and its incidents have to end within {write_duration(within)}" if within else ""
-    return f"If a release is blamed, {flags}{then}{ends}."
+    where = "in production " if remediation.flags else ""
+    return f"If a release is blamed, {where}{_flags_first(remediation.flags)}{then}{ends}."
+
+
+_HELD = "it stays as it is, halted, until an operator says what follows"
+
+
+def _flags_first(flags: Sequence[Flag]) -> str:
+    """They help against what people meet with in production, and are not tried for anything else."""
+    if not flags:
+        return ""
+    names = " and ".join(each.flag for each in flags)
+    are = "are" if len(flags) > 1 else "is"
+    return f"for what was measured or for an incident {names} {are} switched off first; if that does not help, or for anything else, "
 
 
 def where(stage: Stage) -> tuple[str, ...]:
