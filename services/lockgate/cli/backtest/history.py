@@ -27,8 +27,11 @@ class Case:
 
     @property
     def has_evidence(self) -> bool:
-        """That a policy can be tried on: what an incident, a check, a deployer's answer or an operator made fall has none."""
-        return not {"method", "regions"}.isdisjoint(self.said.evidence)
+        """That was judged by a policy: what an incident, a check, a deployer's answer or an operator made fall has none, nor have
+        requests that just have to be answered.
+        """
+        evidence = self.said.evidence
+        return "method" in evidence or any("judged" in one for one in evidence.get("regions", {}).values())
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ def would(said: VerdictReached, fell: Fell, then: Asked, now: Asked | None) -> F
         return Untold("its plan sends other requests, or in other regions")
     regions: Mapping[str, Any] = said.evidence["regions"]
     heard = [_Heard.of(name, one["judged"]) for name, one in regions.items() if "judged" in one]
-    if not heard or _worst(heard).outcome is not said.outcome:
+    if _worst(heard).outcome is not said.outcome:
         return _but_for_them(fell, [one.by(now) for one in heard], now)
     worst = _worst([one.by(now) for one in heard])
     better = _WORST.index(worst.outcome) > _WORST.index(said.outcome)

@@ -16,7 +16,7 @@ _FOLLOWS: Final = {"rollback": "taken back", "pass": "passed on", "hold": "held"
 
 
 def lines(findings: Sequence[Finding], without: int, *, every: bool = False) -> Iterator[str]:
-    """`without`: verdicts that had no evidence. Those that would be as they were are told only if `every` is."""
+    """`without`: verdicts that depend on no policy. Those that would be as they were are told only if `every` is."""
     for finding in findings:
         if every or finding.changed or isinstance(finding.would, Untold):
             yield from _finding(finding)
@@ -89,7 +89,7 @@ def _summary(findings: Sequence[Finding], without: int) -> str:
 def _and_without(without: int) -> str:
     if not without:
         return ""
-    return f"; {without} more had none, as of incidents, checks, roll-outs and operators"
+    return f"; {without} more depend on no policy, as those of incidents, checks, roll-outs, single requests and operators"
 
 
 def _many(count: int, what: str) -> str:
