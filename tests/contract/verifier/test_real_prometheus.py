@@ -38,7 +38,7 @@ async def test_a_good_pilot_passes(prometheus: Scraping) -> None:
 
 
 @pytest.mark.parametrize(
-    ("worse", "why"), [({"errors": 0.1}, "errors"), ({"slow": 0.3}, "takes longer than")]
+    ("worse", "why"), [({"errors": 0.1}, "requests fail"), ({"slow": 0.3}, "takes longer than")]
 )
 async def test_a_bad_pilot_fails(
     prometheus: Scraping, pods: list[Exporter], worse: dict[str, float], why: str
