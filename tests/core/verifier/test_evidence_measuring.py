@@ -138,8 +138,10 @@ def test_one_incident_of_any_size_hardly_counts() -> None:
 
 def test_few_placebo_terms_or_a_single_pod_mean_the_default() -> None:
     sums = np.array([[60.0, 290.0, 29.0], [60.0, 300.0, 30.0]])
-    assert placebo_kappa(sums, np.array(0.5), 0.1).tolist() == pytest.approx([0.1, 1 / 10 * 0.5])
-    assert placebo_kappa(sums, np.array(0.0), 0.1).tolist() == [0.1, 0.1]
+    assert placebo_kappa(kappa(sums), sums[..., 2], np.array(0.5), 0.1).tolist() == pytest.approx(
+        [0.1, 1 / 10 * 0.5]
+    )
+    assert placebo_kappa(kappa(sums), sums[..., 2], np.array(0.0), 0.1).tolist() == [0.1, 0.1]
 
 
 def test_a_hypergeometric_count_varies_less_the_more_of_all_it_is() -> None:

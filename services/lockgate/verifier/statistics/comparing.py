@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from lockgate.verifier.statistics.dispersion import (
     kappa,
     placebo_kappa,
 )
-from lockgate.verifier.statistics.intervals import Interval
+from lockgate.verifier.statistics.intervals import Interval, at
 from lockgate.verifier.statistics.kernel import mean
 from lockgate.verifier.statistics.mix import Mix
-from lockgate.verifier.statistics.numerics import Array, rounded, total
+from lockgate.verifier.statistics.numerics import ONE, ZERO, Array, rounded, total
 from lockgate.verifier.statistics.series import Flags, Indices
 from lockgate.verifier.statistics.slowness import Reference, Warmup, observed
 
@@ -89,7 +90,7 @@ def even(rows: Rows, found: Sequence[Interval], split: int, mix: Mix | None) -> 
 
 def _new(rows: Rows, found: Sequence[Interval], columns: Indices) -> Array:
     """[S, P, M]: what was counted in each stratum, by the pods that are there at both ends."""
-    lefts, rights = [one.left for one in found], [one.right for one in found]
+    lefts, rights = at([one.left for one in found]), at([one.right for one in found])
     new: Array = (rows.sums[rights] - rows.sums[lefts]).take(columns, axis=2)
     new *= (rows.seen[lefts] & rows.seen[rights])[..., None]
     return new
@@ -101,38 +102,57 @@ def count(
     """`columns`: requests, errors and the chosen bounds; `split`: the first `split` pods are the baseline's; `mix`: of the
     regions that those are of, if it is not one.
     """
-    lefts, rights = [one.left for one in found], [one.right for one in found]
     new = _new(rows, found, columns)
     arms = np.empty((len(found), len(columns), 2))
     arms[..., 0] = total(new[:, split:], axis=1)
     arms[..., 1] = total(new[:, :split], axis=1) if mix is None else mix.level(new[:, :split])
     n, events = arms[:, 0], arms[:, 1:]
     s, requests = events[..., 0] + events[..., 1], (n[:, 0] + n[:, 1])[:, None]
-    most = [(max(c, 1), max(b, 1)) for c, b in (rows.most[left] for left in lefts)]
+    told = np.array([_told(rows, one) for one in found], float).reshape(-1, 6)
+    t, left, pods, baseline, factor, share = told.T
     return Counted(
-        t=np.array([rows.scrapes[right] for right in rights], float),
-        left=np.array([rows.scrapes[left] for left in lefts], float),
+        t=t,
+        left=left,
         n=n,
-        pods=np.array([(one.pilots, one.baseline) for one in found], float).reshape(len(found), 2),
+        pods=np.array((pods, baseline)).T,
         events=events,
-        factor=np.array([(1 / c + 1 / b) * (b - 1) / b for c, b in most], float),
-        share_weight=np.array([_share(rows.weight, one) for one in found], float),
-        usable=(s > 0) & (s < requests) & (n.min(axis=1, initial=1.0) > 0)[:, None],
+        factor=factor,
+        share_weight=share,
+        usable=(s > ZERO) & (s < requests) & (np.minimum(n[:, :1], n[:, 1:]) > ZERO),
     )
+
+
+def _told(rows: Rows, one: Interval) -> tuple[float, ...]:
+    """Numbers of one stratum: those of `Counted` that are no counts of requests or events."""
+    most, baseline = rows.most[one.left]
+    c, b = max(most, 1), max(baseline, 1)
+    factor, share = (1 / c + 1 / b) * (b - 1) / b, _share(rows.weight, one)
+    return rows.scrapes[one.right], rows.scrapes[one.left], one.pilots, one.baseline, factor, share
 
 
 def _share(weight: Sequence[float], interval: Interval) -> float:
     """The pilot's share over the interval; 0 if it changed, or if not every pod was measured."""
-    share = weight[interval.left + 1]
-    steady = all(one == share for one in weight[interval.left + 1 : interval.right + 1])
+    first, end = interval.left + 1, interval.right + 1
+    share = weight[first]
+    steady = first + 1 == end or weight[first:end].count(share) == end - first
     return share if steady and interval.everybody and 0 < share < 1 else 0.0
 
 
 def kappas(counted: Counted, placebo: Array, online: Terms, default: float) -> tuple[Array, Array]:
     """Over-dispersion of each binary metric [S, J], and of requests [S]. `placebo`: its sums at the left ends."""
     own = online.fold(*deviations(counted), counted.usable)[:-1]
-    beside = placebo_kappa(placebo, counted.factor[:, None], default)
-    return rounded(np.maximum(beside[:, :-1], kappa(own, prior=PRIOR_TERMS))), rounded(beside[:, -1])
+    metrics = own.shape[1]
+    each = kappa(np.concatenate((own, placebo), axis=1), _prior(metrics))
+    beside = placebo_kappa(each[:, metrics:], placebo[..., 2], counted.factor[:, None], default)
+    np.maximum(beside[:, :-1], each[:, :metrics], out=beside[:, :-1])
+    found = rounded(beside)
+    return found[:, :-1], found[:, -1]
+
+
+@cache
+def _prior(metrics: int) -> Array:
+    """Of the arms in each metric; of placebo pods, in each and in requests, there is none."""
+    return np.array([PRIOR_TERMS] * metrics + [0.0] * (metrics + 1))
 
 
 def deviations(counted: Counted, odds: Array | None = None) -> tuple[Array, Array, Array]:
@@ -140,7 +160,7 @@ def deviations(counted: Counted, odds: Array | None = None) -> tuple[Array, Arra
     odds ratios at which the arms are as usual; 1 if not given.
     """
     n, m, s = counted.n[:, :1], counted.n[:, 1:], counted.events[..., 0] + counted.events[..., 1]
-    e = n * s / np.maximum(n + m, 1.0) if odds is None else np.where(counted.usable, mean(odds, n, m, s), 1.0)
+    e = n * s / np.maximum(n + m, ONE) if odds is None else np.where(counted.usable, mean(odds, n, m, s), 1.0)
     return counted.events[..., 0], e, binomial_variance(e, s, n)
 
 
@@ -151,29 +171,33 @@ def nulls(  # noqa: PLR0917  # what is known at a left end has many sources
     error_null: float,
     reference: Reference,
     warmup: Warmup,
-    usual: Array,
+    usual: Array | None,
 ) -> dict[str, Array]:
     """Log odds ratios per stratum: `psi0`, `tol`, `ratio`, `absolute`, `margin` of `measured.Block`.
 
-    `baseline`: everything counted of the baseline at the left ends, [S, M]; `usual`: by how much the arms differ anyway, [J].
+    `baseline`: everything counted of the baseline at the left ends, [S, M]; `usual`: by how much the arms differ anyway, [J],
+    if they do.
     """
     slowness = reference.slowness(counted.t, baseline[:, 0], baseline[:, FIRST_BOUND:])
-    soon = counted.t < warmup.policy.warm_scrapes
-    psi0, tol = (np.empty((len(counted.t), 1 + len(reference.chosen))) for _ in range(2))
+    tol = np.empty((len(counted.t), 1 + len(reference.chosen)))
     tol[:, 0], tol[:, 1:] = error_null, slowness.tolerated
-    psi0[:] = tol
-    if soon.any():
-        n, m = (np.repeat(counted.n[soon, arm, None], len(reference.chosen), axis=1) for arm in (0, 1))
+    psi0, soon = tol, slice(int(np.count_nonzero(counted.t < warmup.policy.warm_scrapes)))
+    if soon.stop:
+        psi0 = tol.copy()
+        n, m = (counted.n[soon, arm, None].repeat(len(reference.chosen), axis=1) for arm in (0, 1))
         events = counted.events[soon, 1:]
         seen = observed(events[..., 0], n, events[..., 1], m, kappa_[soon, 1:])
-        over = np.maximum(seen - usual[1:] - slowness.tolerated[soon], 0.0)
+        seen = seen if usual is None else seen - usual[1:]
+        over = np.maximum(seen - slowness.tolerated[soon], 0.0)
         allowed = warmup.fold(counted.t[soon], slowness.scheduled[soon], over, counted.usable[soon, 1:])
         psi0[soon, 1:] = rounded(slowness.tolerated[soon] + allowed)
     found = {
-        "psi0": psi0 + usual,
-        "tol": tol + usual,
-        "ratio": slowness.ratio + usual[1:],
-        "absolute": slowness.absolute + usual[1:],
-        "margin": slowness.margin + usual[1:],
+        "psi0": psi0,
+        "tol": tol,
+        "ratio": slowness.ratio,
+        "absolute": slowness.absolute,
+        "margin": slowness.margin,
     }
-    return {name: rounded(one) for name, one in found.items()} if usual.any() else found
+    if usual is None:
+        return found
+    return {name: rounded(one + usual[-one.shape[1] :]) for name, one in found.items()}

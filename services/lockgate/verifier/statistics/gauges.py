@@ -5,13 +5,26 @@ exactly valid at any time. Where the history shows that it does not fit (heavy t
 or is shorter than what it has to tell for, it allows more.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.verifier.statistics.dispersion import MANY_PODS
-from lockgate.verifier.statistics.numerics import Array, exp, ln, log, rounded, total
+from lockgate.verifier.statistics.numerics import (
+    ONE,
+    TWO,
+    ZERO,
+    Array,
+    exp,
+    ln,
+    log,
+    rounded,
+    rounded_of,
+    some,
+    total,
+)
 from lockgate.verifier.statistics.offsets import TRIMMED, median, t95
 from lockgate.verifier.statistics.policy import Policy
 from lockgate.verifier.statistics.series import Flags, Indices
@@ -38,32 +51,32 @@ def model(history: Array, beside: NDArray[np.intp], pilots: int, policy: Policy)
     """From values [H, B] of the baseline's pods, NaN where there is none, and how many pods there are beside it [H]; None if they
     are too few to know anything.
     """
-    there = ~np.isnan(history)
-    most = int(there.sum(axis=1).max(initial=0))
-    full = (there.sum(axis=1) * 2 >= beside) & there.any(axis=1)
-    if most < 2 or int(full.sum()) < ENOUGH_SCRAPES:
+    there = history == history  # noqa: PLR0124  # no NaN
+    count = np.add.reduce(there, axis=1, dtype=int)
+    most, full = max(count.tolist(), default=0), (count * 2 >= beside) & (count > 0)
+    enough = np.count_nonzero(full)
+    if most < 2 or enough < ENOUGH_SCRAPES:
         return None
     there &= full[:, None]
-    values = log(np.where(there, history, 1.0)) * there
-    mean = total(values, axis=1) / np.maximum(there.sum(axis=1), 1)
+    values = log(np.where(there, history, 1.0))  # of 1, so of nothing, where there is none
+    mean = total(values, axis=1) / np.maximum(count * full, 1)
     r = (values - mean[:, None]) * there
-    scrapes = there.sum(axis=0)
+    scrapes = np.add.reduce(there, axis=0, dtype=int)
     level = total(r) / np.maximum(scrapes, 1)
     h = (r - level) * there * (most / (most - 1))
     paired = there[1:] & there[:-1]
-    pods = paired.any(axis=0)
-    if not pods.any():
+    pods = np.logical_or.reduce(paired, axis=0)
+    if not some(pods):
         return None
-    phi = _phi(h[1:], h[:-1] * paired, float(paired.sum()) / float(pods.sum()))
+    phi = _phi(h[1:], h[:-1] * paired, np.count_nonzero(paired) / np.count_nonzero(pods))
     steps = (h[1:] - phi * h[:-1]) * paired
     q = 1.0 / pilots + 1.0 / most
     sigma = _sigma(steps[:, pods], paired[:, pods], q * (most - 1) / most)
-    offset = _offset(
-        level[scrapes > 0], sigma / (1.0 - phi), float(scrapes.sum()) / float((scrapes > 0).sum())
-    )
-    apart = offset * offset * q + _wander(sigma, phi, policy.deadline / float(full.sum()))
+    level, scrapes = level[scrapes > 0], scrapes[scrapes > 0]
+    offset = _offset(level, sigma / (1.0 - phi), float(np.add.reduce(scrapes)) / len(scrapes))
+    apart = offset * offset * q + _wander(sigma, phi, policy.deadline / enough)
     tol = max(ln(1.0 + policy.g_tol), t95(most - 1) * float(np.sqrt(apart)))
-    return Model(phi, sigma, offset, _rounded(tol))
+    return Model(phi, sigma, offset, rounded_of(tol))
 
 
 def model_of_difference(d: Array, windows: Indices, policy: Policy) -> Model | None:
@@ -84,7 +97,7 @@ def model_of_difference(d: Array, windows: Indices, policy: Policy) -> Model | N
     j = len(means)
     apart = float(np.sqrt(float(total((means - float(total(means)) / j) ** 2)) / (j - 1)))
     tol = max(ln(1.0 + policy.g_tol), t95(j - 1) * apart * float(np.sqrt(1.0 + 1.0 / j)))
-    return Model(phi, sigma, _rounded(apart), _rounded(tol))
+    return Model(phi, sigma, rounded_of(apart), rounded_of(tol))
 
 
 def model_of_windows(y: Array) -> tuple[float, float] | None:
@@ -108,20 +121,20 @@ def _phi(now: Array, before: Array, n: float) -> float:
     """AR(1)'s coefficient, with the bias of a series of n values around their own mean taken out."""
     below = float(total(total(before * before)))
     phi = float(total(total(now * before))) / below if below > 0 else 0.0
-    return _rounded(min(max(phi + (1.0 + 3.0 * phi) / n, 0.0), _MOST_PHI))
+    return rounded_of(min(max(phi + (1.0 + 3.0 * phi) / n, 0.0), _MOST_PHI))
 
 
 def _sigma(steps: Array, paired: Flags, factor: float) -> float:
     """Standard deviation of an innovation of the difference of the arms, from those of pods, [H - 1, pods]."""
-    squares = total(steps * steps) / paired.sum(axis=0)
-    kept = np.ones(len(squares), bool)
+    squares = total(steps * steps) / np.add.reduce(paired, axis=0, dtype=int)
     if len(squares) >= MANY_PODS:
-        kept[np.argmax(squares)] = False
-    variance = float(total(squares[kept])) / int(kept.sum())
-    sizes = np.sort(np.abs(steps[:, kept][paired[:, kept]]))
-    tail = float(sizes[int(0.99 * len(sizes))]) / max(_TAIL * float(np.sqrt(variance)), 1e-12)
+        kept = np.arange(len(squares)) != squares.argmax()
+        squares, steps, paired = squares[kept], steps[:, kept], paired[:, kept]
+    variance = float(total(squares)) / len(squares)
+    sizes = np.sort(np.abs(steps[paired]))
+    tail = float(sizes[int(0.99 * len(sizes))]) / max(_TAIL * math.sqrt(variance), 1e-12)
     heavier = tail * tail if tail > _EVIDENT else 1.0
-    return _rounded(max(float(np.sqrt(variance * heavier * _CAUTION * factor)), _LEAST_SIGMA))
+    return rounded_of(max(math.sqrt(variance * heavier * _CAUTION * factor), _LEAST_SIGMA))
 
 
 def _wander(sigma: float, phi: float, longer: float) -> float:
@@ -139,7 +152,7 @@ def _offset(level: Array, noise: float, n: float) -> float:
         variance = float(total(np.delete(apart, np.argmax(apart)))) * TRIMMED / (m - 2)
     else:
         variance = float(total(apart)) / max(m - 1, 1)
-    return _rounded(float(np.sqrt(max(variance - noise * noise / n, 0.0))))
+    return rounded_of(float(np.sqrt(max(variance - noise * noise / n, 0.0))))
 
 
 def difference(pilot: Array, baseline: Array, pods: NDArray[np.intp]) -> tuple[Array, Array]:
@@ -148,18 +161,17 @@ def difference(pilot: Array, baseline: Array, pods: NDArray[np.intp]) -> tuple[A
 
     NaN in a scrape in which less than half of an arm has a value. `pods` [N, 2]: how many each arm has.
     """
+    values = np.concatenate((pilot, baseline), axis=-1)
+    there = values == values  # noqa: PLR0124  # no NaN
+    logs = log(np.where(there, values, 1.0))  # of 1, so of nothing, where there is none
     sums, count = (np.empty((2, *pilot.shape[:-1])) for _ in range(2))
-    for arm, values in enumerate((pilot, baseline)):
-        there = values == values  # noqa: PLR0124  # no NaN
-        sums[arm] = total(log(np.where(there, values, 1.0)) * there, axis=-1)
-        np.add.reduce(there, axis=-1, dtype=float, out=count[arm])
-    known = ((count > 0) & (count * 2 >= pods.T[..., None])).all(axis=0)
-    means = np.where(known, sums / np.maximum(count, 1.0), 0.0)
-    high = exp(means)
-    apart = rounded(np.array((means[0] - means[1], high[0] - high[1])))
-    apart[:, ~known] = np.nan
-    return apart[0], apart[1]
-
-
-def _rounded(x: float) -> float:
-    return float(rounded(np.array(x)))
+    for arm, part in enumerate((slice(pilot.shape[-1]), slice(pilot.shape[-1], None))):
+        sums[arm] = total(logs[..., part], axis=-1)
+        np.add.reduce(there[..., part], axis=-1, dtype=float, out=count[arm])
+    known = np.logical_and.reduce((count > ZERO) & (count * TWO >= pods.T[..., None]), axis=0)
+    means = np.where(known, sums / np.maximum(count, ONE), ZERO)
+    high, apart = exp(means), np.empty(means.shape)
+    np.subtract(means[0], means[1], out=apart[0])
+    np.subtract(high[0], high[1], out=apart[1])
+    found = np.where(known, rounded(apart), np.nan)
+    return found[0], found[1]

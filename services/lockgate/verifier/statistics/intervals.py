@@ -4,15 +4,14 @@ A missed scrape merges intervals, in both arms alike, so nothing is compared acr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from lockgate.verifier.statistics.series import Flags
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """From row `left`, excluded, to row `right`; how many pods of pilot and baseline count in it, and whether these
     are all that there are.
     """
@@ -22,6 +21,11 @@ class Interval:
     pilots: int
     baseline: int
     everybody: bool
+
+
+def at(rows: list[int]) -> slice | list[int]:
+    """What takes these rows, in their order, of an array: where none is left out, without a copy."""
+    return slice(rows[0], rows[-1] + 1) if rows and rows[-1] - rows[0] < len(rows) else rows
 
 
 def bits(seen: Flags) -> list[int]:

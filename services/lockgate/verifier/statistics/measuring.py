@@ -32,7 +32,7 @@ from lockgate.verifier.statistics.dispersion import (
 )
 from lockgate.verifier.statistics.evidence import Evidence
 from lockgate.verifier.statistics.gauges import difference, model
-from lockgate.verifier.statistics.intervals import Interval, bits, close
+from lockgate.verifier.statistics.intervals import Interval, at, bits, close
 from lockgate.verifier.statistics.measured import Block, Setup
 from lockgate.verifier.statistics.mix import Mix
 from lockgate.verifier.statistics.numerics import Array, exp, ln, rounded, total
@@ -145,21 +145,22 @@ class Measuring:
         placebo = self.placebo.fold(
             counts.new[:, : self.split].take(self.columns, axis=2), counts.adjacent[:, : self.split]
         )
-        most = self.beside.fold(_present(evidence.seen[now], self.split))
-        weight = rounded(evidence.weight[now]).tolist()
+        weights = evidence.weight[now]
+        arms = _present(evidence.seen[now], self.split)
+        most = self.beside.fold(arms)
         scrapes = list(range(first, end - self.start))
-        new = Rows(scrapes, counts.sums[1:], placebo[1:], evidence.seen[now], most, weight)
+        new = Rows(scrapes, counts.sums[1:], placebo, evidence.seen[now], most, rounded(weights).tolist())
         rows = self.left_end.then(new)
         found, left = self._strata(rows)
         self.left_end, self.at = rows.since(left), end
-        lefts = [one.left for one in found]
+        lefts = at([one.left for one in found])
         counted = count(rows, found, self.columns, self.split, self.mix)
         over, share = self._dispersion(counted, rows.placebo[lefts])
         ours = total(rows.sums[lefts][:, : self.split], axis=1)
-        usual = np.zeros(len(self.columns) - 1) if self.before is None else self.before.odds
+        usual = None if self.before is None else self.before.odds
         known = nulls(counted, over, ours, self.error_null, self.reference, self.warmup, usual)
         d, above = self._gauges(evidence, now, most)
-        told_ = told(evidence, now, counts, most, self.restarts)
+        told_ = told(evidence, now, counts, arms, most, known=self.restarts)
         failing = [(t, self.silence.fold(scrape)) for t, scrape in zip(scrapes, told_, strict=True)]
         return Block(
             first=first,
@@ -175,7 +176,7 @@ class Measuring:
             d=d,
             above=above,
             failing=_reached(failing),
-            routed=tuple((evidence.weight[now] > 0).tolist()),
+            routed=tuple((weights > 0).tolist()),
         )
 
     def _strata(self, rows: Rows) -> tuple[list[Interval], int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.verifier.statistics.numerics import Array, running
+from lockgate.verifier.statistics.numerics import Array, every, running, some
 
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.intp]
@@ -34,7 +34,7 @@ class Latest:
             self.values = np.where(usable[0, ..., None], values[0], before)
             self.known = known | usable[0]
             return before[None], known[None]
-        if n and usable.all():
+        if n and every(usable):
             before, known = np.concatenate((self.values[None], values[:-1])), np.ones(usable.shape, bool)
             known[0], self.values, self.known = self.known, values[-1].copy(), known[-1].copy()
             return before, known
@@ -68,10 +68,11 @@ class Counting:
         """Counters [N, P, M] of which column 0 is the requests and the others are parts of them; seen [N, P]."""
         previous, known = self.latest.before(seen, counters)
         grown = counters - previous
-        restarted: Flags = np.asarray(((grown < 0) | (grown > grown[..., :1])).any(axis=-1))
-        measured = seen & known
-        new = np.where(restarted[..., None], counters, grown) if restarted.any() else grown
-        new = np.multiply(new, measured[..., None])
+        measured, odd = seen & known, (grown < 0) | (grown > grown[..., :1])
+        if some(odd):
+            restarted = np.logical_or.reduce(odd, axis=-1)
+            grown = np.where(restarted[..., None], counters, grown)
+        new = grown * measured[..., None]
         adjacent = measured & np.concatenate((self.scraped[None], seen[:-1]))[: len(seen)]
         sums = running(self.counted, new)
         self.counted, self.scraped = sums[-1].copy(), seen[-1] if len(seen) else self.scraped

@@ -6,22 +6,23 @@ Where the baseline is missing as well, monitoring failed, and that is never evid
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from lockgate.verifier.statistics.evidence import Evidence
-from lockgate.verifier.statistics.numerics import total
+from lockgate.verifier.statistics.numerics import some, total
 from lockgate.verifier.statistics.policy import Policy
 from lockgate.verifier.statistics.series import Counts, Flags, Latest
 
 _AGAIN = 2
 
 Rule = Literal["silence", "down"]
+Arms = Sequence[tuple[int, int]]
+"""For each scrape a number of pods of pilot and baseline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scrape:
+class Scrape(NamedTuple):
     """What one scrape tells of both arms."""
 
     measured: bool
@@ -90,32 +91,46 @@ def restarted(evidence: Evidence, rows: slice, known: Latest) -> Flags:
     first count of a pod is where it begins. `known` carries on.
     """
     counts = evidence.restarts[rows]
-    there = counts == counts  # noqa: PLR0124  # no NaN
+    there: Flags = counts == counts  # noqa: PLR0124  # no NaN
+    if not some(there):
+        return there
     before, any_ = known.before(there, np.where(there, counts, 0.0)[..., None])
     return np.asarray(there & any_ & (counts > before[..., 0]))
 
 
 def told(
-    evidence: Evidence, rows: slice, counts: Counts, most: Sequence[tuple[int, int]], known: Latest
+    evidence: Evidence, rows: slice, counts: Counts, arms: Arms, most: Arms, *, known: Latest
 ) -> list[Scrape]:
-    """What the scrapes of `rows` tell. `most`: how many pods of pilot and baseline there are in each; `known`: the
-    restarts of pods so far, which carries on.
+    """What the scrapes of `rows` tell. `arms`: how many pods of pilot and baseline were scraped in each, and `most`: how many
+    there are; `known`: the restarts of pods so far, which carries on.
     """
-    seen, measured, new = evidence.seen[rows], counts.measured, counts.new[..., 0]
-    split, half = evidence.split, np.array([max(baseline, 1) for _, baseline in most]) / 2
+    split, new = evidence.split, counts.new[..., 0]
     served, ready = new[:, :split], evidence.ready[rows, split:]
-    known_ready = np.where(np.isnan(ready).all(axis=1), -1.0, (ready > 0).any(axis=1)).tolist()
-    known_ready = np.where(np.isnan(ready).all(axis=1), -1.0, (ready > 0).any(axis=1)).tolist()
     columns: tuple[Any, ...] = (
-        measured[:, split:].any(axis=1),
-        seen[:, split:].any(axis=1),
+        np.logical_or.reduce(counts.measured[:, split:], axis=1),
         total(new[:, split:], axis=1),
-        np.add.reduce(seen[:, :split], axis=1, dtype=int) >= half,
-        np.add.reduce(measured[:, :split] & (served > 0), axis=1, dtype=int) >= half,
+        np.add.reduce(served > 0, axis=1, dtype=int),
         total(served, axis=1),
         evidence.weight[rows],
+        np.logical_or.reduce(ready == ready, axis=1),  # noqa: PLR0124  # no NaN
+        np.logical_or.reduce(ready > 0, axis=1),
+        np.logical_or.reduce(restarted(evidence, rows, known)[:, split:], axis=1),
     )
-    again: Any = restarted(evidence, rows, known)[:, split:].any(axis=1)
-    ready_ = [None if one < 0 else one > 0 for one in known_ready]
-    told_ = (*(column.tolist() for column in columns), ready_, again.tolist())
-    return [Scrape(*row) for row in zip(*told_, strict=True)]
+    told_ = zip(arms, most, *(column.tolist() for column in columns), strict=True)
+    return [
+        Scrape(
+            measured,
+            pilots > 0,
+            requests,
+            2 * baseline >= max(all_, 1),
+            2 * serving >= max(all_, 1),
+            baselines,
+            weight,
+            up if is_known else None,
+            again,
+        )
+        for (pilots, baseline), (
+            _,
+            all_,
+        ), measured, requests, serving, baselines, weight, is_known, up, again in told_
+    ]

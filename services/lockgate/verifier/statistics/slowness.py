@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lockgate.verifier.statistics.numerics import Array, exp, log, logit, rounded
+from lockgate.verifier.statistics.numerics import ONE, Array, exp, exp_of, ln, log, logit, rounded, some
 from lockgate.verifier.statistics.policy import Policy
 from lockgate.verifier.statistics.series import Flags, Indices
 
@@ -16,6 +16,7 @@ _LN2 = 0.6931471805599453
 _LOWEST, _HIGHEST = 0.0008, 0.97
 _WANTED = (0.5, 0.1, 0.01, 0.002)
 _MOST = 6.0
+_HALF = np.array(0.5)
 
 
 def choose(requests: float, slower: Array) -> tuple[int, ...]:
@@ -54,15 +55,25 @@ class Reference:
     chosen: tuple[int, ...]
     offsets: Array
     policy: Policy
+    own: Indices = field(init=False)
+    """[K]: the places of the chosen bounds."""
     at: Array = field(init=False)
     """[K]: the chosen bounds."""
     ends: Array = field(init=False)
     """Logarithms of the bounds."""
     fixed: "_Places" = field(init=False)
     """Of the latencies [4 K] that are asked for in every stratum."""
+    least: Array = field(init=False)
+    most: Array = field(init=False)
+    """[4, K]: between these is what is found there."""
 
     def __post_init__(self) -> None:
         policy, at = self.policy, np.array([self.bounds[index] for index in self.chosen], float)
+        zero = np.zeros(len(at))
+        object.__setattr__(self, "own", np.array(self.chosen, np.intp))
+        object.__setattr__(self, "least", np.array((self.offsets, zero, zero, zero)))
+        tops = (np.maximum(self.offsets, _MOST), zero + _MOST, zero + _MOST, zero + np.inf)
+        object.__setattr__(self, "most", np.array(tops))
         object.__setattr__(self, "at", at)
         object.__setattr__(self, "ends", log(np.array(self.bounds, float)))
         excess = (policy.lat_tol, policy.lat_ratio, policy.lat_margin)
@@ -72,14 +83,13 @@ class Reference:
     def slowness(self, t: Array, requests: Array, slower: Array) -> Slowness:
         """t: scrapes since the start [S]; the baseline's requests [S] and slower ones [S, B] up to each left end."""
         policy, k = self.policy, len(self.chosen)
-        logits = logit((slower + 0.5) / (requests[:, None] + 1.0))
-        own = logits[:, list(self.chosen)]
-        found = np.maximum(self.fixed.of(logits).reshape(len(t), 4, k) - own[:, None, :], 0.0)
-        found[:, :3] = np.minimum(found[:, :3], _MOST)
-        found[:, 0] = np.maximum(found[:, 0], self.offsets)
+        logits = logit((slower + _HALF) / (requests[:, None] + ONE))
+        own = logits.take(self.own, axis=1)
+        slower_by = self.fixed.of(logits).reshape(len(t), 4, k) - own[:, None, :]
+        found = np.minimum(np.maximum(slower_by, self.least), self.most)
         tolerated, ratio, margin, absolute = rounded(found).swapaxes(0, 1)
         scheduled, during = np.zeros((len(t), k)), t < policy.warm_scrapes
-        if during.any():
+        if some(during):
             warm = policy.lat_tol + policy.warm_max * halving(t[during], policy.warm_half)
             asked = self._places(self.at / (1.0 + warm[:, None])).of(logits[during])
             slow = np.minimum(np.maximum(asked - own[during], 0.0), _MOST)
@@ -91,7 +101,7 @@ class Reference:
         if len(self.bounds) < 2:
             return _Places(None, np.zeros(latencies.shape))
         x, ends = log(latencies), self.ends
-        left = np.minimum(np.maximum(np.searchsorted(ends, x, side="right") - 1, 0), len(ends) - 2)
+        left = np.minimum(np.maximum(ends.searchsorted(x, side="right") - 1, 0), len(ends) - 2)
         part = (x - ends[left]) / (ends[left + 1] - ends[left])
         return _Places(left, np.minimum(np.maximum(part, 0.0), 1.0))
 
@@ -108,9 +118,12 @@ class _Places:
         """[S, Q]: logits [S, B], linear between bounds, constant outside."""
         if self.left is None:
             return np.repeat(logits[:, :1], self.part.shape[-1], axis=1)
-        rows = np.arange(len(logits))[:, None]
-        low = logits[rows, self.left]
-        return np.asarray(low + self.part * (logits[rows, self.left + 1] - low))
+        if self.left.ndim == 1:
+            low, high = logits.take(self.left, axis=1), logits.take(self.left + 1, axis=1)
+        else:
+            rows = np.arange(len(logits))[:, None]
+            low, high = logits[rows, self.left], logits[rows, self.left + 1]
+        return low + self.part * (high - low)
 
 
 def halving(t: Array, half: float) -> Array:
@@ -132,18 +145,20 @@ class Warmup:
         allowed = np.zeros(scheduled.shape)
         if not len(t):
             return allowed
-        decay = float(log(np.array(self.policy.warm_gamma))) / self.policy.warm_half
-        for s in np.flatnonzero(t < self.policy.warm_scrapes):
-            self.limit = self.limit * float(exp(np.array((t[s] - self.t) * decay)))
-            self.t = float(t[s])
-            allowed[s] = np.minimum(scheduled[s], self.limit)
+        decay = ln(self.policy.warm_gamma) / self.policy.warm_half
+        for s, at in enumerate(t.tolist()):
+            if at >= self.policy.warm_scrapes:
+                continue
+            self.limit = self.limit * exp_of((at - self.t) * decay)
+            self.t = at
+            np.minimum(scheduled[s], self.limit, out=allowed[s])
             self.limit = np.where(usable[s], np.minimum(self.limit, observed[s]), self.limit)
         return allowed
 
 
 def observed(x: Array, n: Array, y: Array, m: Array, kappa: Array) -> Array:
     """The log odds ratio of x of n against y of m, plus twice its standard error; half an event is added to each cell."""
-    cells = np.stack((x, n - x, y, m - y)) + 0.5
+    cells = np.array((x, n - x, y, m - y)) + 0.5
     logs = log(cells)
     inverse = 1.0 / cells
     e = n * (x + y) / np.maximum(n + m, 1.0)
