@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lockgate.verifier.statistics.kernel import Case, chance, gains, mean
-from lockgate.verifier.statistics.numerics import Array
+from lockgate.verifier.statistics.numerics import Array, exp
 from lockgate.verifier.statistics.onset import Mixture
 from lockgate.verifier.statistics.policy import Policy
 
@@ -136,5 +136,5 @@ def value(path: list[float]) -> float:
     if not path:
         return 1.0
     ell = np.array(path)[:, None]
-    found = mixed.fold(np.arange(float(len(path))), ell, ell[:, :0], ell[:, :0])
+    found = mixed.fold(np.arange(float(len(path))), ell, exp(ell))
     return float(found.m[-1, 0] + found.waiting[-1, 0])

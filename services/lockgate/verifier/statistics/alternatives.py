@@ -5,28 +5,24 @@ of the traffic downwards only.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from lockgate.verifier.statistics.columns import ERRORS, NO_WORSE, SHARES, SLOWER, Columns, columns
 from lockgate.verifier.statistics.kernel import Case, chance, mean
 from lockgate.verifier.statistics.measured import Block, Setup
-from lockgate.verifier.statistics.numerics import Array, exp, ln, log
-from lockgate.verifier.statistics.series import Flags, Indices
+from lockgate.verifier.statistics.numerics import ONE, ZERO, Array, exp, ln, log
 
-_ERRORS = ln(1.25) + (ln(40.0) - ln(1.25)) / 15.0 * np.arange(16.0)
-"""Logarithms of odds ratios from 1.25 to 40."""
-_SLOWER = np.array((0.12, 0.25, 0.4, 0.55, 0.75, 1.0, 1.35, 1.8, 2.5, 3.5))
-_SHARES = np.array((0.25, 0.1, 0.02))
-_NO_WORSE = np.array((0.5, 0.7, 0.85, 1.0, 1.15))
-_MIRRORED = 8
-_LEAST = 1e-9
+_LEAST = np.array(1e-9)
+_FALLING = 1.0 / np.arange(1, len(ERRORS) + 1)
+_FALLING /= np.add.accumulate(_FALLING)[-1]
+_ALIKE, _OF_SHARES = np.full(len(SLOWER), 0.1), np.full(len(SHARES), 1 / len(SHARES))
 LATE = 5
 """Latency and the level of gauges are shown not to be worse from this scrape on."""
 
 LEVELS = exp(ln(0.05) + (ln(1.2) - ln(0.05)) / 9.0 * np.arange(10.0))
 LEAKS = np.array((0.003, 0.006, 0.012, 0.025, 0.05))
-_LEVEL_WEIGHT, _LEAK_WEIGHT = 0.7, 0.06
+_OF_GAUGES = np.array([0.7 / len(LEVELS)] * len(LEVELS) + [0.06] * len(LEAKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,101 +47,87 @@ class Alternatives:
     """[F]"""
     first: Array
     """[F]: the first scrape at which a regression may begin."""
-    owner: Indices
-    """[F - gauges' + P]: the case of each binary column."""
-    up: Flags
-    """[C]"""
-    mirrored: tuple[slice, ...]
-    """Columns among the P of errors and each bound."""
     begins: Array
     """[C]: the first scrape that a case is asked of."""
-    places: Indices
-    """The metric of each null, margin and alternative."""
-    upwards: int
-    """How many of the alternatives are upwards."""
-    fixed: Array
-    """[1, *]: logarithms of `err_margin`, and of the odds ratios at which errors are no worse."""
+    columns: Columns
+    """Where the binary ones are."""
+    added: Array
+    """As of the columns, with what is fixed."""
 
     @property
     def binary(self) -> int:
         """How many of the F columns are not of gauges."""
-        return int(len(self.owner) - self.mirrored[-1].stop)
+        return int(len(self.columns.owner) - self.columns.mirrored[-1].stop)
 
-    def compare(self, block: Block, x: Array | None = None) -> tuple[Case, Array]:
-        """The cases (J upwards, the share, J downwards), and the chances of each binary column's alternative,
-        [S, F - gauges' + P]. `x` instead of the events of the pilot, for what is expected.
+    def compare(self, block: Block, x: Array | None = None) -> tuple[Case, Array, Array]:
+        """The cases (J upwards, the share, J downwards), the chances of each binary column's alternative,
+        [S, F - gauges' + P], and the odds ratios of the gates of latency: by the ratio for each bound, and by the ratio and in
+        seconds, [S, 2 K]. `x` instead of the events of the pilot, for what is expected.
         """
-        n, m, of, cases = block.n[:, :1], block.n[:, 1:], self.places, block.events.shape[1]
+        n, m, of, cases = block.n[:, :1], block.n[:, 1:], self.columns.places, block.events.shape[1]
         s, every = block.events[..., 0] + block.events[..., 1], n + m
-        draws = np.maximum(np.minimum(s, n), 1.0)
+        draws = np.maximum(np.minimum(s, n), ONE)
         odds = exp(self._psi(block))
-        p = chance(mean(odds, n, m, s.take(of, axis=1)), draws.take(of, axis=1))
-        usable = (s > 0) & (s < every) & (n > 0) & (m > 0)
+        p = chance(mean(odds[:, : len(of)], n, m, s.take(of, axis=1)), draws.take(of, axis=1))
+        usable = (s > ZERO) & (s < every) & (np.minimum(n, m) > ZERO)
         share = block.share[:, :1] * (1.0 - self.setup.policy.share_tol)
-        all_ = np.maximum(every, 1.0)
+        all_ = np.maximum(every, ONE)
         excess = block.kappa * (n * s / all_)
-        hits, second = block.events[..., 0] if x is None else x, 2 * cases + self.upwards
+        hits, second = block.events[..., 0] if x is None else x, 2 * cases + self.columns.upwards
         case = Case(
             d=np.concatenate((draws, all_, draws), axis=1),
             x=np.concatenate((hits, n, hits), axis=1),
             p0=np.concatenate((p[:, :cases], np.maximum(share, _LEAST), p[:, cases : 2 * cases]), axis=1),
             excess=np.concatenate((excess, block.share[:, 1:] * share * every, excess), axis=1),
-            up=self.up,
-            usable=np.concatenate((usable, (share > 0) & (every > 0), usable), axis=1)
+            up=self.columns.up,
+            usable=np.concatenate((usable, (share > ZERO) & (every > ZERO), usable), axis=1)
             & (block.t[:, None] >= self.begins),
         )
-        shares = np.maximum(np.minimum(block.share[:, :1] * _SHARES, share), _LEAST)
-        return case, np.concatenate((p[:, 2 * cases : second], shares, p[:, second:]), axis=1)
+        shares = np.maximum(np.minimum(block.share[:, :1] * SHARES, share), _LEAST)
+        chances = np.concatenate((p[:, 2 * cases : second], shares, p[:, second:]), axis=1)
+        return case, chances, odds[:, len(of) :]
 
     def _psi(self, block: Block) -> Array:
-        """Log odds ratios: of the nulls, of what a pass has to exclude, and of the alternatives upwards and downwards."""
-        psi0, strata, k = block.psi0, len(block.t), len(self.setup.bounds)
-        errors = psi0[:, :1] + _ERRORS
-        slower = np.maximum(psi0[:, 1:, None], block.tol[:, 1:, None] + _SLOWER).reshape(
-            strata, k * len(_SLOWER)
-        )
-        better = (block.margin[:, :, None] - _SLOWER[:_MIRRORED]).reshape(strata, k * _MIRRORED)
-        fixed = np.repeat(self.fixed, strata, axis=0)
-        return np.concatenate(
-            (psi0, fixed[:, :1], block.margin, errors, slower, fixed[:, 1:], better), axis=1
-        )
+        """Log odds ratios: of the nulls, of what a pass has to exclude, of the alternatives upwards and downwards, and of gates."""
+        both, none = np.maximum(block.ratio, block.absolute), np.zeros((len(block.t), 1))
+        told = np.concatenate((block.psi0, block.tol, block.margin, block.ratio, both, none), axis=1)
+        found = told.take(self.columns.beside, axis=1)
+        found += self.added
+        slower = found[:, self.columns.slower]
+        np.maximum(slower, block.psi0.take(self.columns.nulls, axis=1), out=slower)
+        return found
 
 
 def alternatives(setup: Setup) -> Alternatives:
     policy, k = setup.policy, len(setup.bounds)
-    falling = 1.0 / np.arange(1, len(_ERRORS) + 1)
-    gauge = np.array([_LEVEL_WEIGHT / len(LEVELS)] * len(LEVELS) + [_LEAK_WEIGHT] * len(LEAKS))
-    rows: list[tuple[str, str, int, Array]] = [
-        ("errors", "errors", 0, falling / np.add.accumulate(falling)[-1])
-    ]
-    rows += [(f"latency>{bound!r}", "latency", at, np.full(10, 0.1)) for at, bound in enumerate(setup.bounds)]
-    rows.append(("share", "share", 0, np.full(len(_SHARES), 1 / len(_SHARES))))
-    rows += [(name, "gauges", at, gauge) for at, name in enumerate(setup.gauges)]
+    rows: list[tuple[str, str, int, Array]] = [("errors", "errors", 0, _FALLING)]
+    rows += [(f"latency>{bound!r}", "latency", at, _ALIKE) for at, bound in enumerate(setup.bounds)]
+    rows.append(("share", "share", 0, _OF_SHARES))
+    rows += [(name, "gauges", at, _OF_GAUGES) for at, name in enumerate(setup.gauges)]
     members = {"errors": 1, "share": 1, "latency": k, "gauges": len(setup.gauges)}
     metrics, weights, first, at = [], [], [], 0
     for name, family, index, shape in rows:
         weight = policy.weights[family] / members[family]
         metrics.append(Metric(name, family, weight, slice(at, at + len(shape)), index))
         weights.append(shape * weight)
-        first.append(np.full(len(shape), policy.skip if family in {"latency", "gauges"} else 0, float))
+        first += [policy.skip if family in {"latency", "gauges"} else 0] * len(shape)
         at += len(shape)
     begins = [0, *[policy.skip] * k, 0, 0, *[max(policy.skip, LATE)] * k]
-    up, down = [len(_ERRORS), *[len(_SLOWER)] * k], [len(_NO_WORSE), *[_MIRRORED] * k]
-    each = np.arange(k + 1)
-    better = log(np.minimum(_NO_WORSE, 0.95 * policy.err_margin))
-    sizes = [*up, len(_SHARES), *down]
-    ends = np.add.accumulate([0, *down]).tolist()
+    of = columns(k)
     return Alternatives(
         setup=setup,
         metrics=tuple(metrics),
         weights=np.concatenate(weights),
-        first=np.concatenate(first),
-        owner=np.repeat(np.arange(len(sizes)), sizes),
-        up=np.arange(len(sizes)) <= k,
+        first=np.array(first, float),
         begins=np.array(begins, float),
-        places=np.concatenate((each, each, np.repeat(each, up), np.repeat(each, down))),
-        upwards=sum(up),
-        fixed=np.concatenate(([ln(policy.err_margin)], better))[None]
-        + (setup.usual[0] if setup.usual else 0.0),
-        mirrored=tuple(slice(a, b) for a, b in pairwise(ends)),
+        columns=of,
+        added=_added(of, policy.err_margin, setup.usual[0] if setup.usual else 0.0),
     )
+
+
+def _added(of: Columns, margin: float, usual: float) -> Array:
+    """With logarithms of `err_margin` and of the odds ratios at which errors are no worse."""
+    added = of.added.copy()
+    added[of.fixed[0]] = ln(margin) + usual
+    added[of.fixed[1:]] = log(np.minimum(NO_WORSE, 0.95 * margin)) + usual
+    return added

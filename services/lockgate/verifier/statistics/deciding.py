@@ -9,7 +9,7 @@ import numpy as np
 from lockgate.verifier.statistics.alternatives import Metric
 from lockgate.verifier.statistics.judging import Judged
 from lockgate.verifier.statistics.measured import Block, Setup
-from lockgate.verifier.statistics.numerics import Array, ln, rounded
+from lockgate.verifier.statistics.numerics import Array, every, ln, rounded
 from lockgate.verifier.statistics.series import Flags
 
 Verdict = Literal["fail", "pass", "inconclusive", "unmeasurable", "running"]
@@ -66,22 +66,22 @@ class Deciding:
 
     def fold(self, block: Block, judged: Judged) -> Outcome | None:
         """The first verdict within the block, if there is one."""
-        closing = {int(t): s for s, t in enumerate(block.t)}
-        failing = dict(block.failing)
+        closing = {int(t): s for s, t in enumerate(block.t.tolist())}
+        failing, proven = dict(block.failing), (judged.ln_total >= self.limits.fail).tolist()
         for t in range(block.first, block.end):
             self.routed = self.routed or block.routed[t - block.first]
             if t in failing:
                 return Outcome("fail", t + 1, failing[t])
-            if t in closing and (outcome := self._at(closing[t], t, judged)):
+            if t in closing and (outcome := self._at(closing[t], t, judged, proven=proven[closing[t]])):
                 return outcome
             if t + 1 == self.setup.policy.deadline:
                 return self._at_deadline(t)
         return None
 
-    def _at(self, s: int, t: int, judged: Judged) -> Outcome | None:
+    def _at(self, s: int, t: int, judged: Judged, *, proven: bool) -> Outcome | None:
         self.strata, self.last, self.told = self.strata + 1, t, self.told | judged.told[s]
         self.ln_e, self.ln_pass = judged.ln_e[s], judged.ln_pass[s]
-        if judged.ln_total[s] >= self.limits.fail:
+        if proven:
             guilty = self._guilty(judged, s)
             return Outcome("fail", t + 1, self.plain(guilty[0]), guilty)
         return Outcome("pass", t + 1, "margins") if self._passes(s, t, judged) else None
@@ -98,7 +98,7 @@ class Deciding:
         policy = self.setup.policy
         if t + 1 < policy.soak or self.strata < policy.min_strata or not self.routed:
             return False
-        if not (judged.ln_e[s] <= self.limits.calm).all():
+        if not every(judged.ln_e[s] <= self.limits.calm):
             return False
         asked = list(self.asked())
         return None not in asked and all(judged.ln_pass[s, i] >= self.limits.passes for i in asked)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lockgate.verifier.statistics.alternatives import LATE, LEAKS, LEVELS
 from lockgate.verifier.statistics.measured import Block, Setup
-from lockgate.verifier.statistics.numerics import Array, ln, running
+from lockgate.verifier.statistics.numerics import Array, ln, running, some
 from lockgate.verifier.statistics.series import Flags, Indices, Latest
 
 
@@ -37,28 +37,36 @@ class _Innovations:
         scales[1:] = np.sqrt(one / (1.0 - powers[1:] * powers[1:]))
         return cls(powers, scales, Latest.none(series, len(phi), 2))
 
-    def fold(self, t: Array, y: Array, usable: Flags) -> tuple[Array, Flags]:
-        """[N, R, G]: innovations, and whether they are of the first value, which has none before it."""
+    def fold(self, t: Indices, y: Array, usable: Flags) -> tuple[Array, Flags]:
+        """[N, R, G]: innovations, and whether they are of the first value, which has none before it. `t` [N, 1]"""
         values = np.empty((*y.shape, 2))
-        values[..., 0], values[..., 1] = np.where(usable, y, 0.0), t[:, None, None]
+        now = np.where(usable, y, 0.0)
+        values[..., 0], values[..., 1] = now, t[..., None]
         before, known = self.latest.before(usable, values)
         gap = np.where(known, values[..., 1] - before[..., 1], 1.0).astype(np.intp)
         gauges = np.arange(y.shape[-1])
-        later = (values[..., 0] - self.powers[gap, gauges] * before[..., 0]) * self.scales[gap, gauges]
+        later = (now - self.powers[gap, gauges] * before[..., 0]) * self.scales[gap, gauges]
         first = usable & ~known
-        return np.where(first, values[..., 0] * self.root, later), first
+        return np.where(first, now * self.root, later) if some(first) else later, first
 
 
 @dataclass(frozen=True, slots=True)
 class _Factors:
-    """[G, 10] by which an innovation is weighed for each level, and what is taken off it for their size."""
+    """By which an innovation is weighed for each alternative, and what is taken off it for their size."""
 
     by: Array
     less: Array
 
     @classmethod
     def of(cls, size: Array, square: Array) -> "_Factors":
+        """[G, 10]: of levels."""
         by = size[:, None] * LEVELS / square[:, None]
+        return cls(by, by * by * (square / 2.0)[:, None])
+
+    @classmethod
+    def of_leaks(cls, slope: Array, tolerated: Array, square: Array) -> "_Factors":
+        """[T, G, 5]: beyond what is tolerated of an innovation."""
+        by = np.maximum(slope[..., None] * LEAKS - tolerated[:, None], 0.0) / square[:, None]
         return cls(by, by * by * (square / 2.0)[:, None])
 
 
@@ -66,10 +74,9 @@ class _Factors:
 class Drift:
     """The gauges of one verification, scrape by scrape."""
 
-    setup: Setup
-    phi: Array
     tol: Array
     known: Flags
+    skip: int
     margin: float
     """The logarithm of what a pass allows."""
     series: _Innovations
@@ -78,6 +85,10 @@ class Drift:
     lowest: Array
     highest: Array
     """[3, G]: where the innovations of the three are clipped."""
+    leaks: _Factors
+    """In each scrape."""
+    trend: _Factors
+    """[T, G]: the same of the leak that reaches the margin at the deadline; not divided by the square yet."""
     steady: _Factors
     """In a scrape after another one."""
     jump: _Factors
@@ -88,82 +99,75 @@ class Drift:
     @classmethod
     def of(cls, setup: Setup) -> "Drift":
         """A gauge without a model gets one that is never used."""
+        policy = setup.policy
         rows = [(m.phi, m.sigma, m.tol) if m else (0.0, 1.0, 0.0) for m in setup.models]
         phi, sigma, tol = np.array(rows, float).reshape(len(rows), 3).T
-        series = _Innovations.of(phi, setup.policy.deadline, 3)
-        square = sigma * sigma
+        series = _Innovations.of(phi, policy.deadline, 3)
+        square, margin, one = sigma * sigma, ln(1.0 + policy.g_margin), 1.0 - phi
+        # what a leak of 1 a scrape adds to an innovation
+        slope = phi + one * (np.arange(float(policy.deadline))[:, None] + 1.0)
+        mean = slope * (margin / policy.deadline)
         return cls(
-            setup=setup,
-            phi=phi,
             tol=tol,
             known=np.array([m is not None for m in setup.models], bool),
-            margin=ln(1.0 + setup.policy.g_margin),
+            skip=policy.skip,
+            margin=margin,
             series=series,
             square=square,
-            lowest=np.stack((-9.0 * sigma, -9.0 * sigma, -3.0 * sigma)),
-            highest=np.stack((5.0 * sigma, 5.0 * sigma, 9.0 * sigma)),
-            steady=_Factors.of(1.0 - phi, square),
+            lowest=np.array((-9.0 * sigma, -9.0 * sigma, -3.0 * sigma)),
+            highest=np.array((5.0 * sigma, 5.0 * sigma, 9.0 * sigma)),
+            leaks=_Factors.of_leaks(slope, one * tol, square),
+            trend=_Factors(mean, mean * mean / (2.0 * square)),
+            steady=_Factors.of(one, square),
             jump=_Factors.of(np.ones(len(rows)), square),
             first=_Factors.of(series.root, square),
         )
 
     def fold(self, block: Block) -> "Gains":
-        policy = self.setup.policy
-        t = np.arange(float(block.first), float(block.end))
-        there = ~np.isnan(block.d) & self.known
+        now, t = slice(block.first, block.end), np.arange(block.first, block.end)[:, None]
+        there = (block.d == block.d) & self.known  # no NaN
         d = np.where(there, block.d, 0.0)
-        used = there & (t >= policy.skip)[:, None]
-        late = there & (t >= max(policy.skip, LATE))[:, None]
-        usable, y = np.empty((len(t), 3, len(self.phi)), bool), np.empty((len(t), 3, len(self.phi)))
-        usable[:, 0], usable[:, 1], usable[:, 2] = used, late, used
-        y[:, 0], y[:, 1], y[:, 2] = d - self.tol, self.margin - d, d
+        usable, y = np.empty((len(t), 3, len(self.tol)), bool), np.empty((len(t), 3, len(self.tol)))
+        usable[:] = (there & (t >= self.skip))[:, None]
+        usable[:, 1] &= t >= LATE
+        np.subtract(d, self.tol, out=y[:, 0])
+        np.subtract(self.margin, d, out=y[:, 1])
+        y[:, 2] = d
         u, first = self.series.fold(t, y, usable)
         u = np.minimum(np.maximum(u, self.lowest), self.highest)
-        slope = self.phi + (1.0 - self.phi) * (t[:, None] + 1.0)
-        gains, onsets = self._fail(slope, u[:, 0], first[:, 0], used)
-        level = self._levels(u[:, 1, :, None], first[:, 1], self.steady) * late[..., None]
-        return Gains(used, gains, onsets, level, self._trend(slope, u[:, 2], used & ~first[:, 2]))
-
-    def _fail(self, slope: Array, u: Array, first: Flags, used: Flags) -> tuple[Array, Array]:
-        """[N, G, 15]: levels and leaks; and the same in the scrape in which they begin. `slope` [N, G]: what a leak of 1
-        a scrape adds to an innovation.
-        """
-        leak = slope[..., None] * LEAKS
-        leak -= ((1.0 - self.phi) * self.tol)[:, None]
-        leak = np.maximum(leak, 0.0) / self.square[:, None]
-        u = u[..., None]
-        levels = len(LEVELS)
-        gains, onsets = (np.empty((*slope.shape, levels + len(LEAKS))) for _ in range(2))
-        gains[..., levels:] = leak * u - leak * leak * (self.square / 2.0)[:, None]
-        onsets[..., levels:] = gains[..., levels:]
-        gains[..., :levels] = self.steady.by * u - self.steady.less
-        onsets[..., :levels] = self._levels(u, first, self.jump)
+        used, each = usable[:, 0], u[..., None]
+        leaks, levels = self.leaks, len(LEVELS)
+        gains, passing = np.empty((*d.shape, levels + len(LEAKS))), np.empty((*d.shape, levels + 1))
+        gains[..., :levels] = self.steady.by * each[:, 0] - self.steady.less
+        gains[..., levels:] = leaks.by[now] * each[:, 0] - leaks.less[now]
+        begins = self._levels(each[:, 0], first[:, 0], self.jump) - gains[..., :levels]
         gains *= used[..., None]
-        onsets *= used[..., None]
-        return gains, onsets
+        passing[..., :levels] = self._levels(each[:, 1], first[:, 1], self.steady)
+        passing[..., :levels] *= usable[:, 1, :, None]
+        trend = self.trend.less[now] - self.trend.by[now] * u[:, 2] / self.square
+        np.multiply(trend, used & ~first[:, 2], out=passing[..., levels])
+        return Gains(used, gains, begins, passing)
 
     def _levels(self, u: Array, first: Flags, later: _Factors) -> Array:
         """[N, G, 10]: of normal laws: a shift to each level against none."""
         found = later.by * u - later.less
-        if first.any():
+        if some(first):
             found[first] = (self.first.by * u - self.first.less)[first]
         return found
-
-    def _trend(self, slope: Array, u: Array, used: Flags) -> Array:
-        """[N, G]: that there is no leak that reaches the margin at the deadline."""
-        mean = slope * (self.margin / self.setup.policy.deadline)
-        return np.asarray((mean * mean / (2.0 * self.square) - mean * u / self.square) * used)
 
 
 @dataclass(frozen=True, slots=True)
 class Gains:
-    """Logarithms per scrape: `used` [N, G]; `fail` and `onset` [N, G, 15]; mirrored `level` [N, G, 10], `trend` [N, G]."""
+    """Logarithms per scrape."""
 
     used: Flags
+    """[N, G]"""
     fail: Array
-    onset: Array
-    level: Array
-    trend: Array
+    """[N, G, 15]: of levels and leaks."""
+    begins: Array
+    """[N, G, 10]: how much more it is of a level that begins in a scrape that is used."""
+    passing: Array
+    """[N, G, 11]: mirrored, of levels; and that there is no leak that reaches the margin at the deadline."""
 
 
 @dataclass(slots=True)
@@ -171,33 +175,33 @@ class Folded:
     """Sums over scrapes, into strata: a stratum takes those since the one before."""
 
     sums: Array
-    """[F]: gains of all scrapes so far."""
-    onsets: Array
-    """[F]: what the first used scrape of each stratum adds where the regression begins in it."""
+    """[2, G, 15]: gains of all scrapes so far; and what the first used scrape of each stratum adds where the regression
+    begins in it.
+    """
     used: Array
     """[G]: how many scrapes were used so far."""
-    closed: tuple[Array, Array, Array]
+    closed: tuple[Array, Array]
     """The same as they were when the last stratum closed."""
 
     @classmethod
-    def of(cls, gauges: int, alternatives: int) -> "Folded":
-        zero = np.zeros(gauges * alternatives)
-        return cls(zero, zero, np.zeros(gauges), (zero, zero, np.zeros(gauges)))
+    def of(cls, gauges: int) -> "Folded":
+        zero, none = np.zeros((2, gauges, len(LEVELS) + len(LEAKS))), np.zeros(gauges)
+        return cls(zero, none, (zero, none))
 
     def fold(self, gains: Gains, closes: Indices) -> tuple[Array, Array]:
         """Gains of S strata and what they are if it begins there, [S, F]. `closes`: their rows in the block."""
-        n, f = len(gains.used), len(self.sums)
-        used = running(self.used, gains.used.astype(float))
-        began = np.searchsorted(closes, np.arange(n), side="left")
-        base = np.concatenate((self.closed[2][None], used[closes + 1]))[began]
+        n, ends = len(gains.used), closes + 1
+        used = running(self.used, gains.used)
+        before = np.concatenate((self.closed[1][None], used[ends]))
+        base = before.take(closes.searchsorted(np.arange(n)), axis=0)
+        parts = np.zeros((n, *self.sums.shape))
+        parts[:, 0] = gains.fail
         first = gains.used & (used[1:] - base == 1)
-        sums = running(self.sums, gains.fail.reshape(n, f))
-        extra = ((gains.onset - gains.fail) * first[..., None]).reshape(n, f)
-        onsets = running(self.onsets, extra)
-        ends = np.concatenate((self.closed[0][None], sums[closes + 1]))
-        extras = np.concatenate((self.closed[1][None], onsets[closes + 1]))
-        self.sums, self.onsets, self.used = sums[-1], onsets[-1], used[-1]
+        np.multiply(gains.begins, first[..., None], out=parts[:, 1, :, : len(LEVELS)])
+        sums = running(self.sums, parts)
+        closed = np.concatenate((self.closed[0][None], sums[ends]))
+        self.sums, self.used = sums[-1], used[-1]
         if len(closes):
-            self.closed = (ends[-1], extras[-1], used[closes[-1] + 1])
-        found = ends[1:] - ends[:-1]
-        return found, found + (extras[1:] - extras[:-1])
+            self.closed = (closed[-1], before[-1])
+        found = (closed[1:] - closed[:-1]).reshape(len(closes), 2, self.sums[0].size)
+        return found[:, 0], found[:, 0] + found[:, 1]

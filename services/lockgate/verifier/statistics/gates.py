@@ -9,12 +9,12 @@ import numpy as np
 
 from lockgate.verifier.statistics.alternatives import Alternatives
 from lockgate.verifier.statistics.measured import Block
-from lockgate.verifier.statistics.numerics import Array, exp, log, running
+from lockgate.verifier.statistics.numerics import ONE, ZERO, Array, exp, log, running, some
 from lockgate.verifier.statistics.offsets import median
 from lockgate.verifier.statistics.series import Flags, Indices
 from lockgate.verifier.statistics.slowness import halving
 
-_HALF_AN_EVENT = 0.05
+_HALF_AN_EVENT = np.array(0.05)
 _RECENT, _ENOUGH = 5, 3
 _NOTHING = -1e9
 """Below what any gauge is compared with: its mean over a window of too few values."""
@@ -47,26 +47,33 @@ class Gates:
         soon = t < self.policy.warm_scrapes
         warm[soon] = self.policy.warm_max * halving(t[soon], self.policy.warm_half)
         ratios = np.array([self.policy.of("g_ratio", name) for name in setup.gauges]).reshape(g, 1)
-        self.excess = np.repeat(log(1.0 + ratios), longest, axis=1)
-        self.excess[:, soon] = log((1.0 + ratios) + warm[soon])
+        excess = np.repeat(log(1.0 + ratios), longest, axis=1)
+        excess[:, soon] = log((1.0 + ratios) + warm[soon])
+        self.excess, self.each = excess.T, np.arange(g)
 
     def add(self, block: Block, used: Flags) -> None:
         """`used` [N, G]: the values of gauges that count."""
         s, n = self.strata, len(block.t)
         self.left[s : s + n] = block.left
-        self.sums[s : s + n + 1] = running(self.sums[s], _steps(block))
+        sums, counts = self.sums[s : s + n + 1], self.counts[block.first : block.end + 1]
+        sums[1:], counts[1:] = _steps(block), used
+        np.add.accumulate(sums, axis=0, out=sums)
+        np.add.accumulate(counts, axis=0, out=counts)
         self.strata += n
-        before = self.counts[block.first]
-        self.counts[block.first + 1 : block.end + 1] = before + np.add.accumulate(used, axis=0, dtype=int)
-        for gauge in range(used.shape[1]):
-            rows = slice(before[gauge], before[gauge] + int(used[:, gauge].sum()))
-            self.above[rows, gauge] = block.above[used[:, gauge], gauge]
-            carried = self.d[rows.start, gauge]
-            self.d[rows.start : rows.stop + 1, gauge] = running(carried, block.d[used[:, gauge], gauge])
+        if self.setup.gauges:
+            # the values that count, one after the other: one that does not is added as nothing, and leaves its sum in its place
+            self.d[counts, self.each] = running(self.d[counts[0], self.each], np.where(used, block.d, 0.0))
+            scrapes, gauges = used.nonzero()
+            self.above[counts[scrapes, gauges], gauges] = block.above[scrapes, gauges]
 
-    def gate(self, block: Block, onset: Indices) -> Gate:
+    def told(self, block: Block) -> Flags:
+        """[S, G]: whether a gauge had a value so far."""
+        return self.counts[(block.t + 1.0).astype(np.intp)] > 0
+
+    def gate(self, block: Block, onset: Indices, odds: Array) -> Gate:
         """For the S strata of the block that was added last, and the windows from `onset` [S, metrics]: of errors, each
-        bound, the share and each gauge.
+        bound, the share and each gauge. `odds` [S, 2 K]: at which latency matters, for each bound by the ratio, and by the ratio
+        and in seconds.
         """
         k = len(self.setup.bounds)
         estimate, opened = np.empty(onset.shape), np.empty(onset.shape, bool)
@@ -75,7 +82,7 @@ class Gates:
         worse, usual, size = window[:, 0, :3].T
         estimate[:, 0], opened[:, 0] = self._errors(worse, usual, size)
         if k:
-            estimate[:, 1 : k + 1], opened[:, 1 : k + 1] = self._latency(block, window[:, 1 : k + 1, 5:])
+            estimate[:, 1 : k + 1], opened[:, 1 : k + 1] = self._latency(odds, window[:, 1 : k + 1, 5:])
         long = block.t - self.left[onset[:, k + 1]] >= self.policy.silent
         had, wanted = window[:, k + 1, 3:5].T
         estimate[:, k + 1], opened[:, k + 1] = self._share(had, wanted, long)
@@ -90,44 +97,43 @@ class Gates:
         )
         return worse / more, enough
 
-    def _latency(self, block: Block, window: Array) -> tuple[Array, Flags]:
+    def _latency(self, odds: Array, window: Array) -> tuple[Array, Flags]:
         """[S, K]: at this bound by the ratio, and here or at a higher one by the ratio and in seconds. `window`
         [S, K, 2 K]: that of each, at all bounds.
         """
-        odds = exp(np.concatenate((block.ratio, np.maximum(block.ratio, block.absolute)), axis=1))
         k = len(self.setup.bounds)
         slower, usual = window[..., 0::2], window[..., 1::2] + _HALF_AN_EVENT
-        each = np.arange(k)
-        own, beside = slower[:, each, each], usual[:, each, each]
+        own, beside = slower.diagonal(axis1=1, axis2=2), usual.diagonal(axis1=1, axis2=2)
         both = (slower >= odds[:, None, k:] * usual) & self.higher
-        return own / (beside * self.usual[1:]), (own >= odds[:, :k] * beside) & both.any(axis=2)
+        large = (own >= odds[:, :k] * beside) & np.logical_or.reduce(both, axis=2)
+        return own / (beside * self.usual[1:]), large
 
     def _share(self, had: Array, wanted: Array, long: Flags) -> tuple[Array, Flags]:
         low = (had <= (1.0 - self.policy.share_tol) * wanted) & (wanted > 0)
         return had / np.maximum(wanted, 1e-9), long & low
 
     def _gauges(self, block: Block, onset: Indices) -> tuple[Array, Flags]:
-        """[S, G]"""
-        each, t = np.arange(onset.shape[1]), block.t.astype(np.intp)
-        begin = self.counts[(self.left[onset] + 1.0).astype(np.intp), each]
-        end = self.counts[t + 1]
-        recent = np.maximum(begin, end - _RECENT)
-        many, few, last = end - begin, end - recent, self.d[end, each]
-        whole = np.where(many > 0, (last - self.d[begin, each]) / np.maximum(many, 1), _NOTHING)
-        mean = np.where(many >= _ENOUGH, whole, _NOTHING)  # one outlying minute is no window
-        late = np.where(few >= _ENOUGH, (last - self.d[recent, each]) / np.maximum(few, 1), _NOTHING)
-        enough = np.maximum(mean, late) >= self.excess[:, t].T
-        for s, g in np.argwhere(enough) if enough.any() else ():
+        """[S, G]: by the mean over the whole window, or over its last values."""
+        each, t = self.each, block.t.astype(np.intp)
+        begin, end = self.counts[self.left[onset].astype(np.intp) + 1, each], self.counts[t + 1]
+        begins = np.empty((2, *begin.shape), np.intp)
+        begins[0] = begin
+        np.maximum(begin, end - _RECENT, out=begins[1])
+        many = end - begins
+        means = (self.d[end, each] - self.d[begins, each]) / np.maximum(many, 1)
+        large = np.where(many >= _ENOUGH, means, _NOTHING)  # one outlying minute is no window
+        enough = np.maximum(large[0], large[1]) >= self.excess[t]
+        for s, g in np.argwhere(enough) if some(enough) else ():
             least = self.policy.of("g_abs", self.setup.gauges[g])
             enough[s, g] = median(self.above[begin[s, g] : end[s, g], g]) >= least
-        return np.where(many > 0, whole, np.nan), enough
+        return np.where(many[0] > 0, means[0], np.nan), enough
 
 
 def _steps(block: Block) -> Array:
     """Mantel-Haenszel sums of each stratum: errors' three, the share's two, two of each bound."""
     n, m = block.n[:, 0], block.n[:, 1]
     all_ = n + m
-    every = np.maximum(all_, 1.0)
+    every = np.maximum(all_, ONE)
     found = np.empty((len(n), 3 + 2 * block.events.shape[1]))
     slow, usual = block.events[..., 0], block.events[..., 1]
     found[:, 3::2] = slow * (m[:, None] - usual) / every[:, None]
@@ -135,6 +141,6 @@ def _steps(block: Block) -> Array:
     found[:, 0] = slow[:, 0] * m / every
     found[:, 1] = usual[:, 0] * n / every
     found[:, 2] = n * m / every
-    found[:, 3] = n * (block.share[:, 0] > 0)
+    found[:, 3] = n * (block.share[:, 0] > ZERO)
     found[:, 4] = block.share[:, 0] * all_
     return found

@@ -45,10 +45,10 @@ def _binary(alternatives: Alternatives, block: Block) -> list[tuple[int, float]]
     n, m = block.n[:, :1], block.n[:, 1:]
     policy = alternatives.setup.policy
     s = block.events[..., 0] + block.events[..., 1]
-    case, chances = alternatives.compare(block, n * s / np.maximum(n + m, 1.0))
-    gain = gains(case, chances, alternatives.owner)[:, alternatives.binary :]
+    case, chances, _ = alternatives.compare(block, n * s / np.maximum(n + m, 1.0))
+    gain = gains(case, chances, alternatives.columns.owner)[:, alternatives.binary :]
     mean = total(gain) / len(block.t)
-    expected = [float(mean[part].max()) for part in alternatives.mirrored]
+    expected = [float(mean[part].max()) for part in alternatives.columns.mirrored]
     if not total(block.events[:, 0].sum(axis=1)):
         told = Spotless.of(policy.err_none, policy.kappa_default).gains(n[:, 0])
         expected[0] = max(expected[0], float(total(told)) / len(block.t))

@@ -27,6 +27,10 @@ class Spotless:
     def of(cls, rate: float, kappa: float) -> "Spotless":
         return cls(rate, kappa, np.zeros(2))
 
+    @property
+    def asked(self) -> bool:
+        return self.rate > 0
+
     def gains(self, requests: Array) -> Array:
         """What so many requests of a scrape without an error tell; 0 if it is not asked."""
         if not self.kappa:
@@ -34,12 +38,12 @@ class Spotless:
         return log(1.0 + self.kappa * self.rate * requests) / self.kappa
 
     def fold(self, block: Block) -> Array:
-        """The logarithm of the wager's wealth after each stratum [S]; minus infinity where it is lost, or not asked.
+        """The logarithm of the wager's wealth after each stratum [S]; minus infinity where it is lost.
 
         It is asked for half of `beta`: it is another way to pass beside the ratio's.
         """
         errors = block.events[:, 0, 0] + block.events[:, 0, 1]
-        sums = running(self.so_far, np.stack((self.gains(block.n[:, 0]), errors), axis=1))
+        sums = running(self.so_far, np.array((self.gains(block.n[:, 0]), errors)).T)
         self.so_far = sums[-1]
         told, failed = sums[1:].T
-        return np.where((failed == 0) & (self.rate > 0), told - ln(2.0), -np.inf)
+        return np.where(failed == 0, told - ln(2.0), -np.inf)
