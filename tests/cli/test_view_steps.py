@@ -82,5 +82,5 @@ def test_a_release_that_gives_way_to_a_fix_says_so_and_which_regions_stay_with_i
     assert (release.state, release.says) == (State.YIELDING, why)
     assert release.back["eu-west"] == RegionView(Mark.DONE, "stays with it")
     assert release.back["us-east"].says == "ordered: clones go"
-    assert line(h.preempted(why)) == f"releases    {h.NEW[7:19]} gives way to a fix: {why}"
+    assert line(h.preempted(why)) == f"releases    {h.NEW[7:19]} gives way: {why}"
     assert line(h.ordered("eu-west", h.NEW)) == f"rollbacks   eu-west ordered to stay with {h.NEW[7:19]}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import Fence
+from tests.simulation.blamed import Blamed
 from tests.simulation.broken import Spot, that
 from tests.simulation.cluster import Write
 from tests.simulation.commands import Commands
@@ -40,6 +41,7 @@ class Checks:
     recoveries: Recoveries = field(init=False)
     fixes: Fixes = field(init=False)
     demands: Demands = field(init=False)
+    blamed: Blamed = field(init=False)
     hearing: Hearing = field(default_factory=Hearing)
     said: float = 0.0
     """When the event that is looked at was decided, by its writer's clock."""
@@ -55,9 +57,9 @@ class Checks:
         self.releases, self.versions = Releases(self.world), Versions(self.world)
         self.commands, self.operators = Commands(self.world), Operators(self.world)
         self.fixes, self.demands = Fixes(self.world), Demands(self.world)
-        self.recoveries = Recoveries(self.world)
+        self.recoveries, self.blamed = Recoveries(self.world), Blamed(self.world)
         ours = (self.fixes, self.operators, self.versions, self.commands, self.releases, self.recoveries)
-        for each in (*ours, self.demands):
+        for each in (*ours, self.demands, self.blamed):
             for type_, check in each.checks().items():
                 self._by_type[type_].append(check)
 

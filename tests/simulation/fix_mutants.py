@@ -7,9 +7,9 @@ from lockgate.rollback.core import halting, holding, operators, releases
 from tests.simulation.taking_away import Mutant, without
 
 FIXES: Final[dict[str, Mutant]] = {
-    "what a fix pre-empts": without(fixes, "_preempted", ("if release.ending is not None:", "if True:")),
+    "what a fix pre-empts": without(lane, "preempt", ("if release.ending is not None:", "if True:")),
     "nothing pre-empted that is on its way out": without(
-        fixes, "_preempted", ("if release.ending is not None:", "if False:")
+        lane, "preempt", ("if release.ending is not None:", "if False:")
     ),
     "a fix behind what it pre-empts": without(fixes, "_next", ("if lane.under_way:", "if False:")),
     "all that waits gives way to a fix": without(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from lockgate.intake.core.unrecovered import WHO
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.operations import Fix
 from lockgate.messages.payload import Payload
@@ -89,6 +90,8 @@ class Fixes:
     waiting: dict[str, str] = field(default_factory=dict)
     """Application -> the fix that waits."""
     settled: set[str] = field(default_factory=set)
+    sent: set[str] = field(default_factory=set)
+    """Releases that operators wanted first."""
 
     def checks(self) -> dict[type[Payload], Callable[[Any], None]]:
         return {
@@ -106,10 +109,11 @@ class Fixes:
         if body.operation != "fix" or body.code is not None:
             return
         asked = self.world.operations[int(body.event.removeprefix("operation-"))]
-        digest = _digest(asked)
+        digest = meant_by(asked)
         releases, application = self.world.checks.releases, str(body.application)
         release = releases.queued.get((application, digest))
         that(release, f"the fix {asked.artifact} is done, but is no release")
+        self.sent.add(str(release))
         if release is None or release in releases.started:
             return
         self.waiting[application] = release
@@ -120,12 +124,13 @@ class Fixes:
             that(out, f"{release} is a fix, and waits for {each}, which goes on")
 
     def _preempted(self, body: ReleasePreempted) -> None:
-        """What is pre-empted is under way, and the fix that takes its place waits."""
+        """What is pre-empted is under way, and what takes its place waits."""
         releases = self.world.checks.releases
         that(releases.is_open(body.release), f"{body.release} is pre-empted, but is not under way")
         waits = body.by in releases.queued.values() and body.by not in releases.started
         that(waits, f"{body.release} gives way to {body.by}, which does not wait")
-        self.waiting[body.application] = body.by
+        if body.who != WHO:
+            self.waiting[body.application] = body.by
 
     def _started(self, body: ReleaseStarted) -> None:
         """Nothing starts before a fix that waits, and that not before what it pre-empted is settled."""
@@ -150,7 +155,7 @@ class Fixes:
         if self.waiting.get(body.application) != body.release:
             return
         del self.waiting[body.application]
-        sent = {_digest(asked) for asked in self.world.operations if asked.kind is Fix}
+        sent = {meant_by(asked) for asked in self.world.operations if asked.kind is Fix}
         sent |= {ArtifactPublished(purl=p).version for p in self._announced() if "fixes=" in p}
         queued = self.world.checks.releases.queued.items()
         newer = {digest for (_, digest), release in queued if release == body.by}
@@ -160,5 +165,6 @@ class Fixes:
         return [each.purl for each in self.world.scenario.announcements]
 
 
-def _digest(asked: Asked) -> str:
+def meant_by(asked: Asked) -> str:
+    """The digest that a fix names."""
     return ArtifactPublished(purl=asked.artifact).version or asked.artifact

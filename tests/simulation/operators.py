@@ -84,7 +84,7 @@ class Operators:
     rolled_back: dict[str, str] = field(default_factory=dict)
     """The same of rollbacks, with their versions, which are bad."""
     preempted: set[str] = field(default_factory=set)
-    """Releases to which a fix is preferred."""
+    """Releases to which a fix is preferred, or the way back of what was completed before."""
     paused: set[str] = field(default_factory=set)
     answers: Counter[str] = field(default_factory=Counter)
 

@@ -1,4 +1,5 @@
-"""Who finds out later: in some seeds operators take back what was completed, or monitoring complains of it by name.
+"""Who finds out later: in some seeds operators take back what was completed, or monitoring complains of it by name, also while
+the next release is under way.
 
 Drawn apart, so that other seeds are as without.
 """
@@ -7,9 +8,11 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from lockgate.messages.operations import Rollback
+from lockgate.messages.operations import Fix, Rollback
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import ReleaseCompleted, ReleaseStarted
+from lockgate.messages.rollbacks import ReleaseHalted, ReleaseSettled
+from tests.simulation.fixes import meant_by
 from tests.simulation.operators import Asked
 from tests.simulation.scenario import PLACES
 
@@ -25,10 +28,18 @@ class Regrets:
         self.world = world
         self.random = Random(f"regrets {seed}")
         self.has_any = self.random.random() < SHARE
+        self.meanwhile = Random(f"meanwhile {seed}")
+        self.late = not self.has_any and self.meanwhile.random() < 0.5
+        """Monitoring complains only while what does not give way is under way, or on its way out: else it has done so before."""
 
     def published(self, body: Payload) -> None:
         if self.has_any and isinstance(body, ReleaseStarted):
             self._at_once(body.application)
+            self._meanwhile(body.application, 2000)
+        if self.late and isinstance(body, ReleaseStarted) and self._goes_on(body):
+            self._meanwhile(body.application, 300)
+        if self.late and isinstance(body, ReleaseHalted | ReleaseSettled):
+            self._meanwhile(body.application, 3)
         if not self.has_any or not isinstance(body, ReleaseCompleted):
             return
         when, chance = self.world.now + self.random.uniform(1, 2000), self.random.random()
@@ -45,6 +56,20 @@ class Regrets:
         if before is not None and self.random.random() < 0.5:
             named = before.artifact.digest
             self.world.outside.alarm(application, "production", None, named=named)
+
+    def _goes_on(self, body: ReleaseStarted) -> bool:
+        sent = {meant_by(asked) for asked in self.world.operations if asked.kind is Fix}
+        artifact = body.artifact
+        return artifact.digest in sent or bool(artifact.fixes) or artifact.forward_only
+
+    def _meanwhile(self, application: str, within: float) -> None:
+        """It complains of it while the next release is on its way, or where that ends soon, just after."""
+        before = self.world.checks.releases.completed.get(application)
+        if before is not None and self.meanwhile.random() < 0.5:
+            when = self.world.now + self.meanwhile.uniform(0, within)
+            where, named = self.meanwhile.choice((*PLACES, "production")), before.artifact.digest
+            complains = partial(self.world.outside.alarm, application, where, None, named=named)
+            self.world.at(when, complains)
 
     def _ask(self, application: str) -> None:
         """Nothing else is under way, as far as one can see."""

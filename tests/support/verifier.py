@@ -73,6 +73,7 @@ class Journey:
     plan: Plan
     release: str = RELEASE
     number: int = 7
+    artifact: Artifact = ARTIFACT
     desk: Desk = field(default_factory=lambda: Desk(TABLE))
 
     def start(self, unserved: str = "") -> list[Payload]:
@@ -80,7 +81,7 @@ class Journey:
             ReleaseStarted(
                 application=APPLICATION,
                 release=self.release,
-                artifact=ARTIFACT,
+                artifact=self.artifact,
                 number=self.number,
                 plan_version=1,
                 plan=self.plan,
@@ -91,7 +92,10 @@ class Journey:
     def enter(self) -> list[Payload]:
         return self.give(
             ReleaseEntered(
-                application=APPLICATION, release=self.release, artifact=ARTIFACT, number=self.number + 1
+                application=APPLICATION,
+                release=self.release,
+                artifact=self.artifact,
+                number=self.number + 1,
             )
         )
 

@@ -77,7 +77,7 @@ class Phase(StrEnum):
 
 
 class Ending(StrEnum):
-    """How an operator ends a release under way. Only `settled` ends it then, whatever else is said of it."""
+    """How a release under way is ended from here. Only `settled` ends it then, whatever else is said of it."""
 
     ABORT = "abort"
     ROLLBACK = "rollback"
@@ -127,6 +127,8 @@ class Completed(Row):
     kind: ClassVar[str] = "completed"
     release: str
     artifact: Artifact
+    recovery: str | None = Field(default=None, exclude_if=lambda recovery: recovery is None)
+    """The release that is to take it back, and enters once what is under way is settled, before all that waits."""
 
 
 class Pending(Row):

@@ -45,7 +45,7 @@ class ReleaseOutcome(StrEnum):
     ROLLED_BACK_WITH_DEBTS = "rolled-back-with-debts"  # as above, but for the regions that are named
     WITHDRAWN = "withdrawn"  # it waited in the queue, and must not start any more
     ABORTED = "aborted"  # an operator ended it, and every region was taken back or untouched
-    PREEMPTED = "pre-empted"  # a fix went first, and no region was left half-way
+    PREEMPTED = "pre-empted"  # a fix went first, or a recovery, and no region was left half-way
 
 
 class PlanAccepted(Payload, topic="releases", custom="plan.accepted", version="0.2.0"):
@@ -160,14 +160,14 @@ class ReleaseClosed(Payload, topic="releases", custom="release.closed", version=
 
 
 class ReleasePreempted(Payload, topic="releases", custom="release.preempted"):
-    """A fix goes first: the coordinator halts the release, takes it back or leaves it as the plan says, and answers with
-    `settled`. Only then the fix starts.
+    """A fix goes first, or what takes back the version that was completed before: the coordinator halts the release, takes it
+    back or leaves it as the plan says, and answers with `settled`. Only then the other begins.
     """
 
     application: Name
     release: str
     artifact: Artifact
-    by: str = Field(description="the release of the fix")
+    by: str = Field(description="the release of the fix, or the one that takes the completed version back")
     who: str
     reason: Sentence
 

@@ -95,8 +95,8 @@ class ReleaseResumed(Payload, topic="rollbacks", custom="release.resumed"):
 
 
 class RecoveryRequested(Payload, topic="rollbacks", custom="recovery.requested"):
-    """A version was blamed after its release was completed: intake lets a release enter that takes it back, once nothing else
-    is under way. It is asked for again with each end of another release.
+    """A version was blamed after its release was completed: intake lets a release enter that takes it back. What is under way
+    gives way to it; where that stays, this is asked for again when it ends.
     """
 
     application: Name

@@ -50,11 +50,15 @@ class AnyInput(Intake):
     def __init__(self) -> None:
         super().__init__()
         self.announced = self.answered = 0
+        self.wanted = False
+        """The coordinator asks for a recovery just now."""
         self.artifacts: dict[str, Artifact] = {}
 
     def _give(self, body: Payload) -> None:
         self.announced += isinstance(body, ArtifactPublished | OtherEvent)
+        self.wanted = isinstance(body, RecoveryRequested)
         super()._give(body)
+        self.wanted = False
 
     def _see(self, events: list[Payload]) -> None:
         super()._see(events)
@@ -62,7 +66,7 @@ class AnyInput(Intake):
         self.ending |= recoveries
         queued = {e.release: e.artifact for e in events if isinstance(e, ReleaseQueued)}
         self.artifacts |= queued
-        asked = bool(recoveries) or any(isinstance(event, Answer) for event in events)
+        asked = self.wanted or any(isinstance(event, Answer) for event in events)
         self.answered += 0 if asked else len(queued)
         self.answered += sum(isinstance(event, ArtifactRefused) for event in events)
 

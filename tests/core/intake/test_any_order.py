@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lockgate.intake.rows import KINDS, Lane, Pause, Pending, Phase, Release
+from lockgate.intake.rows import KINDS, Completed, Lane, Pause, Pending, Phase, Release
 from lockgate.messages.decision import RowKey
 from lockgate.messages.operations import Abort, Answer, Fix, Mark, Operation, Resume, Rollback
 from lockgate.messages.operations import Pause as PauseAsked
@@ -103,6 +103,12 @@ class Intake(RuleBasedStateMachine):
     def _in(self, *places: str) -> set[str]:
         return {release for release, where in self.where.items() if where in places}
 
+    def _recovery(self) -> set[str]:
+        """The release that is to take a completed version back, and waits."""
+        row = self.desk.rows.get(RowKey(APP, Completed.kind, ""))
+        assert row is None or isinstance(row, Completed)
+        return {row.recovery} if row is not None and row.recovery is not None else set()
+
     def _pick(self, index: int) -> str:
         known = list(self.where)
         return known[-1 - index % len(known)] if known else "unknown"
@@ -165,7 +171,7 @@ class Intake(RuleBasedStateMachine):
         assert isinstance(lane, Lane)
         assert set(lane.under_way) == self._in(STARTED, ENTERED)
         assert ({lane.owner} - {None}) == self._in(ENTERED)
-        assert set(lane.waiting) == self._in(WAITS)
+        assert {*lane.waiting, *self._recovery()} == self._in(WAITS)
         assert len(set(lane.waiting)) == len(lane.waiting)
         assert lane.number == self.number
         held = any(isinstance(row, Pause) for row in self.desk.rows.values())
@@ -190,6 +196,12 @@ class Intake(RuleBasedStateMachine):
         assert fixes == list(lane.waiting[: len(fixes)])
         assert len(fixes) <= 1
         assert not fixes or set(lane.under_way) <= self.ending
+
+    @invariant()
+    def what_takes_a_completed_version_back_waits_for_what_is_on_its_way_out(self) -> None:
+        lane = self.desk.rows.get(RowKey(APP, Lane.kind, ""), Lane())
+        assert isinstance(lane, Lane)
+        assert not self._recovery() or (lane.under_way and set(lane.under_way) <= self.ending)
 
     @invariant()
     def no_row_is_of_an_unknown_kind(self) -> None:

@@ -236,14 +236,6 @@ def test_what_the_coordinator_blames_is_taken_back_without_an_operators_word() -
     assert (closed.outcome, closed.reason) == (ReleaseOutcome.ROLLED_BACK, "errors rose. all answered")
 
 
-def test_while_another_is_under_way_it_waits_until_the_coordinator_asks_again() -> None:
-    at_desk, first = completed()
-    second = announce(at_desk, 2)
-    assert at_desk.give(wanted(first)) == []
-    at_desk.give(settled(second))
-    assert names(at_desk.give(wanted(first))) == ["ReleaseQueued", "ReleaseEntered"]
-
-
 def test_what_is_not_the_completed_one_any_more_is_not_taken_back() -> None:
     at_desk, first = completed()
     at_desk.give(watched(announce(at_desk, 2)))

@@ -250,10 +250,20 @@ def test_it_is_asked_for_again_when_what_was_under_way_has_ended() -> None:
     given = orders(way.fail("pilot"))
     assert {order.digest for order in given.values()} == {digest("a")}
     for order in given.values():
-        way.desk.give(back(order))
+        way.desk.give(untouched(order))
     (requested,) = way.close()
     assert isinstance(requested, RecoveryRequested)
     assert requested.release == "release-b"
+
+
+def test_where_no_region_runs_it_any_more_it_is_not_asked_for_again() -> None:
+    way = completed("a", "b")
+    blamed(way, "b")
+    way.start("c")
+    way.enter()
+    for order in orders(way.fail("pilot")).values():
+        way.desk.give(back(order))
+    assert way.close() == []
 
 
 def test_what_an_operator_has_marked_good_meanwhile_is_not_asked_for_again_until_an_incident_names_it_anew() -> (

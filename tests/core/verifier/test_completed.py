@@ -1,13 +1,15 @@
-"""Incidents that name the version that was completed last: it is blamed once, and only while nothing else is under way."""
+"""Incidents that name the version that was completed last: it is blamed once, also while another release is under way."""
 
 import pytest
 
 from lockgate.messages.payload import Payload
 from lockgate.messages.releases import ReleaseCompleted, ReleaseEntered
 from lockgate.messages.rollbacks import ReleaseSettled
+from lockgate.messages.values import Artifact
 from lockgate.messages.verdicts import FailCause, Outcome, VerdictReached
 from tests.support.verifier import APPLICATION, ARTIFACT, OTHER_DIGEST, RELEASE, WATCH, WAVE, Journey, plan
 
+OTHER = Artifact(purl=f"pkg:oci/payments@{OTHER_DIGEST.replace(':', '%3A')}", digest=OTHER_DIGEST)
 NAMED = f"pkg:oci/payments@{ARTIFACT.digest.replace(':', '%3A')}"
 
 
@@ -78,11 +80,28 @@ def test_not_before_it_is_said_to_be_completed() -> None:
     assert passed().incident("errors", "eu-west", artifact_id=NAMED) == []
 
 
-def test_not_while_another_release_is_under_way() -> None:
+def the_next_is_under_way(*, owns: bool, artifact: Artifact = OTHER) -> Journey:
     way = completed()
-    way.release, way.number = "another", 9
+    way.release, way.number, way.artifact = "another", 9, artifact
     way.start()
-    assert way.incident("errors", "eu-west", artifact_id=NAMED) == []
+    if owns:
+        way.enter()
+    return way
+
+
+@pytest.mark.parametrize("owns", [False, True], ids=["before it owns production", "in production"])
+def test_also_while_another_release_is_under_way(owns: bool) -> None:
+    way = the_next_is_under_way(owns=owns)
+    verdict = verdict_in(way.incident("errors", "eu-west", artifact_id=NAMED))
+    assert (verdict.release, verdict.guilty) == (RELEASE, ("eu-west",))
+    assert way.incident("errors", "eu-west", artifact_id=NAMED) == [], "it is blamed once"
+
+
+def test_the_same_version_that_is_released_again_is_judged_as_that_release() -> None:
+    assert (
+        the_next_is_under_way(owns=False, artifact=ARTIFACT).incident("errors", "eu-west", artifact_id=NAMED)
+        == []
+    )
 
 
 def test_not_once_it_is_taken_back_on_an_operators_word() -> None:

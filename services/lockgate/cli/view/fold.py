@@ -147,7 +147,7 @@ def _way_out(view: ReleaseView, body: Payload) -> None:
 
 
 def _on_its_way_out(view: ReleaseView) -> State:
-    """What gives way to a fix may stay where it runs."""
+    """What gives way may stay where it runs."""
     return State.YIELDING if view.state is State.YIELDING else State.RETURNING
 
 

@@ -143,7 +143,7 @@ _SAYS: dict[type[Payload], Callable[[Any], str | None]] = {
         f"{_version(b)} {'owns production' if b.recovers is None else 'is taken back'} (fence number {b.number})"
     ),
     ReleaseSuperseded: lambda b: f"{_version(b)} superseded by a newer artifact",
-    ReleasePreempted: lambda b: f"{_version(b)} gives way to a fix: {b.reason}",
+    ReleasePreempted: lambda b: f"{_version(b)} gives way: {b.reason}",
     ReleaseCompleted: lambda b: f"{_version(b)} completed",
     ReleaseClosed: lambda b: f"{_version(b)} closed: {b.reason}",
     Granted: _granted,

@@ -9,7 +9,7 @@ from lockgate.intake.core.lane import withdraw
 from lockgate.intake.core.versions import forget, remember
 from lockgate.intake.rows import BadVersion, BadVersions, Completed, Ending, Lane, Pending, Release
 from lockgate.intake.words import sentence
-from lockgate.messages.decision import On, Rows, Step, emit, put
+from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put
 from lockgate.messages.message import Message
 from lockgate.messages.operations import Abort, Mark, OfRelease, OperationRefusal, Rollback
 from lockgate.messages.releases import AbortRequested, MarkRequested
@@ -123,6 +123,7 @@ def marked(rows: Rows, given: Message[Mark], _now: datetime) -> Step:
         application=rows.key, digest=body.digest, bad=bad, who=body.who, reason=sentence(reason)
     )
     changed = remember(rows, body.digest, reason) if bad else forget(rows, body.digest)
+    changed += NOTHING if bad else recovering.let_go(rows, body.digest, reason)
     return (
         changed + emit(requested) + done(given, f"{body.digest} is marked {body.grade}{_goes_on(rows, body)}")
     )

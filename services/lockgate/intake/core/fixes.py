@@ -9,16 +9,25 @@ from typing import NamedTuple
 
 from lockgate.intake.core import unrecovered
 from lockgate.intake.core.answering import done, refused
-from lockgate.intake.core.lane import called, named, package_of, release_of, stale, start, supersede
+from lockgate.intake.core.lane import called, named, package_of, preempt, release_of, stale, start, supersede
 from lockgate.intake.core.pausing import holding
 from lockgate.intake.core.unchecked import superseded, waiting
-from lockgate.intake.rows import BadVersion, BeingChecked, Ending, Lane, NewestPlan, Pending, Phase, Release
+from lockgate.intake.rows import (
+    BadVersion,
+    BeingChecked,
+    Completed,
+    Lane,
+    NewestPlan,
+    Pending,
+    Phase,
+    Release,
+)
 from lockgate.intake.words import clip, sentence, shown
 from lockgate.messages.artifacts import ArtifactPublished
-from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put
+from lockgate.messages.decision import On, Rows, Step, emit, put
 from lockgate.messages.message import Message
 from lockgate.messages.operations import Fix, OperationRefusal
-from lockgate.messages.releases import ReleasePreempted, ReleaseQueued
+from lockgate.messages.releases import ReleaseQueued
 from lockgate.messages.values import Artifact, digest_problem
 
 
@@ -78,7 +87,7 @@ def _fix_waits(rows: Rows, lane: Lane) -> bool:
 def _goes_first(rows: Rows, lane: Lane, plan: NewestPlan, first: _First, sent: _Sent) -> tuple[Step, str]:
     """All else gives way; and the sentence that says what becomes of the fix."""
     others = tuple(id_ for id_ in lane.waiting if id_ != first.id)
-    before = supersede(rows, others, first.id) + _preempted(rows, lane, first, sent)
+    before = supersede(rows, others, first.id) + preempt(rows, lane, first.id, sent.who, sent.reason)
     told, position = _told(rows, lane, first)
     if not first.waited:
         queued = ReleaseQueued(
@@ -171,26 +180,7 @@ def _that_waits(
     return _First(id_, release.model_copy(update={"fix": True, "artifact": artifact}), waited=True)
 
 
-# --- what gives way ---------------------------------------------------------------------------------------------
-
-
-def _preempted(rows: Rows, lane: Lane, first: _First, sent: _Sent) -> Step:
-    """What is under way ends; not what is on its way out already."""
-    step = NOTHING
-    for id_, release in rows.many(Release, lane.under_way).items():
-        if release.ending is not None:
-            continue
-        ends = {"ending": Ending.PREEMPTION, "ended_by": sent.reason, "ready": False}
-        told = ReleasePreempted(
-            application=rows.key,
-            release=id_,
-            artifact=release.artifact,
-            by=first.id,
-            who=sent.who,
-            reason=sentence(sent.reason),
-        )
-        step += put(release.model_copy(update=ends), id_) + emit(told)
-    return step
+# --- what is said of it -----------------------------------------------------------------------------------------
 
 
 def _told(rows: Rows, lane: Lane, first: _First) -> tuple[str, int]:
@@ -201,8 +191,10 @@ def _told(rows: Rows, lane: Lane, first: _First) -> tuple[str, int]:
     before = lane.under_way[0]
     running = rows.many(Release, (before,)).get(before)
     how = "is pre-empted" if running is not None and running.ending is None else "is on its way out"
+    completed = rows.get(Completed)
+    back = f" and {completed.artifact.label} is taken back" if completed and completed.recovery else ""
     return (
-        f"{label} goes first: {called(rows, before)} of {rows.key} {how}, and once that is settled it starts",
+        f"{label} goes first: {called(rows, before)} of {rows.key} {how}, and once that is settled{back} it starts",
         1,
     )
 

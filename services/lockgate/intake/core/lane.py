@@ -1,6 +1,6 @@
-"""An application's releases in order: queue, start, enter, finish. One is under way at a time.
+"""An application's releases in order: queue, start, enter, give way, end. One is under way at a time.
 
-Pure building blocks for `artifacts`, `fixes`, `progress`, `pauses` and `endings`; each gives the lane after it and what else follows.
+Pure building blocks for `artifacts`, `fixes`, `recovering`, `progress`, `pauses` and `endings`; each gives the lane after it and what else follows.
 """
 
 import json
@@ -9,6 +9,7 @@ from datetime import datetime
 from lockgate.intake.core.pausing import holding, kept_back
 from lockgate.intake.rows import (
     BadVersion,
+    Ending,
     Lane,
     NewestPlan,
     Pause,
@@ -29,6 +30,7 @@ from lockgate.messages.releases import (
     ReleaseClosed,
     ReleaseEntered,
     ReleaseOutcome,
+    ReleasePreempted,
     ReleaseQueued,
     ReleaseStarted,
     ReleaseSuperseded,
@@ -119,6 +121,25 @@ def supersede(rows: Rows, ids: tuple[str, ...], by: str) -> Step:
     return step
 
 
+def preempt(rows: Rows, lane: Lane, by: str, who: str, why: str) -> Step:
+    """What is under way gives way to the release `by`; not what is on its way out already."""
+    step = NOTHING
+    for id_, release in rows.many(Release, lane.under_way).items():
+        if release.ending is not None:
+            continue
+        ends = {"ending": Ending.PREEMPTION, "ended_by": why, "ready": False}
+        told = ReleasePreempted(
+            application=rows.key,
+            release=id_,
+            artifact=release.artifact,
+            by=by,
+            who=who,
+            reason=sentence(why),
+        )
+        step += put(release.model_copy(update=ends), id_) + emit(told)
+    return step
+
+
 def start(rows: Rows, lane: Lane, plan: NewestPlan, id_: str, release: Release) -> tuple[Lane, Step]:
     """The release is let go with the newest plan; without pre-production it enters production at once."""
     way = plan.plan.of_a_fix if release.fix else plan.plan
@@ -164,19 +185,23 @@ def enter(
     return lane, put(going, id_) + emit(entered)
 
 
-def finish(rows: Rows, lane: Lane, id_: str, release: Release, end: Payload, *, now: datetime) -> Step:
-    """The release is over, and the next one starts."""
+def over(lane: Lane, id_: str, release: Release, end: Payload) -> tuple[Lane, Step]:
+    """The release is over: another one may be let go."""
     lane = lane.model_copy(
         update={
             "under_way": tuple(i for i in lane.under_way if i != id_),
             "owner": None if lane.owner == id_ else lane.owner,
         }
     )
-    over = remove(Release, id_) + remove(Pending, release.artifact.digest) + emit(end)
+    return lane, remove(Release, id_) + remove(Pending, release.artifact.digest) + emit(end)
+
+
+def go_on(rows: Rows, lane: Lane, now: datetime) -> Step:
+    """The next one starts, where no pause keeps it back."""
     if lane.waiting and holding(rows) is not None:
-        return over + put(lane) + kept_back(rows, now)
+        return put(lane) + kept_back(rows, now)
     lane, started = start_next(rows, lane)
-    return over + started + put(lane)
+    return started + put(lane)
 
 
 def start_next(rows: Rows, lane: Lane) -> tuple[Lane, Step]:

@@ -6,7 +6,8 @@ An event about any other release, or out of its phase, changes nothing: topics i
 from datetime import datetime
 from typing import Any
 
-from lockgate.intake.core.lane import enter, finish
+from lockgate.intake.core import recovering
+from lockgate.intake.core.lane import enter, go_on, over
 from lockgate.intake.core.pausing import holding, kept_back
 from lockgate.intake.rows import Completed, Ending, Lane, Phase, Release
 from lockgate.intake.words import listed, sentence
@@ -48,16 +49,19 @@ def watch_ended(rows: Rows, given: Message[WatchEnded], now: datetime) -> Step:
         return NOTHING
     end = ReleaseCompleted(application=rows.key, release=id_, artifact=release.artifact)
     completed = put(Completed(release=id_, artifact=release.artifact))
-    return completed + finish(rows, lane, id_, release, end, now=now)
+    lane, ended = over(lane, id_, release, end)
+    return completed + ended + go_on(rows, lane, now)
 
 
 def settled(rows: Rows, given: Message[ReleaseSettled], now: datetime) -> Step:
-    """The coordinator may settle a release before it entered, and while it owns production."""
+    """The coordinator may settle a release before it entered, and while it owns production. What takes a completed version
+    back goes before all that waits, and no pause keeps it back.
+    """
     body, found = given.body, _under_way(rows, given.body.release)
     if found is None:
         return NOTHING
     lane, release = found
-    by = f"{release.ended_by}. " if release.ending else ""
+    by = f"{release.ended_by.removesuffix('.')}. " if release.ending else ""
     debts = f"{listed(body.debts)} may still run it; " if body.debts else ""
     end = ReleaseClosed(
         application=rows.key,
@@ -66,7 +70,9 @@ def settled(rows: Rows, given: Message[ReleaseSettled], now: datetime) -> Step:
         outcome=_outcome(release, debts=bool(body.debts)),
         reason=sentence(f"{by}{debts}{body.reason}"),
     )
-    return finish(rows, lane, body.release, release, end, now=now)
+    lane, ended = over(lane, body.release, release, end)
+    back = recovering.enters(rows, lane)
+    return ended + (go_on(rows, lane, now) if back is None else back)
 
 
 def _outcome(release: Release, *, debts: bool) -> ReleaseOutcome:

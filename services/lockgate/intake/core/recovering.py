@@ -1,13 +1,15 @@
 """A version that is left after its release was completed: a release of its own takes it back, and deploys nothing.
 
-It enters production in the decision that makes it, so nothing else can begin meanwhile, and no pause holds it: the coordinator
-orders every region of the completed release's plan back under its number, and settles it like any release that is taken back.
+It enters production in the decision that makes it, or in the one that ends what is under way and gives way to it. So nothing else
+can begin meanwhile, and no pause holds it: the coordinator orders every region of the completed release's plan back under its
+number, and settles it like any release that is taken back.
 """
 
 from datetime import datetime
 
+from lockgate.intake.core import unrecovered
 from lockgate.intake.core.answering import done, refused
-from lockgate.intake.core.lane import enter, release_of, withdraw
+from lockgate.intake.core.lane import called, enter, preempt, release_of, withdraw
 from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, Pending, Release
 from lockgate.intake.words import sentence
 from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put, remove
@@ -42,27 +44,84 @@ def taken_back(rows: Rows, given: Message[Rollback], completed: Completed) -> St
 
 
 def asked_for(rows: Rows, given: Message[RecoveryRequested], _now: datetime) -> Step:
-    """The coordinator wants it taken back. It asks again when what is under way has ended."""
+    """The coordinator wants it taken back. Where what is under way stays, it asks again once that has ended."""
     body, lane, completed = given.body, rows.get(Lane) or Lane(), rows.get(Completed)
-    if lane.under_way or completed is None or completed.release != body.release:
+    if completed is None or completed.release != body.release or completed.recovery is not None:
         return NOTHING
     id_ = release_of(rows.key, given.source, given.id, body.artifact.digest)
     release = Release(artifact=body.artifact, ending=Ending.ROLLBACK, ended_by=body.reason)
-    return _entered(rows, id_, release, completed)
+    if not lane.under_way:
+        return _entered(rows, id_, release, completed)
+    return NOTHING if _stays(rows, lane, body.artifact) else _goes_first(rows, id_, release, completed)
+
+
+def _stays(rows: Rows, lane: Lane, blamed: Artifact) -> bool:
+    """Whether what is under way gives way to no recovery: the same version, which is judged anew; one that goes forward only,
+    since nothing goes back past it; and what is to mend just that.
+    """
+    for release in rows.many(Release, lane.under_way).values():
+        artifact = release.artifact
+        if artifact.digest == blamed.digest or artifact.forward_only:
+            return True
+        mends = release.fix or not artifact.fixes.isdisjoint({blamed.digest, blamed.tag})
+        if mends and release.ending is None:
+            return True
+    return False
+
+
+def _goes_first(rows: Rows, id_: str, release: Release, completed: Completed) -> Step:
+    """What is under way gives way, and it enters once that is settled."""
+    lane, label = rows.get(Lane) or Lane(), release.artifact.label
+    before = called(rows, lane.under_way[0])
+    told = f"{label}, which was completed, is taken back once {before} of {rows.key} is settled"
+    why = f"{label}, which was completed before it, is taken back: {release.ended_by}"
+    lane, queued = _queued(rows, lane, id_, release, position=1, reason=told)
+    waits = put(lane) + put(release, id_) + put(completed.model_copy(update={"recovery": id_}))
+    return queued + waits + preempt(rows, lane, id_, unrecovered.WHO, why)
+
+
+def enters(rows: Rows, lane: Lane) -> Step | None:
+    """The recovery that waited for what was under way, if there is one: the lane is free now."""
+    completed = rows.get(Completed)
+    if completed is None or completed.recovery is None:
+        return None
+    ((id_, release),) = rows.many(Release, (completed.recovery,)).items()
+    return _enters(rows, lane, id_, release, completed)
+
+
+def let_go(rows: Rows, digest: str, why: str) -> Step:
+    """An operator has marked its version good: the recovery that waits is withdrawn. What gave way to it goes back all the same."""
+    completed = rows.get(Completed)
+    if completed is None or completed.recovery is None or completed.artifact.digest != digest:
+        return NOTHING
+    ((id_, release),) = rows.many(Release, (completed.recovery,)).items()
+    return put(completed.model_copy(update={"recovery": None})) + withdraw(rows, id_, release, why)
 
 
 def _entered(rows: Rows, id_: str, release: Release, completed: Completed) -> Step:
-    artifact, lane = release.artifact, rows.get(Lane) or Lane()
-    reason = f"{artifact.label}, which was completed, is taken back: no release of {rows.key} is under way"
-    queued = ReleaseQueued(
-        application=rows.key, release=id_, artifact=artifact, position=0, reason=sentence(reason)
+    told = (
+        f"{release.artifact.label}, which was completed, is taken back: no release of {rows.key} is under way"
     )
+    lane, queued = _queued(rows, rows.get(Lane) or Lane(), id_, release, position=0, reason=told)
+    return queued + _enters(rows, lane, id_, release, completed)
+
+
+def _queued(
+    rows: Rows, lane: Lane, id_: str, release: Release, *, position: int, reason: str
+) -> tuple[Lane, Step]:
+    artifact = release.artifact
     lane, withdrawn = _not_again(rows, lane, artifact)
+    queued = ReleaseQueued(
+        application=rows.key, release=id_, artifact=artifact, position=position, reason=sentence(reason)
+    )
+    return lane, withdrawn + emit(queued) + put(Pending(release=id_), artifact.digest)
+
+
+def _enters(rows: Rows, lane: Lane, id_: str, release: Release, completed: Completed) -> Step:
     lane, entered = enter(
         rows, lane.model_copy(update={"under_way": (id_,)}), id_, release, recovers=completed.release
     )
-    pending = put(Pending(release=id_), artifact.digest)
-    return withdrawn + emit(queued) + entered + put(lane) + pending + remove(Completed)
+    return entered + put(lane) + remove(Completed)
 
 
 def _not_again(rows: Rows, lane: Lane, artifact: Artifact) -> tuple[Lane, Step]:

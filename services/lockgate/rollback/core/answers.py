@@ -27,11 +27,12 @@ Answer = RegionRolledBack | RegionUntouched | OrderRefused | RollbackFailed
 
 
 def rolled_back(rows: Rows, given: Message[RegionRolledBack], now: datetime) -> Step:
-    del now
     order = _answered_order(rows, given.body, repeats=True)
     if order is None:
         return NOTHING
     bad = (rows.get(Bad) or Bad()).has(given.body.digest)
+    if bad and (onward := _onward(rows, order, now)) is not None:
+        return _remembered(rows, order, running=given.body.digest) + onward
     order = _with_flags_left(order, given.body)
     known = "nothing there goes back by itself" if order.keeps else "no version is known to go back to"
     why = f"it runs {given.body.digest[7:19]}, which is bad, and {known}; publish a fix."
@@ -41,10 +42,13 @@ def rolled_back(rows: Rows, given: Message[RegionRolledBack], now: datetime) -> 
 
 
 def untouched(rows: Rows, given: Message[RegionUntouched], now: datetime) -> Step:
-    del now
     order = _answered_order(rows, given.body, repeats=True)
     if order is None:
         return NOTHING
+    history = rows.get(History, given.body.region)
+    bad = history is not None and (rows.get(Bad) or Bad()).has(history.running)
+    if bad and (onward := _onward(rows, order, now)) is not None:
+        return _remembered(rows, order) + onward
     order = _with_flags_left(order, given.body)
     why = "it runs a bad version, and no earlier one is known that is not bad; publish a fix."
     return _remembered(rows, order) + _answer(
@@ -84,10 +88,8 @@ def failed(rows: Rows, given: Message[RollbackFailed], now: datetime) -> Step:
         return NOTHING
     limits = rows.shared(Limits) or Limits()
     if order.attempts < limits.attempts:
-        again = again_ordered(to_no_bad_version(rows, order))
-        again = again.model_copy(update={"attempts": order.attempts + 1})
-        flags = restored_by(rows, order)
-        return issued(again, limits, now, flags) if order.answer is None else owed_again(again, flags)
+        again = to_no_bad_version(rows, order).model_copy(update={"attempts": order.attempts + 1})
+        return _given_again(rows, again, now)
     why = f"{order.attempts} attempts failed; the last one said: {given.body.reason}"
     return _remembered(rows, order) + _answer(rows, order, RegionAnswer.FAILED, owed=True, reason=why)
 
@@ -103,6 +105,22 @@ def deadline(rows: Rows, given: TimerDue, now: datetime) -> Step:
         return NOTHING
     why = f"{ordered.deployer} gave no answer within {ordered.deadline:.0f} s."
     return _remembered(rows, order) + _answer(rows, order, RegionAnswer.UNREACHABLE, owed=True, reason=why)
+
+
+def _onward(rows: Rows, order: Order, now: datetime) -> Step | None:
+    """What its order was to go back to is bad since: it goes on to one that is not, if there is one."""
+    again = to_no_bad_version(rows, order)
+    if again.keeps or again.ordered.digest in {None, order.ordered.digest}:
+        return None
+    ordered = again.ordered.model_copy(update={"regardless": True})
+    return _given_again(rows, again.model_copy(update={"ordered": ordered}), now)
+
+
+def _given_again(rows: Rows, order: Order, now: datetime) -> Step:
+    again, flags = again_ordered(order), restored_by(rows, order)
+    if order.answer is not None:
+        return owed_again(again, flags)
+    return issued(again, rows.shared(Limits) or Limits(), now, flags)
 
 
 def again_ordered(order: Order) -> Order:

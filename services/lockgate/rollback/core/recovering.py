@@ -11,7 +11,9 @@ from lockgate.messages.releases import ReleaseEntered, RollbackRequested
 from lockgate.messages.rollbacks import Grade, RecoveryRequested, VersionMarked
 from lockgate.messages.verdicts import FailCause, VerdictReached
 from lockgate.rollback.core.halting import taken_back
-from lockgate.rollback.core.rows import Bad, Completed, Phase, Release, Way
+from lockgate.rollback.core.histories import way_back
+from lockgate.rollback.core.holding import holds
+from lockgate.rollback.core.rows import Bad, Completed, History, Phase, Release, Way
 from lockgate.rollback.core.sentences import shortened
 from lockgate.rollback.core.settling import settled
 
@@ -25,15 +27,16 @@ def remembered(rows: Rows, release: Release) -> Step:
 
 def blamed(rows: Rows, verdict: VerdictReached) -> Step:
     """An incident names the version that was completed last. Where nothing is taken back by itself, the verdict has told people,
-    and that is all.
+    and that is all. Else no order names it from here on, and intake is asked; also while another release is under way, if that
+    helps.
     """
     completed, way, newest = rows.get(Completed), rows.get(Way, verdict.release), rows.get(Release)
     if completed is None or way is None or completed.release != verdict.release:
         return NOTHING
     if _is_blamed(rows, completed) or verdict.cause is not FailCause.INCIDENT:
         return NOTHING
-    forward = completed.artifact.forward_only or (newest is not None and newest.forward)
-    if forward or way.plan.remediation.then == "hold":
+    held = completed.artifact.forward_only or way.plan.remediation.then == "hold"
+    if held or (newest is not None and _goes_forward(rows, newest)):
         return NOTHING
     to_blame = completed.model_copy(update={"blamed": shortened(verdict.reason)})
     bad = (rows.get(Bad) or Bad()).adding(completed.artifact.digest)
@@ -43,15 +46,37 @@ def blamed(rows: Rows, verdict: VerdictReached) -> Step:
         grade=Grade.BAD,
         reason=to_blame.blamed,
     )
-    return put(to_blame) + put(bad) + emit(marked, _request(rows, to_blame))
+    step = put(to_blame) + put(bad) + emit(marked)
+    goes_on = newest is not None and newest.phase is not Phase.ENDED and not _helps(rows, to_blame, way, bad)
+    return step if goes_on else step + emit(_request(rows, to_blame))
 
 
-def asked_again(rows: Rows) -> Step:
-    """Another release has ended: it may have kept the way back from being let go."""
+def _goes_forward(rows: Rows, newest: Release) -> bool:
+    """Whether nothing goes back by itself where the newest release is, or was left."""
+    way = rows.get(Way, newest.release) if newest.phase is not Phase.ENDED else None
+    return newest.forward or (way is not None and holds(newest, way.plan))
+
+
+def _helps(rows: Rows, completed: Completed, way: Way, bad: Bad) -> bool:
+    """Whether some region of production still runs it, and has a version to go back to. What is under way has replaced it else,
+    or is the only way to go on: it does not give way, and if it fails it goes back past what is bad.
+    """
+    digest, to = completed.artifact.digest, way.plan.remediation.to
+    histories = rows.many(History, tuple(way.plan.production)).values()
+    return any(h.running == digest and way_back(h, digest, bad.digests, to) is not None for h in histories)
+
+
+def asked_again(rows: Rows, ended: Release) -> Step:
+    """Another release has ended: it may have kept the way back from being let go, where some region still runs what was blamed.
+    One that goes forward only, and stays for a fix to go on from, is not gone back past.
+    """
     completed = rows.get(Completed)
-    return (
-        emit(_request(rows, completed)) if completed is not None and _is_blamed(rows, completed) else NOTHING
-    )
+    if completed is None or ended.forward or not _is_blamed(rows, completed):
+        return NOTHING
+    way = rows.get(Way, completed.release)
+    histories = rows.many(History, tuple(way.places) if way is not None else ()).values()
+    runs = any(history.running == completed.artifact.digest for history in histories)
+    return emit(_request(rows, completed)) if runs else NOTHING
 
 
 def _is_blamed(rows: Rows, completed: Completed) -> bool:

@@ -87,4 +87,4 @@ def ended(rows: Rows, given: Message[ReleaseCompleted] | Message[ReleaseClosed],
             over = put(release.model_copy(update={"phase": Phase.ENDED}))
             if isinstance(given.body, ReleaseCompleted):
                 return over + recovering.remembered(rows, release)
-            return over + remove(Way, release.release) + recovering.asked_again(rows)
+            return over + remove(Way, release.release) + recovering.asked_again(rows, release)

@@ -1,7 +1,7 @@
 """The version that was completed last: an incident that names its digest blames it, also when its release is long over.
 
-One that names no version does not: what runs for weeks is to blame for little of what goes wrong beside it. It is judged while no
-release is under way, once; the coordinator says what follows.
+One that names no version does not: what runs for weeks is to blame for little of what goes wrong beside it. It is judged once, also
+while the next release is under way; the coordinator says what follows.
 """
 
 from typing import ClassVar
@@ -60,7 +60,7 @@ def left(rows: Rows, entered: ReleaseEntered) -> Step:
 
 def blamed(rows: Rows, incident: IncidentDetected) -> Step:
     row, newest = rows.get(CompletedRow), rows.get(ReleaseRow)
-    if row is None or not row.completed or newest is None or newest.phase is not Phase.OVER:
+    if row is None or not row.completed or newest is None or _again(rows, newest, row.artifact):
         return NOTHING
     named = last_segment(incident.environment)
     here = named in row.regions
@@ -82,6 +82,12 @@ def blamed(rows: Rows, incident: IncidentDetected) -> Step:
         evidence=evidence_of(incident),
     )
     return remove(CompletedRow) + emit(verdict)
+
+
+def _again(rows: Rows, newest: ReleaseRow, artifact: Artifact) -> bool:
+    """Whether just that version is being released again: it is judged as the release that is under way."""
+    plan = rows.get(PlanRow, newest.release) if newest.phase is not Phase.OVER else None
+    return plan is not None and plan.artifact.digest == artifact.digest
 
 
 def _names(incident: IncidentDetected, artifact: Artifact) -> bool:
