@@ -56,10 +56,27 @@ async def blamed_when_completed(story: Story) -> None:
     await story.hears(ReleaseClosed)
 
 
+async def blamed_meanwhile(story: Story) -> None:
+    """`v3` serves the first region, and waits for an approval, when an incident names `v2`, which serves the rest."""
+    await story.begins(wave("first", PILOTED), wave("rest", *REST), watch())
+    await story.completes(await story.announces("v2"))
+    asked = {"before": {"approval": "required"}}
+    await story.plans(wave("first", PILOTED), wave("rest", *REST, **asked), watch())
+    await story.announces("v3")
+    await story.hears(StageWaiting, waiting_for=WaitingFor.APPROVAL)
+    await story.alarms("errors", REST[0], "v2")
+    await story.hears(ReleaseClosed, digest=story.digest("v2"))
+
+
 @pytest.fixture(scope="module")
 async def stories(started_whole: Whole) -> AsyncIterator[Together]:
     async with Together(
-        started_whole, fixed_in_the_watch, fixed_forward, taken_back_when_completed, blamed_when_completed
+        started_whole,
+        fixed_in_the_watch,
+        fixed_forward,
+        taken_back_when_completed,
+        blamed_when_completed,
+        blamed_meanwhile,
     ) as together:
         yield together
 
@@ -118,3 +135,20 @@ async def test_so_is_what_an_incident_names_after_it_was_completed(stories: Toge
     )
     assert story.digests() == story.everywhere("v1")
     assert [mark.grade for mark in story.heard(VersionMarked)] == [Grade.GOOD, Grade.BAD]
+
+
+async def test_while_another_is_under_way_that_gives_way_and_every_region_goes_past_both(
+    stories: Together,
+) -> None:
+    story = await stories.story(blamed_meanwhile)
+    [preempted] = story.heard(ReleasePreempted)
+    [third, second] = story.heard(ReleaseClosed)
+    assert (preempted.artifact.digest, preempted.by) == (story.digest("v3"), second.release)
+    assert (third.release, third.outcome) == (preempted.release, ReleaseOutcome.PREEMPTED)
+    assert (second.artifact.digest, second.outcome) == (story.digest("v2"), ReleaseOutcome.ROLLED_BACK)
+    assert story.digests() == story.everywhere("v1")
+    assert story.changes() == {PILOTED: 3, **dict.fromkeys(REST, 2)}
+    assert [(mark.digest, mark.grade) for mark in story.heard(VersionMarked)] == [
+        (story.digest("v2"), Grade.GOOD),
+        (story.digest("v2"), Grade.BAD),
+    ]
