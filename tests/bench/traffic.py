@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lockgate.cli.power.drawing import wave
+
 Array = NDArray[np.float64]
 Shape = Callable[[Array], Array]
 """Of the minutes since the start, [A], to a factor or a rate for each."""
@@ -109,11 +111,8 @@ class _Drawn:
         self.burst = rng.gamma(1.0, 1.0, (pods, size)) if world.bursty else np.ones((pods, size))
 
     def _ar(self, phi: float, sd: float, shape: tuple[int, ...]) -> Array:
-        """A stationary AR(1) of that standard deviation."""
-        steps = self.rng.normal(0, sd, (len(self.t), *shape))
-        for i in range(1, len(steps)):
-            steps[i] = phi * steps[i - 1] + np.sqrt(1 - phi * phi) * steps[i]
-        return np.moveaxis(steps, 0, -1)
+        """As `wave`, the scrapes last."""
+        return np.moveaxis(wave(self.rng, phi, sd, (len(self.t), *shape)), 0, -1)
 
     def error_rate(self) -> Array:
         rate = np.where(self.incident, 0.05, self.world.errors * np.exp(self.shared["errors"]))

@@ -19,7 +19,7 @@ SECONDS, SCRAPES = 4.0, 45
 PLAN: Plan = plan(*ORDINARY).model_copy(update={"metrics": Metrics(interval=0.5)})
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module")
 async def sandbox() -> AsyncIterator[Sandbox]:
     """Production of 3 pods with 3,000 requests a second, of which 2 % fail."""
     settings = SandboxSettings(regions=(REGION,), scrape_seconds=0.1, usual_errors=0.02)
