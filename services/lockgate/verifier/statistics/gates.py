@@ -40,7 +40,7 @@ class Gates:
         self.left, self.sums = np.zeros(longest), np.zeros((longest + 1, 5 + 2 * k))
         self.counts = np.zeros((longest + 1, g), int)
         self.d, self.above = np.zeros((longest + 1, g)), np.zeros((longest, g))
-        self.usual = exp(np.array(setup.usual or np.zeros(k + 1)))
+        self.usual = exp(np.array(setup.usual)) if setup.usual else np.ones(k + 1)
         self.higher = np.arange(k) >= np.arange(k)[:, None]
         t = np.arange(float(longest))
         warm = np.zeros(longest)

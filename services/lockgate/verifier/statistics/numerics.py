@@ -107,9 +107,10 @@ def exp_of(x: float) -> float:
     x = min(max(x, -746.0), 709.0)
     power = round(x / _LN2)
     x = (x - power * _LN2_HIGH) - power * _LN2_LOW
-    series = 1 / 13 * x
-    for k in range(12, 0, -1):
-        series = (series + 1.0) * (1 / k) * x
+    series = (((1 / 13 * x + 1.0) * (1 / 12) * x + 1.0) * (1 / 11) * x + 1.0) * (1 / 10) * x
+    series = (((series + 1.0) * (1 / 9) * x + 1.0) * (1 / 8) * x + 1.0) * (1 / 7) * x
+    series = (((series + 1.0) * (1 / 6) * x + 1.0) * (1 / 5) * x + 1.0) * (1 / 4) * x
+    series = (((series + 1.0) * (1 / 3) * x + 1.0) * (1 / 2) * x + 1.0) * x
     return math.ldexp(series + 1.0, power)
 
 
@@ -161,6 +162,8 @@ def total(x: Array, axis: int = 0) -> Array:
     axis %= x.ndim
     if x.shape[axis] == 0:
         return np.zeros(x.shape[:axis] + x.shape[axis + 1 :])
+    if x.shape[axis] == 1:
+        return np.asarray(x.take(0, axis=axis))
     if x.shape[axis] > _FEW or x.size < _MANY * x.shape[axis]:
         return np.asarray(np.add.accumulate(x, axis=axis).take(-1, axis=axis))
     along = x.transpose(axis, *(other for other in range(x.ndim) if other != axis))
