@@ -18,6 +18,7 @@ from lockgate.cli.power.traffic import BOUNDS, NONE, Change, Latency, Traffic
 from lockgate.cli.power.trials import Chance, Ended, tried
 from lockgate.intake.planfile import GoodPlan, check_plan
 from lockgate.messages.plan import Plan
+from lockgate.messages.plan_metrics import Metrics
 from lockgate.verifier.statistics.evidence import parse
 from lockgate.verifier.statistics.policy import parse_policy
 from lockgate.verifier.statistics.verification import Verification
@@ -26,6 +27,7 @@ from tests.bench.verdicts import NO_PASS, interval
 
 ROOT = Path(__file__).parents[2]
 TRAFFIC = Traffic(100.0, 0.005, Latency((0.1, 0.4), (0.5, 0.99)), BOUNDS["opentelemetry-http"], 10)
+FEW = Runs(good=6, bad=3, tried=3)
 TABLE = {
     row["name"]: row
     for row in json.loads((ROOT / "docs" / "qualification" / "verdicts.json").read_text())["rows"]
@@ -83,6 +85,25 @@ def test_without_a_route_the_share_is_one_of_replicas() -> None:
     (found,) = comparisons(given.model_copy(update={"workload": workload}))
     shape = found.of(replace(TRAFFIC, pods=4))
     assert (shape.pilots, shape.share) == (1, 1 / 5)
+
+
+def test_hundreds_of_pods_are_simulated_as_fifty_with_all_of_the_requests() -> None:
+    shape = pilot().of(replace(TRAFFIC, pods=400))
+    assert (shape.pods, shape.pilots) == (50, 5)
+    found = drawn(replace(TRAFFIC, pods=400), NONE, shape, (5, 0))
+    assert found.counters.shape[1] == 55
+    assert found.counters[-1, :, 0].sum() == pytest.approx(
+        TRAFFIC.requests * shape.step * (START + 60), rel=0.3
+    )
+
+
+def test_where_a_plan_names_no_latency_errors_alone_decide() -> None:
+    metrics = Metrics.model_validate({"preset": "custom", "custom": {"requests": "http_requests_total"}})
+    (compared,) = comparisons(plan("payments").model_copy(update={"metrics": metrics}))
+    found = foretell(compared, None, replace(TRAFFIC, requests=2000.0, bounds=()), FEW, lambda: None)
+    assert found.good.chance("pass").count >= 5
+    assert [one.chance("fail").count for one in found.bad] == [3, 3, 3]
+    assert "  2000 requests/s to 10 pods, 0.5% fail" in lines("", [found], [])
 
 
 def test_the_same_seed_draws_the_same_release() -> None:
@@ -173,7 +194,7 @@ BENCH = Traffic(
 
 def benched(policy: dict[str, int]) -> Shape:
     """As the public benchmark is measured."""
-    return Shape(60.0, 0.1, 1, parse_policy(policy, (), histogram=True))
+    return Shape(60.0, 0.1, BENCH.pods, 1, parse_policy(policy, (), histogram=True))
 
 
 def agree(found: Chance, runs: int, percent: tuple[float, float]) -> bool:
@@ -234,9 +255,6 @@ def bench_passes(world: bench.World, run: int) -> bool:
         pod["gauges"] = {}
     parsed = parse(given)
     return Verification.of(parsed).fold(parsed).verdict == "pass"
-
-
-FEW = Runs(good=6, bad=3, tried=3)
 
 
 def told(requests: float, region: str | None = None) -> list[str]:

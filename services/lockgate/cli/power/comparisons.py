@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Self
 
 from lockgate.cli.power.drawing import Shape
 from lockgate.cli.power.traffic import Traffic
@@ -17,7 +17,9 @@ from lockgate.verifier.core.orders import alpha_in
 from lockgate.verifier.core.terms import Terms
 from lockgate.verifier.statistics.policy import parse_policy
 
-MOST_TRIED = 0.5
+MOST_PODS: Final = 50
+"""More are simulated as so many, with as many requests: it takes as much longer, and changes next to nothing."""
+MOST_TRIED: Final = 0.5
 """Of the traffic: a larger share is not proposed."""
 
 
@@ -39,16 +41,16 @@ class Comparison:
 
     def of(self, traffic: Traffic) -> Shape:
         """How it is measured where that is the traffic."""
-        policy = policy_of(self.terms, self.metrics, self.alpha)
-        pilots, share = self._clone(traffic.pods)
-        return Shape(
-            self.schedule.step, share, pilots, parse_policy(policy, (), histogram=bool(traffic.bounds))
-        )
-
-    def _clone(self, pods: int) -> tuple[int, float]:
-        """How many pods it has, and the share that it gets."""
+        pods = min(traffic.pods, MOST_PODS)
         pilots = self.sent.replicas(self.share, pods)
-        return pilots, self.share if self.sent.by_route else pilots / (pods + pilots)
+        policy = policy_of(self.terms, self.metrics, self.alpha)
+        return Shape(
+            step=self.schedule.step,
+            share=self.share if self.sent.by_route else pilots / (pods + pilots),
+            pods=pods,
+            pilots=pilots,
+            policy=parse_policy(policy, (), histogram=bool(traffic.bounds)),
+        )
 
     def lasting(self, times: float) -> Self:
         """With as many times the time that the plan gives."""

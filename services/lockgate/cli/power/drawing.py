@@ -41,15 +41,17 @@ class Shape:
     """Seconds between two scrapes."""
     share: float
     """Of the traffic that the pilot gets."""
+    pods: int
+    """Of production."""
     pilots: int
-    """How many pods it has."""
+    """Of the pilot."""
     policy: Policy
 
 
 def drawn(traffic: Traffic, change: Change, shape: Shape, seed: tuple[int, ...]) -> Evidence:
     """One run up to its deadline."""
     rng = np.random.default_rng(seed)
-    length, pods, pilots = START + shape.policy.deadline, traffic.pods, shape.pilots
+    length, pods, pilots = START + shape.policy.deadline, shape.pods, shape.pilots
     arms = np.arange(pods + pilots) >= pods
     since = np.arange(length) >= START
     waves = _Waves(rng, length, len(arms), shape.step / 60.0)
