@@ -31,6 +31,7 @@ from tests.support.verifier import ARTIFACT, PILOT, PREPROD, RELEASE, WATCH, WAV
 
 APPROVED: dict[str, Any] = {**WAVE, "before": {"approval": "required"}}
 NO_SAMPLES = {"outcome": "unavailable", "reason": "no samples", "too_long": True}
+NO_ANSWER = {"outcome": "silent", "answers": {}, "reason": "connection refused"}
 PAUSED = ApplicationPaused(application=APP, who="ann", reason="the sale is on")
 
 
@@ -142,6 +143,18 @@ def wave_held() -> Both:
     return both
 
 
+def checked() -> Both:
+    way = _entered({**WAVE, "check": {"http": "smoke"}})
+    way.deployed("eu-west")
+    return _in_production(way)
+
+
+def check_held() -> Both:
+    both = checked()
+    both.verifier.report(APP, "ask first", NO_ANSWER, final=False)
+    return both
+
+
 def left_alone() -> Both:
     way = _entered({**WAVE, "after": {"bake": "1h"}})
     way.deployed("eu-west")
@@ -224,6 +237,8 @@ STATES: dict[str, Callable[[], Both]] = {
     "its pilot is held": pilot_held,
     "its wave is compared": wave_compared,
     "its wave is held": wave_held,
+    "its check is asked, all else is through": checked,
+    "its check is held": check_held,
     "its wave is left alone": left_alone,
     "its flags are off, and it is left alone": left_alone_without_flags,
     "it is watched": in_its_watch,
@@ -279,6 +294,10 @@ EXPECTED = {
     "its pilot is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
     "its wave is compared": f"{_FREE} done done {_MARKS} done not-waiting not-waiting needs-evidence {_NO_STEP}",
     "its wave is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
+    "its check is asked, all else is through": (
+        f"{_FREE} done done {_MARKS} done not-waiting not-waiting needs-evidence {_NO_STEP}"
+    ),
+    "its check is held": f"{_FREE} done done {_MARKS} done done done needs-evidence done not-held",
     "its wave is left alone": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
     "its flags are off, and it is left alone": f"{_FREE} done done {_MARKS} done {'not-waiting ' * 3} {_NO_STEP}",
     "it is watched": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",

@@ -10,6 +10,7 @@ class Kind(StrEnum):
     BAD_FLAG = "bad with its flag on"  # likewise, as long as its flag is on
     BAD_LATE = "bad late"  # monitoring complains some time after it was rolled out
     BAD_WATCH = "bad in the watch"  # it is worse than what was before, once all users are sent to it
+    BAD_CHECK = "bad by its check"  # the checks of stages are answered wrongly
     NEVER_READY = "never ready"  # its pods never become ready
     UNDECIDED = "undecided"  # the evidence decides neither way
     UNMEASURED = "unmeasured"  # for an hour there is no evidence to be had of it; it is good

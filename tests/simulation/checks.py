@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
 from lockgate.messages.values import Fence
+from tests.simulation.asking import Asked
 from tests.simulation.blamed import Blamed
 from tests.simulation.broken import Spot, that
 from tests.simulation.cluster import Write
@@ -59,7 +60,7 @@ class Checks:
         self.fixes, self.demands = Fixes(self.world), Demands(self.world)
         self.recoveries, self.blamed = Recoveries(self.world), Blamed(self.world)
         ours = (self.fixes, self.operators, self.versions, self.commands, self.releases, self.recoveries)
-        for each in (*ours, self.demands, self.blamed):
+        for each in (*ours, self.demands, self.blamed, Asked(self.world)):
             for type_, check in each.checks().items():
                 self._by_type[type_].append(check)
 

@@ -20,6 +20,7 @@ from lockgate.verifier.core import (
     waves,
 )
 from lockgate.verifier.core.scene import Scene
+from tests.simulation.check_mutants import CHECKS
 from tests.simulation.cluster import Cluster
 from tests.simulation.demand_mutants import DEMANDS
 from tests.simulation.faults import Faults
@@ -285,6 +286,7 @@ MUTANTS: dict[str, Mutant] = {
     **_COORDINATOR,
     **FIXES,
     **RECOVERING,
+    **CHECKS,
 }
 
 __all__ = ["MUTANTS", "code_of", "take_away"]

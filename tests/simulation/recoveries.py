@@ -28,6 +28,8 @@ from lockgate.messages.verdicts import (
     StageWaiting,
     VerdictReached,
     WaitingFor,
+    WatchEnded,
+    WatchOutcome,
 )
 from tests.simulation.broken import that
 from tests.simulation.node import Made, Node
@@ -74,6 +76,7 @@ class Recoveries:
             ReleaseStarted: self._started,
             ReleaseEntered: self._entered,
             VerdictReached: self._judged,
+            WatchEnded: self._watched,
             RollbackVerified: self._verified,
             StageWaiting: self._waiting,
             StagePassed: self._passed,
@@ -95,6 +98,11 @@ class Recoveries:
     def _judged(self, body: VerdictReached) -> None:
         if body.cause is FailCause.INCIDENT:
             self.blamed.add(body.release)
+
+    def _watched(self, body: WatchEnded) -> None:
+        """What passed its watch after all was over then; a fix may still take it back, if it was read late."""
+        if body.outcome is WatchOutcome.PASSED:
+            self.blamed.discard(body.release)
 
     def _verified(self, body: RollbackVerified) -> None:
         """Whether a rollback helped is said once, of what was settled and is not left where it runs, where the plan asks; and just

@@ -6,6 +6,7 @@ by one more write. Talks to the clusters; what it says goes to its node. An acti
 """
 
 from collections.abc import Callable, Generator
+from typing import Any
 
 from lockgate.deployer.bodies import FlagsBody, OrderBody, RegisterBody, StepBody
 from lockgate.deployer.reports import Deployed, Failed, Registered, RolledBack, Switched, Untouched
@@ -13,7 +14,9 @@ from lockgate.deployer.reports import Report as Answer
 from lockgate.intake.checks import Check
 from lockgate.messages.verdicts import Action
 from lockgate.runtime.batch import WorkRow
+from lockgate.verifier.core.checks import Ask
 from lockgate.verifier.core.measure import Measure
+from tests.simulation.asking import answers
 from tests.simulation.beside import canary, green, pilot
 from tests.simulation.cluster import Runs
 from tests.simulation.demands import checked
@@ -23,19 +26,9 @@ from tests.simulation.target import Flags, Order, Step, asked, late, said
 
 
 def work(around: Surroundings, row: WorkRow) -> Work:
-    match row.kind:
-        case "register":
-            return _register(around, RegisterBody.read(row.body))
-        case "rollback":
-            return _rollback(around, OrderBody.read(row.body))
-        case "flags":
-            return _flags(Flags(around, FlagsBody.read(row.body)))
-        case "check":
-            return checked(around, Check.model_validate(row.body))
-        case "measure":
-            return around.measure(around, Measure.model_validate(row.body))
-        case action:
-            return _STEPS[Action(action)](Step(around, StepBody.read(row.body)))
+    if (begun := _BEGUN.get(row.kind)) is not None:
+        return begun(around, row.body)
+    return _STEPS[Action(row.kind)](Step(around, StepBody.read(row.body)))
 
 
 def _register(around: Surroundings, body: RegisterBody) -> Work:
@@ -82,6 +75,16 @@ def _probe(step: Step) -> Work:
         return said(Failed(reason=f"{step.region} runs something else, so its requests would prove nothing."))
     return said(asked(step))
 
+
+_BEGUN: dict[str, Callable[[Surroundings, dict[str, Any]], Work]] = {
+    "register": lambda around, body: _register(around, RegisterBody.read(body)),
+    "rollback": lambda around, body: _rollback(around, OrderBody.read(body)),
+    "flags": lambda around, body: _flags(Flags(around, FlagsBody.read(body))),
+    "check": lambda around, body: checked(around, Check.model_validate(body)),
+    "ask": lambda around, body: answers(around, Ask.model_validate(body)),
+    "measure": lambda around, body: around.measure(around, Measure.model_validate(body)),
+}
+"""How each work that is no step in a region is done."""
 
 _STEPS: dict[Action, Callable[[Step], Work]] = {
     Action.DEPLOY: _deploy,

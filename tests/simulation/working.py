@@ -50,9 +50,9 @@ class Working:
             run.fate_at = self.world.random.randint(0, 5)
             if row.kind == "measure" and run.fate in {"fails", "slow"}:
                 run.fate = "well"
-            if row.kind == "check" and run.fate == "fails":
+            if row.kind in {"check", "ask"} and run.fate == "fails":
                 run.fate = "well"  # a check that does not succeed says so, or raises
-            if run.fate != "well" and row.kind not in {"measure", "check"}:
+            if run.fate != "well" and row.kind not in {"measure", "check", "ask"}:
                 run.trouble = len(self.world.troubles)
                 self.world.troubles.append((self.world.now, math.inf, run.region))
         self.world.at(self.world.now + self.world.pause(), partial(self._advance, run))

@@ -15,6 +15,7 @@ Modelled, each as small as it may be:
   slow, fail, hang, are killed in the middle and run again, and outlive their killing by one more write. Clusters are away,
   rebuilt, carry the fence of a former installation.
 - `measuring`, `oracle`: what a pilot shows, by the kind of its version; the statistics are asked in a few seeds only.
+- `asking`: what answers the checks of stages.
 - `outside`: CI announces good and bad versions, some twice or by a tag; monitoring complains with and without reason, also
   while a release is taken back, twice at once, or without end. `operators`, `fixes`: aborts, rollbacks, pauses, and fixes that go first; `oncall`: what follows a hold; `regrets`: what was completed, taken back. `faults`: processes down, cut off, slow; metrics away.
 
@@ -42,7 +43,7 @@ from lockgate.messages.values import Fence
 from lockgate.rollback.core import TABLE as ROLLBACK
 from lockgate.verifier.core import TABLE as VERIFIER
 from lockgate.verifier.core.measure import Measure
-from tests.simulation import fixes, oncall, operators
+from tests.simulation import asking, fixes, oncall, operators
 from tests.simulation.artifacts import Kind
 from tests.simulation.broken import fail
 from tests.simulation.checks import Checks
@@ -89,7 +90,8 @@ class World:
         pilots are measured.
         """
         self.random = Random(seed)
-        self.scenario: Scenario = demanded(seed, fixes.said(seed, oncall.held(seed, drawn(self.random))))
+        known = demanded(seed, fixes.said(seed, oncall.held(seed, drawn(self.random))))
+        self.scenario: Scenario = asking.asked(seed, known)
         self.operations = [
             *operators.drawn(seed, self.scenario.applications, CHAOS),
             *fixes.drawn(seed, self.scenario),

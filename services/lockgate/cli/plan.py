@@ -254,7 +254,16 @@ def _published(application: str, history: History) -> NewestPlan:
 
 def _told(plan: Plan) -> str:
     demanded = [] if plan.provenance is None else [plans.demands(plan.provenance)]
-    return "\n".join([plans.summary(plan), *demanded, plans.blamed(plan.remediation)])
+    return "\n".join([plans.summary(plan), *demanded, *_checks(plan), plans.blamed(plan.remediation)])
+
+
+def _checks(plan: Plan) -> list[str]:
+    """Which of them there are only the verifier knows, and only when it asks."""
+    names = dict.fromkeys(stage.check.http for stage in plan.stages if stage.check is not None)
+    if not names:
+        return []
+    told = f"It asks {', '.join(names)}: that the verifier has such a check (its setting LOCKGATE_CHECKS) is not looked up here,"
+    return [f"{told} and a release is held where it has none."]
 
 
 def _checked(file: Path, and_so: str) -> GoodPlan:

@@ -32,6 +32,7 @@ EXAMPLES: Final = {
     "verify": "verify: 60m",
     "for": "for: 2h",
     "keep": "keep: 10m",
+    "http": "http: smoke",
 }
 """How each field that a plan must have is written."""
 

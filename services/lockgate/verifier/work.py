@@ -1,4 +1,4 @@
-"""The verifier's slow work: measuring one region. Reads Prometheus, reports what was measured.
+"""The verifier's slow work: measuring one region, and `asking` a check. Reads Prometheus, reports what was measured.
 
 A run begins at the history before the start, whenever it is run: it asks for what lies in the past at once, some
 scrapes at a time, and then for each scrape when it is over. So a run that was killed loses nothing; that it doubles
@@ -15,6 +15,8 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from lockgate.verifier.asking import open_asking
+from lockgate.verifier.core.checks import Ask
 from lockgate.verifier.core.measure import Counted, Measure, Unavailable
 from lockgate.verifier.gathering import BOTH, Gathering
 from lockgate.verifier.grid import Grid
@@ -50,13 +52,16 @@ _LENT = Unavailable(
 
 @asynccontextmanager
 async def open_work(settings: Settings) -> AsyncIterator[Mapping[str, WorkFunction]]:
-    async with open_prometheus(settings) as prometheus:
+    async with open_prometheus(settings) as prometheus, open_asking(settings) as asking:
         turns = asyncio.Semaphore(READERS)
 
         async def measure(body: dict[str, Any], report: Report) -> dict[str, Any]:
             return await Measuring(Measure.model_validate(body), prometheus, turns).run(report)
 
-        yield {"measure": measure}
+        async def ask(body: dict[str, Any], report: Report) -> dict[str, Any]:
+            return await asking(Ask.model_validate(body)).run(report)
+
+        yield {"measure": measure, "ask": ask}
 
 
 @dataclass(slots=True)

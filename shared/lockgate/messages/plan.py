@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from lockgate.messages.environments import Egress, Environment, Overrides
 from lockgate.messages.flags import MOST_FLAGS, Flag
 from lockgate.messages.plan_before import Before
+from lockgate.messages.plan_check import Check
 from lockgate.messages.plan_metrics import Metrics
 from lockgate.messages.plan_parts import PlanPart, Request
 from lockgate.messages.plan_provenance import Provenance, Said
@@ -54,6 +55,11 @@ class StagePart(PlanPart):
     before: Before = Field(
         default=Before(),
         exclude_if=lambda given: given == Before(),  # so that a plan without any is as before
+    )
+    check: Annotated[Check | None, Said] = Field(
+        default=None,
+        exclude_if=lambda given: given is None,  # likewise
+        description="asked over HTTP beside the metrics; the stage passes once it is answered as expected too",
     )
 
 

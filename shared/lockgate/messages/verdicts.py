@@ -39,6 +39,7 @@ class FailCause(StrEnum):
     UNDECIDED = "undecided"  # the evidence did not suffice, and the plan asks for a fail then
     REQUESTS = "requests"  # the plan's requests were not answered as it expects
     DEPLOYMENT = "deployment"  # a region could not be deployed to
+    CHECK = "check"  # the stage's check was not answered as the plan expects
 
 
 class WaitingFor(StrEnum):
@@ -49,7 +50,7 @@ class WaitingFor(StrEnum):
     REGIONS = "regions"  # granted regions have not answered yet
     STEP = "step"  # a region is left alone before the next step of its strategy
     BAKE = "bake"  # the wave is left alone for its bake time
-    EVIDENCE = "evidence"  # the pilot, a step or a wave is being compared
+    EVIDENCE = "evidence"  # the pilot, a step or a wave is being compared, or a check is asked
     METRICS = "metrics"  # Prometheus does not answer, or has no samples
     HELD = "held"  # it stays as it is: until the metrics are back, or an operator says what follows
     FLAGS = "flags"  # flags were switched off, and every instance has to read it
@@ -113,7 +114,7 @@ class VerificationStarted(Payload, topic="verdicts", custom="verification.starte
     alpha: float = Field(gt=0, lt=1, description="this stage's part of the false-alarm rate of the release")
 
 
-class VerdictReached(Payload, topic="verdicts", custom="verdict.reached", version="0.2.0"):
+class VerdictReached(Payload, topic="verdicts", custom="verdict.reached", version="0.3.0"):
     """A judgement of a stage, with the numbers that it was made from."""
 
     application: Name

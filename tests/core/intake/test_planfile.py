@@ -327,7 +327,7 @@ def test_problems_behind_an_unknown_kind_and_between_stages_are_told_at_once_eac
     assert _problems(GOOD[: GOOD.index("  - name: all")] + stages) == [
         "line 5: stages: a plan ends with one watch: write {name: watch, kind: watch, for: 2h} as its last stage",
         (
-            "line 6: stages[0].share: there is no field 'share' here: remove it; the fields here are name, before, kind, regions, "
+            "line 6: stages[0].share: there is no field 'share' here: remove it; the fields here are name, before, check, kind, regions, "
             "strategy, max-parallel, retry, budget, after"
         ),
         (
@@ -336,7 +336,7 @@ def test_problems_behind_an_unknown_kind_and_between_stages_are_told_at_once_eac
         ),
         (
             "line 7: stages[1].approvals: there is no field 'approvals' here: write before: {approval: required} in the "
-            "stage; the fields here are name, before, kind, regions, "
+            "stage; the fields here are name, before, check, kind, regions, "
             "strategy, max-parallel, retry, budget, after"
         ),
         "line 7: stages[1].regions[1]: the region eu-west is deployed to twice, first by stages[1]: name it in one wave, once",
@@ -451,9 +451,26 @@ def test_a_watch_that_is_verified_has_not_too_many_regions() -> None:
     [
         (_instead("for: 2h}", "for: 2h, verify: }"), "stages[1].verify"),
         (f"{GOOD}remediation: {{recovers-within: }}\n", "remediation.recovers-within"),
+        (_instead("for: 2h}", "for: 2h, check: }"), "stages[1].check"),
     ],
 )
 def test_what_is_asked_for_without_saying_what_is_refused(text: str, place: str) -> None:
     """Else it would look like a safeguard, and be none."""
     (told,) = _problems(text)
     assert f"{place}: it is empty, and would demand nothing" in told
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        ("{}", "stages[1].check.http: this field is missing: add it, such as `http: smoke`"),
+        ("{http: Smoke}", "stages[1].check.http: "),
+        ("{http: smoke, url: https://evil.example/}", "stages[1].check.url: "),
+        ("{http: smoke, times: 0}", "stages[1].check.times: "),
+        ("{http: smoke, within: 2m}", "stages[1].check.within: "),
+        ("{http: smoke, interval: 10}", "stages[1].check.interval: 10 has no unit"),
+    ],
+)
+def test_a_check_names_one_of_the_verifier_and_nothing_else_of_where_it_is(check: str, told: str) -> None:
+    (problem,) = _problems(_instead("for: 2h}", f"for: 2h, check: {check}}}"))
+    assert told in problem

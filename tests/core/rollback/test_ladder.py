@@ -53,7 +53,7 @@ def kinds(events: list[Payload]) -> list[type[Payload]]:
     return [type(event) for event in events]
 
 
-@pytest.mark.parametrize("cause", [FailCause.MEASURED, FailCause.INCIDENT])
+@pytest.mark.parametrize("cause", [FailCause.MEASURED, FailCause.INCIDENT, FailCause.CHECK])
 def test_what_flags_may_help_against_orders_the_plans_flags_off_in_every_region_of_production(
     cause: FailCause,
 ) -> None:

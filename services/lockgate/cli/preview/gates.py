@@ -11,6 +11,19 @@ from lockgate.messages.values import write_duration
 
 def gates(stage: Stage) -> tuple[str, ...]:
     """What has to hold before the next stage begins."""
+    return (*_own(stage), *_check(stage))
+
+
+def _check(stage: Stage) -> tuple[str, ...]:
+    if (check := stage.check) is None:
+        return ()
+    often = f" {check.times} times, {write_duration(check.interval)} apart" if check.times > 1 else ""
+    allowed = f", and otherwise {check.failures} times at most" if check.failures else ""
+    return (f"the check {check.http} answers {check.expect.status}{often}{allowed}",)
+
+
+def _own(stage: Stage) -> tuple[str, ...]:
+    """What its kind asks for."""
     match stage:
         case PreprodStage():
             return _answered(stage)

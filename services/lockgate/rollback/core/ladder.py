@@ -29,6 +29,7 @@ class Rung(StrEnum):
 BEGINS: Final[dict[FailCause | None, Rung]] = {
     FailCause.MEASURED: Rung.FLAGS,
     FailCause.INCIDENT: Rung.FLAGS,
+    FailCause.CHECK: Rung.FLAGS,
     FailCause.UNDECIDED: Rung.ROLLBACK,  # whether the flags help could not be decided either
     FailCause.REQUESTS: Rung.ROLLBACK,  # nobody has been served by it yet
     FailCause.DEPLOYMENT: Rung.ROLLBACK,  # pods that do not get ready ask for no flag

@@ -40,6 +40,7 @@ from lockgate.messages.rollbacks import ReleaseHalted, ReleaseResumed, ReleaseSe
 from lockgate.verifier.core import (
     anomalies,
     answers,
+    checking,
     completed,
     operators,
     recovery,
@@ -106,6 +107,8 @@ def _stage_timer(scene: Scene, due: TimerDue) -> Scene:
             return waves.baked(scene, stage)
         case ("watch", WatchStage() as stage):
             return watch.over(scene, stage)
+        case ("check", _):
+            return checking.lost(scene)
         case _:
             return scene
 
@@ -231,9 +234,10 @@ TABLE = Table(
         "bake": _on_own(_stage_timer),
         "watch": _on_own(_stage_timer),
         "verify": _on_own(_asked),
+        "check": _on_own(_stage_timer),
         "resume": _on_own(lambda scene, due: resuming.rested(scene, due.body["turn"])),
         recovery.TIMER: On(recovery.overdue, lambda _due: ((RecoveryRow, ""),)),
     },
-    work={"measure": _on_own(_measured)},
+    work={"measure": _on_own(_measured), "ask": _on_own(checking.reported)},
 )
 """The verifier's core."""

@@ -21,7 +21,7 @@ from lockgate.messages.operations import (
 from lockgate.messages.plan import WatchStage, WaveStage
 from lockgate.messages.releases import AllPaused, AllResumed, ApplicationPaused, ApplicationResumed
 from lockgate.messages.verdicts import StageOperationAnswered, WaitingFor
-from lockgate.verifier.core import concluding, gates, stages, watch, waves
+from lockgate.verifier.core import checking, concluding, gates, stages, watch, waves
 from lockgate.verifier.core.rows import PauseRow, Phase, RegionState, ReleaseRow, VerificationRow
 from lockgate.verifier.core.scene import Scene, sentence
 from lockgate.verifier.core.terms import Terms
@@ -90,6 +90,8 @@ def _outcome(scene: Scene, body: OfStage) -> Outcome:
             return _promoted(scene, body)
         case Retry() if (terms := _held(scene)) is not None:
             return _measured_anew(scene, terms)
+        case Retry() if checking.is_held(scene):
+            return Done(checking.anew(scene), f"the check of the stage {scene.stage.name} is asked anew")
         case Retry() | Skip():
             told = f"no region of the stage {scene.stage.name} failed and is held: {_doing(scene)}"
             return Refusal(OperationRefusal.NOT_HELD, told)
@@ -109,7 +111,7 @@ def _held(scene: Scene) -> Terms | None:
 
 def _unasked(scene: Scene) -> Refusal | None:
     """Why there is nothing to approve."""
-    if _held(scene) is not None:
+    if _held(scene) is not None or checking.is_held(scene):
         return None
     if scene.release.phase is Phase.BEFORE and scene.stage.before.approval and not scene.release.approved:
         return None
@@ -122,6 +124,11 @@ def _approved(scene: Scene, body: OfStage) -> Outcome:
         return refusal
     if (terms := _held(scene)) is not None:
         return _let_through(scene, terms, body)
+    if checking.is_held(scene):
+        told = (
+            f"{body.who} approved the stage {scene.stage.name}, though its check was not answered: {body.why}"
+        )
+        return Done(checking.through(scene, told), f"the stage {scene.stage.name} is approved")
     after = stages.let_go_on(scene.then(approved=True))
     still = after.release.phase is Phase.BEFORE
     return Done(after, f"the stage {scene.stage.name} is approved{'' if not still else ', and waits on'}")
@@ -179,14 +186,21 @@ def _promoted(scene: Scene, body: OfStage) -> Outcome:
         case (Phase.BEFORE, stage) if (gate := gates.unmet(scene)) and gate.waiting_for is WaitingFor.WINDOW:
             after = stages.let_go_on(scene.then(Step(timers=(CancelTimer("before"),)), promoted=True))
             return Done(after, f"the stage {stage.name} begins outside of its window")
-        case (Phase.EVIDENCE, stage):
-            beside = "the wave is being compared with regions without the release"
-            beside = beside if isinstance(stage, WaveStage) else "the pilot is being compared with production"
-            told = f"{beside}, and nobody's word replaces evidence; abort it instead"
+        case (Phase.EVIDENCE | Phase.CHECK, _):
+            told = f"{_weighed(scene)}, and nobody's word replaces evidence; abort it instead"
             return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)
         case _:
             told = f"the release waits for no time to pass: {_doing(scene)}"
             return Refusal(OperationRefusal.NOT_WAITING, told)
+
+
+def _weighed(scene: Scene) -> str:
+    """What is being found out."""
+    if scene.release.phase is Phase.CHECK:
+        return f"the check of the stage {scene.stage.name} is being asked"
+    if isinstance(scene.stage, WaveStage):
+        return "the wave is being compared with regions without the release"
+    return "the pilot is being compared with production"
 
 
 def _watch_promoted(scene: Scene, body: OfStage) -> Outcome:
@@ -197,7 +211,8 @@ def _watch_promoted(scene: Scene, body: OfStage) -> Outcome:
         )
         return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)
     after = watch.ended(scene, f"{body.who} ended the watch before its time: {body.why}")
-    return Done(after, "the watch is over")
+    left = ", and its check is waited for" if after.release.phase is Phase.CHECK else ""
+    return Done(after, f"the watch is over{left}")
 
 
 def _steps_promoted(scene: Scene, stage: WaveStage) -> Outcome:
@@ -223,6 +238,7 @@ _DOING = {
     Phase.REGIONS: "it waits for answers of regions",
     Phase.EVIDENCE: "it is being compared",
     Phase.BAKE: "its wave is left alone for a while",
+    Phase.CHECK: "its check is being asked",
     Phase.SETTLING: "its flags were switched off, and every instance has to read it",
     Phase.WATCH: "it is being watched",
 }

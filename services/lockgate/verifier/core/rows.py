@@ -26,6 +26,7 @@ class Phase(StrEnum):
         "evidence"  # the pilot is compared with production, or the wave with regions without the release
     )
     BAKE = "bake"  # the wave is left alone
+    CHECK = "check"  # all else is through, and the stage's check is not answered yet
     SETTLING = "settling"  # flags were switched off, and it is left alone before it is judged anew
     WATCH = "watch"  # post-deployment verification
     PASSED = "passed"  # only within a decision: the next stage begins before it ends
@@ -51,6 +52,21 @@ class Waiting(Row):
     until: str | None
     subject: str | None = None
     """Which part of the stage it is about, where it is not all of it."""
+
+
+class CheckState(StrEnum):
+    ASKED = "asked"
+    SILENT = "silent"  # it gives no answer, or cannot be asked
+    PASSED = "passed"
+
+
+class CheckRow(Row):
+    """How far the check of the stage is. Part of the release row."""
+
+    kind: ClassVar[str] = "check"
+    state: CheckState = CheckState.ASKED
+    reason: str = ""
+    """Why there is no answer, for people."""
 
 
 class ReleaseRow(Row):
@@ -89,6 +105,8 @@ class ReleaseRow(Row):
     promoted: bool = False
     """An operator let it begin outside of its window."""
     waiting: Waiting | None = None
+    check: CheckRow | None = None
+    """None until it is asked."""
     start: float | None = None
     """Seconds that its pods take to get ready, as the slowest of its clones showed."""
 

@@ -21,6 +21,7 @@ from lockgate.messages.verdicts import (
     WatchOutcome,
 )
 from lockgate.verifier.core.rows import (
+    CheckState,
     PartRow,
     Phase,
     PlanRow,
@@ -144,10 +145,19 @@ class Scene:
         return self.then(emit(said), waiting=waiting)
 
     def passed(self, reason: str) -> Self:
+        """The stage passes, unless its check is not answered yet; then that passes it."""
+        check = self.release.check
+        if self.stage.check is not None and (check is None or check.state is not CheckState.PASSED):
+            return self.then(phase=Phase.CHECK)
         said = emit(StagePassed(**self.about, kind=self.stage.kind, reason=sentence(reason)))
-        if self.release.phase is Phase.WATCH:
+        if self._is_watching:
             said = self._watch_ends(WatchOutcome.PASSED, reason) + said
         return self.then(said, phase=Phase.PASSED)
+
+    @property
+    def _is_watching(self) -> bool:
+        """Also while nothing but the watch's check is left."""
+        return self.stage.kind == "watch" and self.release.phase in {Phase.WATCH, Phase.CHECK}
 
     def _watch_ends(self, outcome: WatchOutcome, reason: str) -> Step:
         return emit(WatchEnded(**self.about, outcome=outcome, reason=sentence(reason)))
@@ -170,7 +180,7 @@ class Scene:
             evidence=evidence or {},
         )
         said = self.then(emit(verdict))
-        if self.release.phase is Phase.WATCH:
+        if self._is_watching:
             said = said.then(self._watch_ends(WatchOutcome.FAILED, reason))
         return said.stopped(
             Phase.FAILED,
@@ -184,7 +194,7 @@ class Scene:
         kinds = REGION_TIMERS if self.release.outstanding else ()
         timers = [*(f"{kind} {name}" for kind in kinds for name in names), *STAGE_TIMERS]
         quiet = Step(timers=tuple(CancelTimer(name) for name in timers))
-        after = self.then(quiet, self.measured_no_more, self.unmeasured, outstanding=0)
+        after = self.then(quiet, self.measured_no_more, self.unmeasured, self.unasked, outstanding=0)
         if phase is Phase.FAILED:
             after = after.waits(WaitingFor.COORDINATOR, reason)
         return after.then(phase=phase)
@@ -212,6 +222,13 @@ class Scene:
         )
         return sum(gone, NOTHING)
 
+    @property
+    def unasked(self) -> Step:
+        """Nothing asks the stage's check any more."""
+        if self.release.check is None:
+            return NOTHING
+        return Step(timers=(CancelTimer(CHECK),), work=(CancelWork(work_of_check(self.stage)),))
+
     def settled(self) -> Step:
         """What the decision comes to. A scene in which nothing happened comes to nothing."""
         if self.release == self.before and self.done == NOTHING:
@@ -223,8 +240,15 @@ class Scene:
 REGION_TIMERS = ("deadline", "step", "verify")
 """Timers of which a region has at most one."""
 
+CHECK = "check"
+"""The timer that looks after the work that asks a stage's check; and what is waited for, as the subject of that."""
+
 STAGE_TIMERS = ("bake", "watch", "verify", "resume", "before")
 """Timers of which a stage has at most one."""
+
+
+def work_of_check(stage: Stage) -> str:
+    return f"ask {stage.name}"
 
 
 def after(moment: datetime, length: float) -> datetime:

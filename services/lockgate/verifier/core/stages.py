@@ -7,7 +7,7 @@ from lockgate.messages.decision import NOTHING, Rows, Step, put, remove
 from lockgate.messages.plan import PilotStage, PreprodStage, WatchStage, WaveStage
 from lockgate.messages.releases import ReleaseEntered, ReleaseStarted
 from lockgate.messages.verdicts import WaitingFor
-from lockgate.verifier.core import completed, gates, pilot, preprod, watch, waves
+from lockgate.verifier.core import checking, completed, gates, pilot, preprod, watch, waves
 from lockgate.verifier.core.rows import Phase, PlanRow, ReleaseRow
 from lockgate.verifier.core.scene import Scene
 
@@ -38,13 +38,13 @@ def entered(scene: Scene, event: ReleaseEntered) -> Scene:
 
 def finish(scene: Scene) -> Step:
     """What the decision comes to; if a stage passed in it, the next one begins in it."""
-    last = len(scene.plan.plan.stages) - 1
+    last, scene = len(scene.plan.plan.stages) - 1, checking.asked(scene)
     while scene.release.phase is Phase.PASSED:
         if scene.release.stage == last:
             remembered = completed.passed(scene.release.release, scene.plan)
             scene = scene.then(remembered, phase=Phase.OVER)
         else:
-            scene = begin(scene.then(stage=scene.release.stage + 1))
+            scene = checking.asked(begin(scene.then(stage=scene.release.stage + 1)))
     return scene.settled()
 
 
@@ -55,7 +55,7 @@ def again(scene: Scene) -> Scene:
     if not scene.release.begun:
         return _let_begin(scene)
     counts = dict.fromkeys(("outstanding", "fenced", "proven", "dark", "held"), 0)
-    scene = scene.then(**counts, delay=0.0, extended=False, phase=Phase.REGIONS, since=scene.now)
+    scene = scene.then(**counts, delay=0.0, extended=False, check=None, phase=Phase.REGIONS, since=scene.now)
     match scene.stage:
         case PilotStage() as stage:
             return pilot.again(scene, stage)
@@ -71,7 +71,14 @@ def again(scene: Scene) -> Scene:
 
 def begin(scene: Scene) -> Scene:
     counts = dict.fromkeys(("cursor", "outstanding", "done", "fenced", "proven", "dark", "held"), 0)
-    fresh = {"delay": 0.0, "extended": False, "begun": False, "approved": False, "promoted": False}
+    fresh = {
+        "delay": 0.0,
+        "extended": False,
+        "begun": False,
+        "approved": False,
+        "promoted": False,
+        "check": None,
+    }
     scene = scene.then(**counts, **fresh, phase=Phase.REGIONS, since=scene.now)
     stage = scene.stage
     if not isinstance(stage, PreprodStage) and scene.release.entered is None:
