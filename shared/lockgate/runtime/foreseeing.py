@@ -46,12 +46,23 @@ class _Bodies(Mapping[RowKey, Row | None]):
 
 
 def foresee(
-    core: Core, key: str, given: Message[Payload], now: datetime, loaded: Mapping[RowKey, Loaded]
+    core: Core,
+    key: str,
+    given: Message[Payload],
+    now: datetime,
+    loaded: Mapping[RowKey, Loaded],
+    *,
+    whole: bool,
 ) -> Foreseen:
-    """By the rows as they are now: what comes before it in its batch may make it read others, which are loaded then."""
+    """By the rows as they are now: what comes before it in its batch may make it read others, which are loaded then.
+
+    If not `whole`, only what it certainly reads.
+    """
     try:
         if missing := tuple(name for name in core.touches(key, given) if name not in loaded):
             return Foreseen(missing)
+        if not whole:
+            return Foreseen()
         return Foreseen(forward=core.decide(Rows(key, _Bodies(loaded)), given, now).forward)
     except NotLoaded as more:
         return Foreseen(more.keys)

@@ -9,6 +9,7 @@ import structlog
 from lockgate.messages.decision import Core, RowKey
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.messages.values import EVERY
 from lockgate.runtime.foreseeing import foresee
 from lockgate.runtime.inlet_id import inlet_id
 from lockgate.runtime.state import State
@@ -18,8 +19,8 @@ log = structlog.get_logger()
 LOOKS = 3
 """So often a batch is looked through for more rows: what `*` reads, then an application, and then what that depends on."""
 
-Unknown = tuple[str, Message[Payload]]
-"""An event under a key of which nothing is remembered."""
+Under = tuple[str, Message[Payload]]
+"""A key, and an event that is decided under it."""
 
 
 class Preloading:
@@ -32,34 +33,39 @@ class Preloading:
     async def load(self, messages: Sequence[Message[Payload]], now: datetime) -> None:
         keys: set[str] = set()
         rows: set[RowKey] = set()
-        unknown: list[Unknown] = []
+        looked: list[Under] = []
         for message in messages:
             try:
                 under = self._core.keys(message)
                 rows.update(row for key in under for row in self._core.touches(key, message))
                 keys.update(under)
-                unknown += [(key, message) for key in under if key not in self._state.keys]
+                looked += [(key, message) for key in under if key == EVERY or key not in self._state.keys]
             except Exception as error:  # noqa: BLE001  # a bug of the core, which is met again where it is parked
                 log.debug("the core raised; the event will be parked", error=repr(error))
         ids = [inlet_id(message) for message in messages if message.number is None]
         await self._state.need(keys, marked(messages), rows, ids)
         if len(messages) > 1:  # one alone waits for as much when it is decided
-            await self._look_ahead(unknown, now)
+            await self._look_ahead(looked, now)
 
-    async def _look_ahead(self, unknown: Sequence[Unknown], now: datetime) -> None:
-        """What the events read beyond that, and the applications which they are passed on to."""
+    async def _look_ahead(self, looked: Sequence[Under], now: datetime) -> None:
+        """What the events read beyond that, and the applications which `*` passes them on to. Of what is read under a key
+        that is remembered only what is certain: the rest is remembered too, as a rule.
+        """
+        whole = {key for key, _ in looked}
         for _ in range(LOOKS):
-            queue, keys, rows = deque(unknown), set[str](), set[RowKey]()
-            unknown = []
+            queue, keys, rows = deque(looked), set[str](), set[RowKey]()
+            looked = []
             while queue:
                 key, message = queue.popleft()
-                found = foresee(self._core, key, message, now, self._state.rows)
-                queue.extend((to, message) for to in found.forward if to not in self._state.keys)
+                if key not in self._state.keys:
+                    whole.add(key)
+                found = foresee(self._core, key, message, now, self._state.rows, whole=key in whole)
+                queue.extend((to, message) for to in found.forward)
                 if found.missing:
                     keys.add(key)
                     rows.update(found.missing)
-                    unknown.append((key, message))
-            if not unknown:
+                    looked.append((key, message))
+            if not looked:
                 return
             await self._state.need(keys, (), rows, ())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -63,11 +64,11 @@ def incident(application: str, name: str = "slow") -> Message[IncidentDetected]:
 
 
 class Replica:
-    def __init__(self) -> None:
+    def __init__(self, core: Table = CORE) -> None:
         self.database = Database()
-        self.state = State(cast("Store", self.database), CORE, lambda key: key != EVERY)
-        self.preloading = Preloading(CORE, self.state)
-        self.deciding = Deciding(WHO, CORE, self.state, lambda _key: 0)
+        self.state = State(cast("Store", self.database), core, lambda key: key != EVERY)
+        self.preloading = Preloading(core, self.state)
+        self.deciding = Deciding(WHO, core, self.state, lambda _key: 0)
 
     def loads(self, *messages: Message[IncidentDetected]) -> list[str]:
         """What is asked of the database before anything is decided."""
@@ -101,6 +102,24 @@ def test_an_application_that_is_remembered_is_not_looked_through_again() -> None
     replica.loads(incident("shop"), incident("till"))
     replica.state.forget_foreign()
     assert replica.loads(incident("shop", "again"), incident("till", "again")) == ["counters of 1", "1 rows"]
+
+
+def test_the_next_part_of_a_batch_is_loaded_together_like_the_first() -> None:
+    """`*` is remembered until the batch is written."""
+    replica, next_part = Replica(), [incident(f"later-{n}") for n in range(10)]
+    replica.loads(incident("shop"), incident("till"))
+    assert replica.loads(*next_part) == ["counters of 10", "10 rows", "10 rows"]
+    assert [replica.then_asks(message) for message in next_part] == [[]] * 10
+
+
+def test_what_is_read_for_sure_is_loaded_together_of_remembered_applications_too() -> None:
+    named = On(counted, lambda given: ((Tally, ""), (Tally, given.body.incident)))
+    replica = Replica(replace(CORE, events={IncidentDetected: named}))
+    batch = [incident(f"app-{n}") for n in range(10)]
+    replica.loads(*batch)
+    again = [incident(f"app-{n}", "again") for n in range(10)]
+    assert replica.loads(*again) == ["10 rows"]
+    assert [replica.then_asks(message) for message in again] == [[]] * 10
 
 
 def test_one_event_alone_is_not_decided_twice() -> None:
