@@ -103,6 +103,13 @@ def test_a_fix_that_waits_keeps_its_place() -> None:
     assert said_of(plan(*ORDINARY), history)[1] == "Before it: v2."
 
 
+def test_what_takes_a_completed_version_back_keeps_its_place() -> None:
+    on_its_way_out = AbortRequested(**about(2), who="ann", reason="ann ended it")
+    bad = VersionMarked(application=APP, digest=artifact(1).digest, grade=Grade.BAD, reason="errors rose")
+    history = at_noon(queued(2), started(2), on_its_way_out, bad, queued(1))
+    assert said_of(plan(*ORDINARY), history)[1] == "Before it: v1."
+
+
 def test_a_fix_that_was_refused_makes_nothing_else_one() -> None:
     history = at_noon(queued(1), started(1), queued(2), answered(OperationRefusal.ALREADY_FIRST))
     assert said_of(plan(*ORDINARY), history)[1] == "It takes the place of v2, which would not be released."

@@ -122,7 +122,9 @@ class History:
     def _queue(self, body: Payload) -> None:
         match body:
             case ReleaseQueued(release=release, artifact=artifact):
-                self.releases[release] = Release(artifact=artifact)
+                # A bad version is queued only to be taken back: no newer one takes the place of that.
+                first = artifact.digest in self.bad
+                self.releases[release] = Release(artifact=artifact, fix=first)
                 self._move(release, waiting=(*self.lane.waiting, release))
             case (
                 ReleaseStarted(release=release, artifact=artifact)
