@@ -102,6 +102,11 @@ class Gathering:
         return any(index < self.grid.start for index in seconds)
 
     @property
+    def start(self) -> int:
+        """The first scrape that is judged, as evidence counts them."""
+        return self.grid.start + self.lent
+
+    @property
     def scrapes(self) -> int:
         """So many may be judged."""
         return max(len(self.compared) - self.lent, 0)
@@ -122,9 +127,8 @@ class Gathering:
 
         `first`: without what was before that scrape, and whoever was there only then.
         """
-        lent = self.lent
-        start = self.grid.start + lent - first
-        indices = (*range(first, self.grid.start), *self.compared[: lent + scrapes])
+        start = self.start - first
+        indices = (*range(first, self.grid.start), *self.compared[: self.lent + scrapes])
         since = {*indices} if first else None
         units = {
             name: unit
@@ -140,7 +144,9 @@ class Gathering:
         """The same without the history, and without so many of the scrapes after the start, of whoever was ever there."""
         bounds = sorted(set().union(*(unit.bounds for unit in self.units.values())))
         units = {name: unit for name, unit in self.units.items() if unit.rows}
-        return {"start": self.grid.start, **self._evidence(self.compared[first:scrapes], 0, bounds, units)}
+        lent = self.lent
+        new = self.compared[lent + first : lent + scrapes]
+        return {"start": self.start, **self._evidence(new, 0, bounds, units)}
 
     def _evidence(
         self, indices: Sequence[int], before: int, bounds: list[float], units: Mapping[str, Unit]

@@ -79,14 +79,15 @@ class Beside:
         return 0 if self.verification is None else sum(b.end - b.first for b in self.verification.blocks)
 
     def tell(self, run: str, scrapes: int) -> Report:
-        evidence, parsed = _parsed(self.gathering, scrapes)
-        if isinstance(parsed, Unavailable):
-            return parsed
-        known = (parsed.names, parsed.bounds)
-        if self.verification is None or known != self.known:
-            self.verification, self.known = Verification.of(parsed), known
+        new = None if self.verification is None else _new(self.gathering, self.end, scrapes, self.known)
+        if self.verification is None or new is None:
+            _, whole = _parsed(self.gathering, scrapes)
+            if isinstance(whole, Unavailable):
+                return whole
+            self.verification, self.known = Verification.of(whole), (whole.names, whole.bounds)
+            new = whole
         verification, first = self.verification, self.end
-        outcome = verification.fold(parsed)
+        outcome = verification.fold(new)
         over = outcome.verdict != "running"
         return Counted(
             run=run,
@@ -94,7 +95,7 @@ class Beside:
             end=scrapes,
             settled=settled(verification.setup) if first == 0 else None,
             told=told(verification.setup, verification.blocks[-1]),
-            digest=_digest(evidence, outcome.at) if over else None,
+            digest=_digest(self.gathering.evidence(scrapes), outcome.at) if over else None,
         )
 
 
@@ -143,11 +144,8 @@ class Among:
         """What was not told yet; None where it is not of the same pods, and on the first time."""
         if self.made is None:
             return None
-        try:
-            new = parse(self.gathering.more(self.end, scrapes), self.gathering.grid.start + self.end)
-        except EvidenceError:
-            return None
-        return (self.made, new) if (new.names, new.bounds) == self.made.known else None
+        new = _new(self.gathering, self.end, scrapes, self.made.known)
+        return None if new is None else (self.made, new)
 
     def _anew(self, scrapes: int) -> tuple[Made, Evidence] | Unavailable:
         """All of it."""
@@ -229,6 +227,15 @@ def _parsed(gathering: Gathering, scrapes: int, first: int = 0) -> tuple[Any, Ev
         return evidence, parse(evidence)
     except EvidenceError as error:
         return evidence, Unavailable(reason=f"the metrics do not fit together: {error}")
+
+
+def _new(gathering: Gathering, end: int, scrapes: int, known: tuple[Any, ...]) -> Evidence | None:
+    """The scrapes from `end` on, so that each costs as much as any; None where they are not of the pods and bounds that are known."""
+    try:
+        new = parse(gathering.more(end, scrapes), gathering.start + end)
+    except EvidenceError:
+        return None
+    return new if (new.names, new.bounds) == known else None
 
 
 def _digest(evidence: Any, scrapes: int) -> str:
