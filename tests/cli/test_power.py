@@ -1,6 +1,7 @@
 """What `plan check` foretells from traffic: simulated releases with known answers, and the same as the table of verdicts says."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lockgate.cli.main import app
 from lockgate.cli.power.comparisons import Comparison, comparisons, elsewhere
 from lockgate.cli.power.drawing import START, Shape, drawn
 from lockgate.cli.power.measured import bursts
+from lockgate.cli.power.options import ToMeasure
 from lockgate.cli.power.outlook import Runs, foretell, least, regressions
 from lockgate.cli.power.telling import as_json, lines
 from lockgate.cli.power.traffic import BOUNDS, NONE, Change, Latency, Traffic
@@ -403,3 +405,17 @@ def test_a_plan_that_compares_nothing_beside_production_says_so(tmp_path: Path) 
     said = CliRunner().invoke(app, ["plan", "check", str(file), "--requests-per-second", "4"]).output
     assert "None of its stages is compared with the production beside it." in said
     assert "How likely" not in CliRunner().invoke(app, ["plan", "check", str(file)]).output
+
+
+def test_the_traffic_that_is_measured_is_that_of_the_regions_in_which_something_is_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def measured(_: Plan, regions: Iterable[str], where: ToMeasure) -> dict[str, Traffic]:
+        assert where == ToMeasure("http://prometheus:9090", "shop", 7200.0)
+        return {region: replace(TRAFFIC, requests=700.0) for region in regions}
+
+    monkeypatch.setattr(Runs, "of", lambda _: FEW)
+    monkeypatch.setattr("lockgate.cli.power.command.measured", measured)
+    said = run("--prometheus", "http://prometheus:9090", "--namespace", "shop", "--since", "2h").output
+    assert "With the traffic of the last 2h, by 6 simulated good releases" in said
+    assert "pilot: a pilot of 10% in eu-west\n  700 requests/s to 10 pods" in said
