@@ -89,14 +89,14 @@ def test_a_good_plan_is_summed_up(plan: Path) -> None:
         (
             "{flags: [{flag: a}]}",
             (
-                "in production for what was measured or for an incident a is switched off first; if that does not help, or for"
+                "in production for what was measured, a failed check or an incident a is switched off first; if that does not help, or for"
                 " anything else, it is taken back to what ran before."
             ),
         ),
         (
             "{flags: [{flag: a}, {flag: b}], then: hold}",
             (
-                "in production for what was measured or for an incident a and b are switched off first; if that does not help, or"
+                "in production for what was measured, a failed check or an incident a and b are switched off first; if that does not help, or"
                 " for anything else, it stays as it is, halted, until an operator says what follows."
             ),
         ),

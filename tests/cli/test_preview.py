@@ -203,7 +203,7 @@ def test_flags_come_first_for_what_goes_forward_only_too() -> None:
     flagged = plan(*ORDINARY, remediation={"flags": [{"flag": "new-checkout"}]})
     said = said_of(flagged, None, f"pkg:oci/payments@sha256%3A{7:064x}?rollback=unsafe")
     assert said[-2] == (
-        "If it is blamed in production, for what was measured or for an incident new-checkout is switched off first; if that"
+        "If it is blamed in production, for what was measured, a failed check or an incident new-checkout is switched off first; if that"
         " does not help, or for anything else, it stays as it is, halted, until an operator says what follows: it says of"
         " itself that it goes forward only."
     )

@@ -59,7 +59,7 @@ def _flags_first(flags: Sequence[Flag]) -> str:
         return ""
     names = " and ".join(each.flag for each in flags)
     are = "are" if len(flags) > 1 else "is"
-    return f"for what was measured or for an incident {names} {are} switched off first; if that does not help, or for anything else, "
+    return f"for what was measured, a failed check or an incident {names} {are} switched off first; if that does not help, or for anything else, "
 
 
 def where(stage: Stage) -> tuple[str, ...]:
