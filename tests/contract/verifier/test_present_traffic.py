@@ -40,7 +40,9 @@ def asked(sandbox: Sandbox, namespace: str = "shop", since: float = SECONDS) -> 
 
 async def test_rates_latency_and_pods_are_those_of_the_application_alone(sandbox: Sandbox) -> None:
     found = (await measured(PLAN, [REGION], asked(sandbox)))[REGION]
-    assert found.requests == pytest.approx(3_000, rel=0.1)
+    assert found.requests == pytest.approx(
+        3_000, rel=0.3
+    )  # its load moves by 20 %, and the other workload has 5,000
     assert found.errors == pytest.approx(0.02, rel=0.3)
     assert found.pods == 3
     assert found.bounds
