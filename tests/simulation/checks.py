@@ -79,6 +79,7 @@ class Checks:
     def heard(self, process: Process, message: Message[Payload]) -> None:
         self.hearing.heard(process, message)
         self.commands.heard(process, message)
+        self.versions.heard(process, message)
 
     def wrote(self, write: Write) -> None:
         """The fence of a region never falls, and no fence changes what runs there twice."""

@@ -126,7 +126,7 @@ class Releases:
         self.known[body.release] = None
 
     def _started(self, body: ReleaseStarted) -> None:
-        """A release starts on a plan of its package, and never with a version that is known bad."""
+        """A release starts on a plan of its package."""
         self.started[body.release] = body
         self.regions[body.application] = body.plan.regions
         package = ArtifactPublished(purl=body.artifact.purl).package
@@ -134,8 +134,6 @@ class Releases:
             package == body.plan.artifact,
             f"{body.release} of {package} starts on the plan of {body.plan.artifact}",
         )
-        bad = self.world.checks.versions.bad[body.application]
-        that(body.artifact.digest not in bad, f"{body.release} starts with a bad version")
         self._rises(body.application, body.number, body.release)
 
     def _entered(self, body: ReleaseEntered) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.deployments import DeploymentStarted, FlagsSwitched, RegionDeployed
+from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
+from lockgate.messages.releases import ReleaseStarted
 from lockgate.messages.rollbacks import (
     DebtCleared,
     FlagsOrdered,
@@ -21,6 +23,8 @@ from lockgate.messages.rollbacks import (
 )
 from lockgate.messages.verdicts import Outcome, VerdictReached, WatchEnded, WatchOutcome
 from tests.simulation.broken import Spot, that
+from tests.simulation.node import Made
+from tests.simulation.process import Process
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 class Versions:
     world: "World"
     bad: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    heard_bad: set[tuple[str, str]] = field(default_factory=set)
+    """Application and version that intake has heard to be bad."""
     owed: dict[Spot, str] = field(default_factory=dict)
     paid: dict[Spot, float] = field(default_factory=dict)
     """When a debt was cleared last."""
@@ -67,6 +73,20 @@ class Versions:
             ReleaseSettled: self._settled,
             DebtCleared: self._cleared,
         }
+
+    def heard(self, process: Process, message: Message[Payload]) -> None:
+        body = message.body
+        if process.name == "intake" and isinstance(body, VersionMarked):
+            version = {(body.application, body.digest)}
+            self.heard_bad = self.heard_bad | version if body.grade is Grade.BAD else self.heard_bad - version
+
+    def decided(self, process: Process, made: Made) -> None:
+        """Intake starts no version that it has heard to be bad. One that was blamed since is judged once more."""
+        for message in made.decision.messages:
+            if process.name == "intake" and isinstance(body := message.body, ReleaseStarted):
+                version = (body.application, body.artifact.digest)
+                bad = version in self.heard_bad and version[1] in self.bad[body.application]
+                that(not bad, f"{body.release} starts with a bad version")
 
     def _judged(self, body: VerdictReached) -> None:
         """A release fails once, unless it was let go on, and never for an incident of another version or of a region that it has not reached."""

@@ -241,6 +241,7 @@ class World:
             self.history.update(each.decision.journal)
             self.checks.commands.decided(process, each)
             self.checks.recoveries.decided(process, each)
+            self.checks.versions.decided(process, each)
             for timer in each.decision.step.timers:
                 row = process.node.timers.get((each.key, timer.name))
                 if row is not None and row.set_by == each.decision.number:
