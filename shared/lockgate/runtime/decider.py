@@ -101,7 +101,7 @@ def decide(core: Core, version: str, case: Case, loaded: Mapping[RowKey, Loaded]
     """Decides one case. NotLoaded asks for more rows; any other exception is a bug of the core."""
     rows = Rows(case.key, {key: value.row for key, value in loaded.items()})
     step = core.decide(rows, case.given, case.now)
-    _check(core, case, step)
+    check(core, case.key, step)
     number = case.decisions + 1
     at = timestamp(case.now)
     messages = tuple([_message(case, body, case.events + i, at) for i, body in enumerate(step.events, 1)])
@@ -142,9 +142,10 @@ def sealed(record: Mapping[str, Any]) -> bytes:
     return b"{%b}" % b",".join(filter(None, (whole[1:at].rstrip(b","), seal, whole[at:-1])))
 
 
-def _check(core: Core, case: Case, step: Step) -> None:
-    if step.forward and case.key != EVERY:
-        raise ValueError(f"the decision under {case.key!r} forwards to {step.forward}: only `*` may")
+def check(core: Core, key: str, step: Step) -> None:
+    """ValueError or TypeError for what no decision under this key may come to."""
+    if step.forward and key != EVERY:
+        raise ValueError(f"the decision under {key!r} forwards to {step.forward}: only `*` may")
     if step.forward and (EVERY in step.forward or len(set(step.forward)) != len(step.forward)):
         raise ValueError(f"`*` forwards to {step.forward}: only to applications, to each once")
     for change in step.rows:

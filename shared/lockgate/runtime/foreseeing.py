@@ -14,7 +14,7 @@ import structlog
 from lockgate.messages.decision import Core, NotLoaded, Row, RowKey, Rows
 from lockgate.messages.message import Message
 from lockgate.messages.payload import Payload
-from lockgate.runtime.decider import Loaded
+from lockgate.runtime.decider import Loaded, check
 
 log = structlog.get_logger()
 
@@ -63,7 +63,9 @@ def foresee(
             return Foreseen(missing)
         if not whole:
             return Foreseen()
-        return Foreseen(forward=core.decide(Rows(key, _Bodies(loaded)), given, now).forward)
+        step = core.decide(Rows(key, _Bodies(loaded)), given, now)
+        check(core, key, step)  # what goes on to `*` again would be looked at without end
+        return Foreseen(forward=step.forward)
     except NotLoaded as more:
         return Foreseen(more.keys)
     except Exception as error:  # noqa: BLE001  # a bug of the core, which is met again where the event is parked

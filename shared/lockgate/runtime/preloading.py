@@ -19,6 +19,11 @@ log = structlog.get_logger()
 LOOKS = 3
 """So often a batch is looked through for more rows: what `*` reads, then an application, and then what that depends on."""
 
+MOST = 2_000
+"""So many events and applications are looked through at a time: one event of a region may be for all that run there. The others wait
+for the database when they are decided.
+"""
+
 Under = tuple[str, Message[Payload]]
 """A key, and an event that is decided under it."""
 
@@ -55,7 +60,9 @@ class Preloading:
         for _ in range(LOOKS):
             queue, keys, rows = deque(looked), set[str](), set[RowKey]()
             looked = []
-            while queue:
+            for _ in range(MOST):
+                if not queue:
+                    break
                 key, message = queue.popleft()
                 if key not in self._state.keys:
                     whole.add(key)

@@ -59,7 +59,6 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._careful: dict[tuple[str, int], int] = {}  # up to here one by one: a batch could not be written
         self._gathering = Gathering()
         self._portion = Portion()
-        self._taken = 0
         self._lost: Exception | None = None
         engine.committing.on_lost = self._lose
         self._settled = self._hinted = 0.0
@@ -130,7 +129,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 log.warning("reading will be tried again", error=repr(error), delay=self._backoff.peek)
                 self.failing = isinstance(error, KafkaError)
                 if isinstance(error, TimeoutError):
-                    self._portion.late(self._taken)
+                    self._portion.late()
                 self.mark_stale()
                 await self._backoff.wait()
 
@@ -165,7 +164,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         async with self._engine.committing.lock:
             if self.stale:
                 return
-            careful, self._taken = self._is_careful, len(items)
+            careful, self._portion.taken = self._is_careful, len(items)
             try:
                 await self._engine.take_records(items, release=not careful, ahead=not careful)
             except STARTING_OVER:

@@ -1,5 +1,7 @@
 """The rows that a replica remembers: how much they are, and which of them another replica may change. No I/O here."""
 
+from collections.abc import Collection
+
 from lockgate.messages.decision import RowKey
 from lockgate.runtime.decider import Loaded
 
@@ -29,9 +31,18 @@ class Remembered:
     def forget_passing(self) -> None:
         """Looks at no other: there may be very many, and this comes after each batch."""
         for name in self._passing:
-            del self.rows[name]
-            self.bytes -= self._sizes.pop(name)
+            self._drop(name)
         self._passing.clear()
+
+    def forget_passing_of(self, keys: Collection[str]) -> None:
+        """Those that were loaded before their key's counters are, which are to say how old they may be."""
+        for name in [name for name in self._passing if name.key in keys]:
+            self._drop(name)
+            self._passing.remove(name)
+
+    def _drop(self, name: RowKey) -> None:
+        del self.rows[name]
+        self.bytes -= self._sizes.pop(name)
 
     def clear(self) -> None:
         for held in (self.rows, self._sizes, self._passing):

@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from lockgate.messages.decision import Core, RowKey
 from lockgate.runtime import canonical
 from lockgate.runtime.batch import ParkedRow, Place
@@ -129,6 +127,7 @@ class State:
 
     async def _load_keys(self, missing: list[str]) -> None:
         found = await self._store.load_keys(missing)
+        self._remembered.forget_passing_of(missing)
         self.keys.update({key: found.get(key, (0, 0)) for key in missing})
         self._note_foreign(missing)
 
@@ -147,7 +146,7 @@ class State:
             version, body = found.get(key, (0, b""))
             try:
                 self.remember(key, self._loaded(key, version, body) if body else ABSENT, len(body))
-            except (ValidationError, KeyError, TypeError, ValueError):
+            except Exception:  # whatever an upcast raises; it is met again where the event is decided
                 if not if_valid:
                     raise
 

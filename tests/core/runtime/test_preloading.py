@@ -13,6 +13,7 @@ from lockgate.messages.decision import On, RowKey, Rows, Step, Table, put
 from lockgate.messages.message import Message
 from lockgate.messages.topics import ANOMALIES, ROLLBACKS
 from lockgate.messages.values import EVERY
+from lockgate.runtime import preloading
 from lockgate.runtime.deciding import Deciding, Identity, Origin
 from lockgate.runtime.preloading import Preloading
 from lockgate.runtime.state import State
@@ -134,3 +135,20 @@ def test_a_core_that_raises_keeps_nothing_of_the_others_back() -> None:
     assert replica.then_asks(batch[1]) == []
     with pytest.raises(ValueError, match="boom"):
         replica.then_asks(batch[0])
+
+
+@pytest.mark.parametrize("to", [(EVERY,), ("shop", EVERY), ("shop", "shop")])
+def test_what_may_not_be_passed_on_is_looked_through_once_and_refused_when_it_is_decided(
+    to: tuple[str, ...],
+) -> None:
+    replica = Replica(replace(CORE, shared={IncidentDetected: On(lambda *_: Step(forward=to))}))
+    assert replica.loads(incident("shop"), incident("till")) == ["counters of 1"]
+    with pytest.raises(ValueError, match="only to applications, to each once"):
+        replica.then_asks(incident("shop"))
+
+
+def test_beyond_so_many_they_wait_when_they_are_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preloading, "MOST", 3)
+    replica, batch = Replica(), [incident(name) for name in ("shop", "till")]
+    replica.loads(*batch)
+    assert [len(replica.then_asks(message)) for message in batch] == [0, 3]

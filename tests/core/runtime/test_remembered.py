@@ -99,3 +99,37 @@ def test_what_was_forgotten_so_is_loaded_and_forgotten_again(state: State) -> No
         state.forget_foreign()
         assert not state.rows
         assert not state.marks
+
+
+def test_what_others_may_have_changed_since_is_forgotten_when_its_counters_are_loaded() -> None:
+    """The counters say how old the rows may be that are written; those that were read before them may be older."""
+    rows = Remembered()
+    for name, passing in ((ALL, True), (SHOP, True), (TILL, False)):
+        rows.put(name, ROW, 10, passing=passing)
+    rows.forget_passing_of([EVERY, "till"])
+    assert (list(rows.rows), rows.bytes) == ([SHOP, TILL], 20)
+    rows.forget_passing()
+    assert (list(rows.rows), rows.bytes) == ([TILL], 10)
+
+
+class Shared:
+    """A database in which the row of `*` is changed by another replica after it was read first."""
+
+    def __init__(self) -> None:
+        self.version = 1
+
+    async def load_rows(self, names: Sequence[RowKey]) -> dict[RowKey, tuple[int, bytes]]:
+        return dict.fromkeys(names, (self.version, b'{"handled":[]}'))
+
+    async def load_keys(self, keys: Collection[str]) -> dict[str, tuple[int, int]]:
+        return dict.fromkeys(keys, (self.version, 0))
+
+
+async def test_a_row_is_never_older_than_the_counters_by_which_its_write_is_guarded() -> None:
+    database = Shared()
+    state = State(cast("Store", database), core(), lambda key: key != EVERY)
+    await state.need_rows([ALL])
+    database.version = 2
+    await state.need_keys([EVERY])
+    await state.need_rows([ALL])
+    assert (state.keys[EVERY], state.rows[ALL].version) == ((2, 0), 2)
