@@ -59,7 +59,8 @@ class Crashes:
             await eventually(lambda: not child.running, within=within)
         except AssertionError:
             raise AssertionError(f"{service} did not come to {point} within {within:.0f} s") from None
-        assert child.exit_status == KILLED, f"{service} ended with {child.exit_status}: {child.log}"
+        said = child.log.read_text(errors="replace")[-5000:]
+        assert child.exit_status == KILLED, f"{service} ended with {child.exit_status}, and said:\n{said}"
         [at] = self._lines(pid, point, Action.KILL)
         hit = Hit(service, point, pid, at)
         self.hits.append(hit)
