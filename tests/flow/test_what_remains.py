@@ -60,7 +60,7 @@ async def test_every_decision_is_recomputed_from_the_topics_to_the_byte(ended: W
     report = await replay_all(ended.local.servers.kafka, ended.prefix)
     writers = {writer.writer for writer in report.writers} - {RIVAL}
     assert writers == {"intake", "verifier", "rollback", *DEPLOYERS}
-    assert report.equal == report.decisions > 0
+    assert report.equal == report.decisions > 0, "\n".join(found.sentence for found in report.findings.kept)
     blamed = {writer for writer, _ in report.findings.counts} - {RIVAL}  # that one's forged event is found
     assert blamed == set(), [found.sentence for found in report.findings.kept]
     assert report.pending == 0

@@ -74,7 +74,9 @@ def asked_again(rows: Rows, ended: Release) -> Step:
     if completed is None or ended.forward or not _is_blamed(rows, completed):
         return NOTHING
     way = rows.get(Way, completed.release)
-    histories = rows.many(History, tuple(way.places) if way is not None else ()).values()
+    # Sorted: the order of what a row has depends on whether it was read from the database since, and a decision must not.
+    regions = tuple(sorted(way.places)) if way is not None else ()
+    histories = rows.many(History, regions).values()
     runs = any(history.running == completed.artifact.digest for history in histories)
     return emit(_request(rows, completed)) if runs else NOTHING
 
