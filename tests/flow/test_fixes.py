@@ -68,6 +68,19 @@ async def blamed_meanwhile(story: Story) -> None:
     await story.hears(ReleaseClosed, digest=story.digest("v2"))
 
 
+async def taken_back_meanwhile(story: Story) -> None:
+    """`v3` serves the first region, and waits for an approval, when an operator takes `v2` back, which serves the rest."""
+    await story.begins(wave("first", PILOTED), wave("rest", *REST), watch())
+    second = await story.announces("v2")
+    await story.completes(second)
+    asked = {"before": {"approval": "required"}}
+    await story.plans(wave("first", PILOTED), wave("rest", *REST, **asked), watch())
+    await story.announces("v3")
+    await story.hears(StageWaiting, waiting_for=WaitingFor.APPROVAL)
+    await story.takes_back(second)
+    await story.hears(ReleaseClosed, digest=story.digest("v2"))
+
+
 @pytest.fixture(scope="module")
 async def stories(started_whole: Whole) -> AsyncIterator[Together]:
     async with Together(
@@ -77,6 +90,7 @@ async def stories(started_whole: Whole) -> AsyncIterator[Together]:
         taken_back_when_completed,
         blamed_when_completed,
         blamed_meanwhile,
+        taken_back_meanwhile,
     ) as together:
         yield together
 
@@ -152,3 +166,18 @@ async def test_while_another_is_under_way_that_gives_way_and_every_region_goes_p
         (story.digest("v2"), Grade.GOOD),
         (story.digest("v2"), Grade.BAD),
     ]
+
+
+async def test_so_it_does_for_an_operator_who_takes_the_completed_one_back_by_name(stories: Together) -> None:
+    story = await stories.story(taken_back_meanwhile)
+    [preempted] = story.heard(ReleasePreempted)
+    [third, second] = story.heard(ReleaseClosed)
+    assert (preempted.artifact.digest, preempted.by, preempted.who) == (
+        story.digest("v3"),
+        second.release,
+        "ann",
+    )
+    assert (third.release, third.outcome) == (preempted.release, ReleaseOutcome.PREEMPTED)
+    assert (second.artifact.digest, second.outcome) == (story.digest("v2"), ReleaseOutcome.ROLLED_BACK)
+    assert story.digests() == story.everywhere("v1")
+    assert story.changes() == {PILOTED: 3, **dict.fromkeys(REST, 2)}

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+def is_way_back(body: ReleasePreempted) -> bool:
+    """Whether it gives way to what takes a completed version back, and not to a fix."""
+    return ", which was completed before it, is taken back: " in body.reason
+
+
 @dataclass
 class Blamed:
     world: "World"
@@ -45,13 +50,19 @@ class Blamed:
             )
 
     def _preempted(self, body: ReleasePreempted) -> None:
-        """What is to mend the blamed version does not give way to its way back, nor what goes forward only."""
-        if body.who != WHO:
+        """What goes forward only does not give way to the way back of a completed version; nor does what is to mend that, but on an
+        operator's word.
+        """
+        if not is_way_back(body):
             return
         checks = self.world.checks
         completed = checks.releases.completed[body.application].artifact
+        that(not body.artifact.forward_only, f"{body.release} goes forward only, and gives way to a way back")
+        that(body.artifact.digest != completed.digest, f"{completed.label} gives way to its own way back")
+        if body.who != WHO:
+            checks.counts["gave way to an operator"] += 1
+            return
         that(completed.digest in checks.versions.bad[body.application], f"{completed.label} is not bad")
         mends = body.release in checks.fixes.sent or body.artifact.fixes & {completed.digest, completed.tag}
         that(not mends, f"{body.release} is the fix of {completed.label}, and gives way to its way back")
-        that(not body.artifact.forward_only, f"{body.release} goes forward only, and gives way to a way back")
         checks.counts["gave way"] += 1

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from lockgate.intake.core.unrecovered import WHO
 from lockgate.messages.artifacts import ArtifactPublished
 from lockgate.messages.operations import Fix
 from lockgate.messages.payload import Payload
@@ -19,6 +18,7 @@ from lockgate.messages.releases import (
 )
 from lockgate.messages.rollbacks import ReleaseSettled
 from tests.simulation.artifacts import Kind
+from tests.simulation.blamed import is_way_back
 from tests.simulation.broken import that
 from tests.simulation.operators import Asked
 from tests.simulation.scenario import CHAOS, Announcement, Scenario, digest_of
@@ -129,7 +129,7 @@ class Fixes:
         that(releases.is_open(body.release), f"{body.release} is pre-empted, but is not under way")
         waits = body.by in releases.queued.values() and body.by not in releases.started
         that(waits, f"{body.release} gives way to {body.by}, which does not wait")
-        if body.who != WHO:
+        if not is_way_back(body):
             self.waiting[body.application] = body.by
 
     def _started(self, body: ReleaseStarted) -> None:

@@ -26,6 +26,7 @@ from lockgate.messages.releases import (
     AbortRequested,
     ApplicationPaused,
     ApplicationResumed,
+    MarkRequested,
     OperationAnswered,
     ReleaseEntered,
     ReleasePreempted,
@@ -45,13 +46,16 @@ _KINDS = (Abort, Abort, Rollback, Rollback, Pause, Resume, Approve, Reject, Retr
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`lasting`: of a pause. Each ends by itself, else a seed would not come to rest. `artifact`: of a fix."""
+    """`lasting`: of a pause. Each ends by itself, else a seed would not come to rest. `artifact`: of a fix. `release`: the one
+    that is named, if one is.
+    """
 
     at: float
     kind: type[Operation]
     application: str | None
     lasting: float = 0.0
     artifact: str = ""
+    release: str = ""
 
     def body(self, now: Any) -> Operation:
         return self.kind(application=self.application, who="ann", why="so", **self._more(now))
@@ -59,7 +63,9 @@ class Asked:
     def _more(self, now: Any) -> dict[str, Any]:
         if self.kind is Pause:
             return {"until": now + timedelta(seconds=self.lasting)}
-        return {"artifact": self.artifact} if self.kind is Fix else {}
+        if self.kind is Fix:
+            return {"artifact": self.artifact}
+        return {"release": self.release} if self.release else {}
 
 
 def drawn(seed: int, applications: tuple[str, ...], end: float) -> tuple[Asked, ...]:
@@ -83,6 +89,8 @@ class Operators:
     """Releases that intake has said are to end, without a verdict."""
     rolled_back: dict[str, str] = field(default_factory=dict)
     """The same of rollbacks, with their versions, which are bad."""
+    marked: set[str] = field(default_factory=set)
+    """Versions that are bad by an operator's word before anything is taken back."""
     preempted: set[str] = field(default_factory=set)
     """Releases to which a fix is preferred, or the way back of what was completed before."""
     paused: set[str] = field(default_factory=set)
@@ -92,6 +100,7 @@ class Operators:
         return {
             AbortRequested: lambda body: self.aborted.add(body.release),
             RollbackRequested: self._rolled_back,
+            MarkRequested: lambda body: self.marked.add(body.digest),
             ReleasePreempted: self._preempted,
             ReleaseEntered: self._entered,
             ReleaseStarted: self._started,

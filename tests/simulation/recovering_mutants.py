@@ -10,7 +10,19 @@ from tests.simulation.taking_away import Mutant, without
 
 RECOVERING: Final[dict[str, Mutant]] = {
     "nothing completed is taken back beside what is under way": without(
-        of_intake, "meant", ("lane.under_way or ", "")
+        of_intake, "taken_back", ("if not lane.under_way:", "if True:")
+    ),
+    "the coordinator is told what an operator takes back once it enters": without(
+        of_intake, "_enters", ("if wanted is not None:", "if False:")
+    ),
+    "one way back, also for operators": without(
+        of_intake, "_kept", ("completed.recovery is not None", "False")
+    ),
+    "no operator takes back past what goes forward only": without(
+        of_intake, "_kept", ("release.artifact.forward_only", "False")
+    ),
+    "no operator takes back what is released once more": without(
+        of_intake, "_kept", ("release.artifact.digest == digest", "False")
     ),
     "nothing begins beside what takes it back": without(of_intake, "_enters", ("(id_,)", "()")),
     "what was completed is taken back once": without(of_intake, "_enters", ("remove(Completed)", "Step()")),
@@ -25,7 +37,7 @@ RECOVERING: Final[dict[str, Mutant]] = {
         of_intake, "asked_for", ("if not lane.under_way:", "if True:")
     ),
     "what is under way gives way to a recovery": without(
-        of_intake, "_goes_first", (" + preempt(rows, lane, id_, unrecovered.WHO, why)", "")
+        of_intake, "_goes_first", (" + preempt(rows, lane, id_, who, why)", "")
     ),
     "nothing starts before a recovery that waits": without(
         progress, "settled", ("if back is None else back", "")

@@ -31,8 +31,13 @@ class Regrets:
         self.meanwhile = Random(f"meanwhile {seed}")
         self.late = not self.has_any and self.meanwhile.random() < 0.5
         """Monitoring complains only while what does not give way is under way, or on its way out: else it has done so before."""
+        self.named = Random(f"takes back {seed}")
+        self.names = self.named.random() < SHARE / 2
+        """Operators take it back by name while the next one is under way."""
 
     def published(self, body: Payload) -> None:
+        if self.names and isinstance(body, ReleaseStarted | ReleaseHalted | ReleaseSettled):
+            self._by_name(body.application, 3000 if isinstance(body, ReleaseStarted) else 5)
         if self.has_any and isinstance(body, ReleaseStarted):
             self._at_once(body.application)
             self._meanwhile(body.application, 2000)
@@ -70,6 +75,16 @@ class Regrets:
             where, named = self.meanwhile.choice((*PLACES, "production")), before.artifact.digest
             complains = partial(self.world.outside.alarm, application, where, None, named=named)
             self.world.at(when, complains)
+
+    def _by_name(self, application: str, within: float) -> None:
+        """Often the one that was completed before is no more what is meant by then: that is refused."""
+        before = self.world.checks.releases.completed.get(application)
+        if before is not None and self.named.random() < 0.5:
+            when = self.world.now + self.named.uniform(0, within)
+            self.world.at(when, partial(self._ask_by_name, application, before.release))
+
+    def _ask_by_name(self, application: str, release: str) -> None:
+        self.world.ask(Asked(0.0, Rollback, application, release=release))
 
     def _ask(self, application: str) -> None:
         """Nothing else is under way, as far as one can see."""

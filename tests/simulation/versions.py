@@ -174,7 +174,8 @@ class Versions:
         bad = self.bad[body.application]
         match body.grade:
             case Grade.BAD:
-                blamed = {*self.ever.values(), *self.world.checks.operators.rolled_back.values()}
+                operators = self.world.checks.operators
+                blamed = {*self.ever.values(), *operators.rolled_back.values(), *operators.marked}
                 that(body.digest in blamed, f"{body.digest} is marked bad, but never failed")
                 bad[body.digest] = None
             case Grade.GOOD:

@@ -97,9 +97,11 @@ class Story:
         await self.send("operations", Fix.type, self.application, content)
         return await self.hears_queued(version)
 
-    async def takes_back(self) -> None:
-        """An operator takes back what is under way, or what was completed last."""
+    async def takes_back(self, release: str | None = None) -> None:
+        """An operator takes back what is under way, or what was completed last: that also if it is named."""
         content = {"application": self.application, "who": "ann", "why": "so"}
+        if release is not None:
+            content["release"] = release
         await self.send("operations", Rollback.type, self.application, content)
 
     async def alarms(self, incident: str, region: str, version: str | None = None) -> None:

@@ -166,7 +166,10 @@ def rollback(
     ] = None,
     release: ReleaseOption = None,
 ) -> None:
-    """Takes the release in production back, or the one that was completed last, and marks its version bad."""
+    """Takes the release in production back, or the one that was completed last, and marks its version bad.
+
+    While another release is under way, --release names the completed one, by its version or its id: what is under way gives way.
+    """
     _ask("rollback", application, why, {"release": release, "to": to}, way)
 
 

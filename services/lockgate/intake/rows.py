@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from lockgate.messages.decision import NotLoaded, R, Row, RowKey, Rows
 from lockgate.messages.plan import Plan
@@ -84,6 +84,14 @@ class Ending(StrEnum):
     PREEMPTION = "pre-emption"
 
 
+class Wanted(BaseModel):
+    """What an operator said of a version that is to be taken back, kept until the coordinator can be told. `to`: a digest."""
+
+    model_config = ConfigDict(frozen=True)
+    who: str
+    to: str | None = None
+
+
 class Release(Row):
     """A release from the queue to its end, where the row is removed. Its id is the release."""
 
@@ -101,6 +109,8 @@ class Release(Row):
     """An operator wants it first: nothing that is announced takes its place in the queue."""
     checked: str | None = Field(default=None, exclude_if=lambda demands: demands is None)
     """The fingerprint of the demands on its provenance that it fulfils; None if there were none."""
+    wanted: Wanted | None = Field(default=None, exclude_if=lambda wanted: wanted is None)
+    """Of what takes a completed version back on an operator's word, while it waits for what is under way."""
 
 
 class Unchecked(Row):

@@ -40,6 +40,7 @@ class OperationRefusal(StrEnum):
     UNKNOWN_REGION = "unknown-region"  # no deployer has ever asked for this region
     SERVED_ALREADY = "served-already"  # that deployer serves the region, and asks for no other place
     NOT_CLAIMED = "not-claimed"  # that deployer has not asked for the region
+    FORWARD_ONLY = "forward-only"  # what is under way goes forward only, and nothing goes back past it
 
 
 class Operation(Inlet):
@@ -100,7 +101,9 @@ class Abort(OfRelease, topic="operations", custom="operation.abort"):
 
 
 class Rollback(OfRelease, topic="operations", custom="operation.rollback"):
-    """The release in production is taken back, or with none under way the version that was completed last. It is marked bad."""
+    """The release in production is taken back. With none under way, or if it is named, that is the version that was completed last.
+    It is marked bad.
+    """
 
     to: Digest | None = Field(
         default=None, description="where a region has run this version before; without, as the plan says"

@@ -5,12 +5,18 @@ from collections.abc import Callable
 import pytest
 
 from lockgate.messages.payload import Payload
-from lockgate.messages.releases import ReleasePreempted
-from lockgate.messages.rollbacks import Grade, RecoveryRequested, ReleaseSettled, VersionMarked
+from lockgate.messages.releases import MarkRequested, ReleasePreempted
+from lockgate.messages.rollbacks import (
+    Grade,
+    RecoveryRequested,
+    ReleaseSettled,
+    RollbackOrdered,
+    VersionMarked,
+)
 from lockgate.messages.values import Fence
 from lockgate.messages.verdicts import Action, FailCause
 from lockgate.rollback.core.rows import Bad, Completed
-from tests.core.rollback.test_recovering import BACK, blamed, enters
+from tests.core.rollback.test_recovering import BACK, blamed, enters, recovers
 from tests.support.rollback_journey import (
     APP,
     Journey,
@@ -171,3 +177,36 @@ def test_where_what_went_forward_only_stays_for_its_fix_it_is_not_asked_for_agai
     for region, order in orders(preempted(way)).items():
         way.desk.give(back(order) if region == "west" else untouched(order))
     assert way.close() == []
+
+
+def taken_back_by_name(way: Journey) -> list[Payload]:
+    """An operator names `b`, which was completed: it is marked, and what is under way is pre-empted for it."""
+    marked = way.desk.give(
+        MarkRequested(application=APP, digest=digest("b"), bad=True, who="ann", reason="ann took it back: so")
+    )
+    return [*marked, *preempted(way)]
+
+
+@pytest.mark.parametrize("where", [in_the_pilot, in_a_wave, in_the_watch])
+def test_what_an_operator_takes_back_meanwhile_is_gone_past_by_what_gives_way(where: Where) -> None:
+    way = meanwhile(where)
+    marked, *ordered = taken_back_by_name(way)
+    assert isinstance(marked, VersionMarked)
+    assert (marked.digest, marked.grade) == (digest("b"), Grade.BAD)
+    assert {order.digest for order in orders(ordered).values()} == {digest("a")}
+    answered(way, ordered)
+    way.close()
+    last = orders(recovers(way, "b"))
+    assert {region: order.digest for region, order in last.items()} == dict.fromkeys(
+        ("pre", "west", "east"), digest("a")
+    )
+
+
+def test_where_an_incident_names_it_too_it_goes_back_once() -> None:
+    way = meanwhile()
+    _, *ordered = taken_back_by_name(way)
+    assert RecoveryRequested in {type(event) for event in blamed(way, "b")}, "intake has it waiting already"
+    answered(way, ordered)
+    way.close()
+    given = [event for event in recovers(way, "b") if isinstance(event, RollbackOrdered)]
+    assert sorted(order.region for order in given) == ["east", "pre", "west"]

@@ -6,13 +6,13 @@ from typing import NamedTuple
 from lockgate.intake.core import recovering
 from lockgate.intake.core.answering import done, refused
 from lockgate.intake.core.lane import withdraw
-from lockgate.intake.core.versions import forget, remember
+from lockgate.intake.core.versions import mark
 from lockgate.intake.rows import BadVersion, BadVersions, Completed, Ending, Lane, Pending, Release
 from lockgate.intake.words import sentence
-from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put
+from lockgate.messages.decision import On, Rows, Step, emit, put
 from lockgate.messages.message import Message
 from lockgate.messages.operations import Abort, Mark, OfRelease, OperationRefusal, Rollback
-from lockgate.messages.releases import AbortRequested, MarkRequested
+from lockgate.messages.releases import AbortRequested
 
 
 class _Found(NamedTuple):
@@ -56,15 +56,26 @@ def rolled_back(rows: Rows, given: Message[Rollback], _now: datetime) -> Step:
         return found
     artifact = found.release.artifact
     if found.lane.owner != found.id:
-        told = f"{artifact.label} is not in production yet, so nothing is to be rolled back: abort it"
+        told = f"{artifact.label} is not in production yet, so nothing is to be rolled back: abort it{_completed(rows)}"
         return refused(given, OperationRefusal.NOT_IN_PRODUCTION, told)
     if (problem := recovering.bad_target(rows, body, artifact.digest)) is not None:
         return refused(given, OperationRefusal.BAD_TARGET, problem)
     told = f"{artifact.label} is to be taken back{recovering.where(body)}, and marked bad"
     return (
         _ending(found, Ending.ROLLBACK, recovering.reason_of(body))
-        + emit(recovering.requested(rows, body, found.id, found.release))
+        + emit(recovering.requested(rows, body, found.id, found.release, recovering.reason_of(body)))
         + done(given, told)
+    )
+
+
+def _completed(rows: Rows) -> str:
+    """Mostly that is meant where what is under way is not in production yet."""
+    completed = rows.get(Completed)
+    if completed is None or completed.recovery is not None:
+        return ""
+    return (
+        f"; {completed.artifact.label}, which was completed before it, is taken back by `lockgate rollback {rows.key} "
+        f"--release {completed.artifact.label}`"
     )
 
 
@@ -110,7 +121,7 @@ def _nothing(rows: Rows, lane: Lane) -> str:
 
 
 def marked(rows: Rows, given: Message[Mark], _now: datetime) -> Step:
-    """Holds for admission at once; the coordinator says it again, for everybody."""
+    """A version that is good again is not taken back any more, where that waits yet."""
     body, bad = given.body, given.body.grade == "bad"
     known = rows.get(BadVersion, body.digest)
     if bad and known is not None:
@@ -119,14 +130,10 @@ def marked(rows: Rows, given: Message[Mark], _now: datetime) -> Step:
     if not bad and known is None:
         return refused(given, OperationRefusal.MARKED_ALREADY, f"{body.digest} is not marked bad")
     reason = f"{body.who} marked it {body.grade}: {body.why}"
-    requested = MarkRequested(
-        application=rows.key, digest=body.digest, bad=bad, who=body.who, reason=sentence(reason)
-    )
-    changed = remember(rows, body.digest, reason) if bad else forget(rows, body.digest)
-    changed += NOTHING if bad else recovering.let_go(rows, body.digest, reason)
-    return (
-        changed + emit(requested) + done(given, f"{body.digest} is marked {body.grade}{_goes_on(rows, body)}")
-    )
+    step = mark(rows, body.digest, bad=bad, who=body.who, reason=reason)
+    if not bad:
+        step = recovering.let_go(rows, body.digest, reason) + step
+    return step + done(given, f"{body.digest} is marked {body.grade}{_goes_on(rows, body)}")
 
 
 def _goes_on(rows: Rows, body: Mark) -> str:

@@ -10,7 +10,8 @@ from datetime import datetime
 from lockgate.intake.core import unrecovered
 from lockgate.intake.core.answering import done, refused
 from lockgate.intake.core.lane import called, enter, preempt, release_of, withdraw
-from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, Pending, Release
+from lockgate.intake.core.versions import mark
+from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, Pending, Release, Wanted
 from lockgate.intake.words import sentence
 from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put, remove
 from lockgate.messages.message import Message
@@ -21,11 +22,17 @@ from lockgate.messages.values import Artifact
 
 
 def meant(rows: Rows, given: Message[Rollback]) -> Completed | None:
-    """The completed release that a rollback is about: no other is under way, and no other is named."""
-    lane, completed = rows.get(Lane) or Lane(), rows.get(Completed)
-    if lane.under_way or completed is None:
-        return None
-    return completed if given.body.release in {None, completed.release} else None
+    """The completed release that a rollback is about: the one that is named, by its id or as people call it (`label`) where
+    nothing under way is called so too; or without a name if no other is under way.
+    """
+    completed, named = rows.get(Completed), given.body.release
+    if completed is None or named == completed.release:
+        return completed
+    under_way = (rows.get(Lane) or Lane()).under_way
+    if named is None:
+        return None if under_way else completed
+    others = {release.artifact.label for release in rows.many(Release, under_way).values()}
+    return completed if named == completed.artifact.label and named not in others else None
 
 
 def taken_back(rows: Rows, given: Message[Rollback], completed: Completed) -> Step:
@@ -34,13 +41,42 @@ def taken_back(rows: Rows, given: Message[Rollback], completed: Completed) -> St
     if (problem := bad_target(rows, given.body, artifact.digest)) is not None:
         return refused(given, OperationRefusal.BAD_TARGET, problem)
     id_ = release_of(rows.key, given.source, given.id, artifact.digest)
-    release = Release(artifact=artifact, ending=Ending.ROLLBACK, ended_by=reason_of(given.body))
-    told = f"{artifact.label}, which was completed, is to be taken back everywhere{where(given.body)}, and marked bad"
-    return (
-        _entered(rows, id_, release, completed)
-        + emit(requested(rows, given.body, id_, release))
-        + done(given, told)
+    wanted = Wanted(who=given.body.who, to=given.body.to)
+    release = Release(
+        artifact=artifact, ending=Ending.ROLLBACK, ended_by=reason_of(given.body), wanted=wanted
     )
+    told = f"{artifact.label}, which was completed, is to be taken back everywhere{where(given.body)}, and marked bad"
+    lane = rows.get(Lane) or Lane()
+    if not lane.under_way:
+        return _entered(rows, id_, release, completed) + done(given, told)
+    if (refusal := _kept(rows, given, lane, completed)) is not None:
+        return refusal
+    bad = rows.get(BadVersion, artifact.digest) is not None
+    marked = (
+        NOTHING if bad else mark(rows, artifact.digest, bad=True, who=wanted.who, reason=release.ended_by)
+    )
+    first = called(rows, lane.under_way[0])
+    gives_way = _goes_first(rows, id_, release, completed, wanted.who)
+    return marked + gives_way + done(given, f"{told}, once {first} is settled, which gives way to that")
+
+
+def _kept(rows: Rows, given: Message[Rollback], lane: Lane, completed: Completed) -> Step | None:
+    """The refusal of an operator's word while another release is under way, if that or its own way back forbids it."""
+    label, digest = completed.artifact.label, completed.artifact.digest
+    if completed.recovery is not None:
+        told = f"{label} is taken back already, once {called(rows, lane.under_way[0])} is settled"
+        return refused(given, OperationRefusal.BEING_TAKEN_BACK, told)
+    for id_, release in rows.many(Release, lane.under_way).items():
+        if release.artifact.digest == digest:
+            told = f"{label} is being released once more as {id_}: take that one back, or abort it"
+            return refused(given, OperationRefusal.OTHER_RELEASE, told)
+        if release.artifact.forward_only:
+            told = (
+                f"{release.artifact.label}, which is under way, goes forward only (rollback=unsafe), so nothing goes back past "
+                f"it: send a fix, or abort it first if no region has it yet"
+            )
+            return refused(given, OperationRefusal.FORWARD_ONLY, told)
+    return None
 
 
 def asked_for(rows: Rows, given: Message[RecoveryRequested], _now: datetime) -> Step:
@@ -52,7 +88,9 @@ def asked_for(rows: Rows, given: Message[RecoveryRequested], _now: datetime) -> 
     release = Release(artifact=body.artifact, ending=Ending.ROLLBACK, ended_by=body.reason)
     if not lane.under_way:
         return _entered(rows, id_, release, completed)
-    return NOTHING if _stays(rows, lane, body.artifact) else _goes_first(rows, id_, release, completed)
+    if _stays(rows, lane, body.artifact):
+        return NOTHING
+    return _goes_first(rows, id_, release, completed, unrecovered.WHO)
 
 
 def _stays(rows: Rows, lane: Lane, blamed: Artifact) -> bool:
@@ -69,7 +107,7 @@ def _stays(rows: Rows, lane: Lane, blamed: Artifact) -> bool:
     return False
 
 
-def _goes_first(rows: Rows, id_: str, release: Release, completed: Completed) -> Step:
+def _goes_first(rows: Rows, id_: str, release: Release, completed: Completed, who: str) -> Step:
     """What is under way gives way, and it enters once that is settled."""
     lane, label = rows.get(Lane) or Lane(), release.artifact.label
     before = called(rows, lane.under_way[0])
@@ -77,7 +115,7 @@ def _goes_first(rows: Rows, id_: str, release: Release, completed: Completed) ->
     why = f"{label}, which was completed before it, is taken back: {release.ended_by}"
     lane, queued = _queued(rows, lane, id_, release, position=1, reason=told)
     waits = put(lane) + put(release, id_) + put(completed.model_copy(update={"recovery": id_}))
-    return queued + waits + preempt(rows, lane, id_, unrecovered.WHO, why)
+    return queued + waits + preempt(rows, lane, id_, who, why)
 
 
 def enters(rows: Rows, lane: Lane) -> Step | None:
@@ -118,9 +156,12 @@ def _queued(
 
 
 def _enters(rows: Rows, lane: Lane, id_: str, release: Release, completed: Completed) -> Step:
+    wanted, going = release.wanted, release.model_copy(update={"wanted": None})
     lane, entered = enter(
-        rows, lane.model_copy(update={"under_way": (id_,)}), id_, release, recovers=completed.release
+        rows, lane.model_copy(update={"under_way": (id_,)}), id_, going, recovers=completed.release
     )
+    if wanted is not None:
+        entered += emit(requested(rows, wanted, id_, going, going.ended_by))
     return entered + put(lane) + remove(Completed)
 
 
@@ -135,15 +176,17 @@ def _not_again(rows: Rows, lane: Lane, artifact: Artifact) -> tuple[Lane, Step]:
     return lane.model_copy(update={"waiting": waiting}), withdraw(rows, id_, release, why)
 
 
-def requested(rows: Rows, body: Rollback, id_: str, release: Release) -> RollbackRequested:
-    """What the coordinator is told of a rollback."""
+def requested(
+    rows: Rows, wanted: Wanted | Rollback, id_: str, release: Release, reason: str
+) -> RollbackRequested:
+    """What the coordinator is told of a rollback that an operator wants."""
     return RollbackRequested(
         application=rows.key,
         release=id_,
         artifact=release.artifact,
-        to=body.to,
-        who=body.who,
-        reason=sentence(reason_of(body)),
+        to=wanted.to,
+        who=wanted.who,
+        reason=sentence(reason),
     )
 
 

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from lockgate.intake.rows import BadVersion, BadVersions
-from lockgate.messages.decision import NOTHING, On, Rows, Step, put, remove
+from lockgate.intake.words import sentence
+from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put, remove
 from lockgate.messages.message import Message
+from lockgate.messages.releases import MarkRequested
 from lockgate.messages.rollbacks import Grade, VersionMarked
 
 KNOWN_BAD = 200
@@ -20,6 +22,12 @@ def marked(rows: Rows, given: Message[VersionMarked], _now: datetime) -> Step:
             return forget(rows, given.body.digest)
         case Grade.ADOPTED:
             return NOTHING
+
+
+def mark(rows: Rows, digest: str, *, bad: bool, who: str, reason: str) -> Step:
+    """An operator's word. It holds for admission at once; the coordinator says it again, for everybody."""
+    told = MarkRequested(application=rows.key, digest=digest, bad=bad, who=who, reason=sentence(reason))
+    return (remember(rows, digest, reason) if bad else forget(rows, digest)) + emit(told)
 
 
 def remember(rows: Rows, digest: str, reason: str) -> Step:
