@@ -42,6 +42,11 @@ def in_the_pilot(way: Journey) -> None:
     way.contact("west", "b", Action.PILOT)
 
 
+def in_west_alone(way: Journey) -> None:
+    way.enter()
+    way.deploy("west")
+
+
 def in_a_wave(way: Journey) -> None:
     in_the_pilot(way)
     way.deploy("west")
@@ -210,3 +215,29 @@ def test_where_an_incident_names_it_too_it_goes_back_once() -> None:
     way.close()
     given = [event for event in recovers(way, "b") if isinstance(event, RollbackOrdered)]
     assert sorted(order.region for order in given) == ["east", "pre", "west"]
+
+
+def test_what_its_plan_holds_stays_and_the_other_regions_go_back_from_the_completed_one() -> None:
+    way = meanwhile(plan=plan(preprod=False, then="hold"), where=in_west_alone)
+    given = orders(taken_back_by_name(way))
+    assert (given["west"].digest, given["east"].digest) == (digest("c"), None)
+    for region, order in given.items():
+        way.desk.give(back(order) if region == "west" else untouched(order))
+    way.close()
+    last = orders(recovers(way, "b"))
+    assert (last["east"].digest, last["east"].regardless) == (digest("a"), True)
+    assert not last["west"].regardless, "it runs c, which nobody has blamed, and is not touched"
+
+
+def test_one_that_was_blamed_and_marked_good_is_marked_bad_anew_by_an_operator_who_takes_it_back() -> None:
+    way = meanwhile()
+    blamed(way, "b")
+    settled = answered(way, preempted(way))
+    way.desk.give(MarkRequested(application=APP, digest=digest("b"), bad=False, who="ann", reason="ann: no"))
+    assert settled.debts == ()
+    way.close()
+    given = orders(recovers(way, "b"))
+    told = [event for order in given.values() for event in way.desk.give(untouched(order))]
+    assert [(event.digest, event.grade) for event in told if isinstance(event, VersionMarked)] == [
+        (digest("b"), Grade.BAD)
+    ]

@@ -110,6 +110,8 @@ def entered(rows: Rows, body: ReleaseEntered, recovers: str, now: datetime) -> S
         entered=body.number,
         forward=before is not None and before.forward,
         recovers=True,
+        # Not by its blame alone: an operator may have marked it good since, and then it is to be said anew.
+        marked=(rows.get(Bad) or Bad()).has(body.artifact.digest),
     )
     way = rows.get(Way, recovers)
     if way is None or completed is None or completed.release != recovers:
@@ -117,8 +119,7 @@ def entered(rows: Rows, body: ReleaseEntered, recovers: str, now: datetime) -> S
     moved = put(way, body.release) + remove(Way, recovers) + remove(Completed)
     if not completed.blamed:
         return put(release) + moved
-    known = release.model_copy(update={"marked": True})
-    return moved + taken_back(rows, known, way, completed.blamed, now, blamed=True)
+    return moved + taken_back(rows, release, way, completed.blamed, now, blamed=True)
 
 
 def unknown(rows: Rows, requested: RollbackRequested) -> Step:
