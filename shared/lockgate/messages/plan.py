@@ -192,6 +192,11 @@ class Remediation(PlanPart):
 
 class Queue(PlanPart):
     supersede: bool = Field(default=True, description="a newer artifact replaces those that wait")
+    fixes: Literal["ci", "operators"] = Field(
+        default="ci",
+        exclude_if=lambda who: who == "ci",  # so that a plan without it is as before
+        description="who may say that an artifact is a fix, before which all else gives way: CI as well (`?fixes=v7`), or operators only",
+    )
 
 
 def _outline(stage: Stage) -> Outline:

@@ -22,8 +22,10 @@ from tests.support.desk import Desk
 from tests.support.fixes import fixed
 from tests.support.intake import (
     APP,
+    PRODUCTION,
     announce,
     announced,
+    desk,
     digest,
     marked,
     names,
@@ -155,6 +157,14 @@ def test_what_ci_announced_as_its_fix_goes_on() -> None:
     at_desk, first = completed()
     at_desk.give(ArtifactPublished(purl=f"{purl(2)}&fixes=v1"))
     assert blame(at_desk, first) == []
+
+
+def test_where_the_plan_leaves_fixes_to_operators_what_ci_calls_one_gives_way() -> None:
+    at_desk = desk(stages=PRODUCTION, queue={"fixes": "operators"})
+    first = announce(at_desk, 1)
+    at_desk.give(watched(first))
+    at_desk.give(ArtifactPublished(purl=f"{purl(2)}&fixes=v1"))
+    assert names(blame(at_desk, first)) == ["ReleaseQueued", "ReleasePreempted"]
 
 
 def test_a_fix_that_is_on_its_way_out_mends_nothing_and_it_waits_for_that() -> None:

@@ -9,6 +9,7 @@ from lockgate.messages.releases import ReleasePreempted, ReleaseQueued, ReleaseS
 from tests.support.fixes import fixed, in_production, refused, send
 from tests.support.intake import (
     APP,
+    PRODUCTION,
     announce,
     announced,
     desk,
@@ -124,6 +125,20 @@ def test_one_that_fixes_something_else_queues_like_any_other(what: str) -> None:
     at_desk, running = in_production()
     assert names(at_desk.give(says_that_it_fixes(2, what))) == ["ReleaseQueued"]
     assert names(at_desk.give(watched(running)))[0] == "ReleaseCompleted"
+
+
+def test_where_the_plan_leaves_it_to_operators_what_ci_calls_a_fix_queues_and_that_is_said() -> None:
+    at_desk = desk(stages=PRODUCTION, queue={"fixes": "operators"})
+    running = announce(at_desk, 1)
+    (queued,) = at_desk.give(says_that_it_fixes(2, "v1"))
+    assert isinstance(queued, ReleaseQueued)
+    assert queued.reason == (
+        "v2 waits for v1 of payments, which is under way; CI calls it a fix, which the plan leaves to operators to say: "
+        f"`lockgate fix payments --artifact {digest(2)}` lets it go first"
+    )
+    assert at_desk.row(Lane, APP).under_way == (running,)
+    sent = give(at_desk, asked(Fix, artifact=digest(2)))
+    assert names(sent) == ["ReleasePreempted", "OperationAnswered"]
 
 
 def test_in_a_pause_an_artifact_that_says_what_it_fixes_queues_like_any_other() -> None:

@@ -54,7 +54,10 @@ def admitted(rows: Rows, newest: NewestPlan, said: Said, now: datetime) -> Step:
     """A release in the queue, or before it if it is a fix of what is under way. It was checked if the newest plan demands it."""
     release = Release(artifact=said.artifact, checked=fingerprint(newest.plan.provenance))
     first = fixes.announced(rows, said.source, newest, said.release, release)
-    return queue(rows, newest, said.release, release, now) if first is None else first
+    if first is not None:
+        return first
+    also = fixes.left_to_operators(rows, newest, said.artifact)
+    return queue(rows, newest, said.release, release, now, also=also)
 
 
 def unknown(package: str) -> str:

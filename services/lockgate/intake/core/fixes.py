@@ -63,8 +63,10 @@ def fixed(rows: Rows, given: Message[Fix], _now: datetime) -> Step:
 
 def announced(rows: Rows, source: str, plan: NewestPlan, id_: str, release: Release) -> Step | None:
     """CI says what its new artifact fixes: it goes first if just that is under way and gives way to nothing yet. None if it
-    queues like any other: behind a fix that waits, always.
+    queues like any other: behind a fix that waits, always, and where the plan leaves it to operators to say so.
     """
+    if plan.plan.queue.fixes != "ci":
+        return None
     lane, artifact = rows.get(Lane) or Lane(), release.artifact
     mended = [
         row.artifact.label
@@ -78,6 +80,16 @@ def announced(rows: Rows, source: str, plan: NewestPlan, id_: str, release: Rele
     first = _First(id_, release.model_copy(update={"fix": True}), waited=False)
     step, _told = _goes_first(rows, lane, plan, first, sent)
     return step
+
+
+def left_to_operators(rows: Rows, plan: NewestPlan, artifact: Artifact) -> str:
+    """What is said of an artifact that CI calls a fix, where that is not for CI to say."""
+    if not artifact.fixes or plan.plan.queue.fixes == "ci":
+        return ""
+    return (
+        "; CI calls it a fix, which the plan leaves to operators to say: "
+        f"`lockgate fix {rows.key} --artifact {artifact.digest}` lets it go first"
+    )
 
 
 def _fix_waits(rows: Rows, lane: Lane) -> bool:

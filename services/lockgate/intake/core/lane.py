@@ -58,8 +58,8 @@ def named(said: ArtifactPublished) -> Artifact:
     return Artifact(purl=said.purl, digest=said.version, tag=said.tag and clip(said.tag, _TAG))
 
 
-def queue(rows: Rows, plan: NewestPlan, id_: str, release: Release, now: datetime) -> Step:
-    """A new release takes its place in the queue, and starts if nothing is under way and nothing is paused."""
+def queue(rows: Rows, plan: NewestPlan, id_: str, release: Release, now: datetime, *, also: str = "") -> Step:
+    """A new release takes its place in the queue, and starts if nothing is under way and nothing is paused. `also` is said of it."""
     lane = rows.get(Lane) or Lane()
     superseded = _replaceable(rows, lane) if plan.plan.queue.supersede else ()
     lane = lane.model_copy(update={"waiting": tuple(i for i in lane.waiting if i not in superseded)})
@@ -67,7 +67,7 @@ def queue(rows: Rows, plan: NewestPlan, id_: str, release: Release, now: datetim
     pause = None if lane.under_way else holding(rows)
     queued = (
         put(Pending(release=id_), release.artifact.digest)
-        + emit(_queued(rows, lane, id_, release, pause))
+        + emit(_queued(rows, lane, id_, release, pause, also=also))
         + supersede(rows, superseded, id_)
     )
     if free and pause is None:
@@ -83,7 +83,9 @@ def _replaceable(rows: Rows, lane: Lane) -> tuple[str, ...]:
     return tuple(id_ for id_, row in rows.many(Release, lane.waiting).items() if not row.fix)
 
 
-def _queued(rows: Rows, lane: Lane, id_: str, release: Release, pause: Pause | None) -> ReleaseQueued:
+def _queued(
+    rows: Rows, lane: Lane, id_: str, release: Release, pause: Pause | None, *, also: str
+) -> ReleaseQueued:
     label, ahead = release.artifact.label, len(lane.waiting)
     position = ahead + 1
     behind = f" and {ahead} that came earlier" if ahead else ""
@@ -103,7 +105,7 @@ def _queued(rows: Rows, lane: Lane, id_: str, release: Release, pause: Pause | N
         release=id_,
         artifact=release.artifact,
         position=position,
-        reason=sentence(reason),
+        reason=sentence(f"{reason}{also}"),
     )
 
 

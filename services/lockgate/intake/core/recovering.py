@@ -11,7 +11,7 @@ from lockgate.intake.core import unrecovered
 from lockgate.intake.core.answering import done, refused
 from lockgate.intake.core.lane import called, enter, preempt, release_of, withdraw
 from lockgate.intake.core.versions import mark
-from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, Pending, Release, Wanted
+from lockgate.intake.rows import BadVersion, Completed, Ending, Lane, NewestPlan, Pending, Release, Wanted
 from lockgate.intake.words import sentence
 from lockgate.messages.decision import NOTHING, On, Rows, Step, emit, put, remove
 from lockgate.messages.message import Message
@@ -97,11 +97,13 @@ def _stays(rows: Rows, lane: Lane, blamed: Artifact) -> bool:
     """Whether what is under way gives way to no recovery: the same version, which is judged anew; one that goes forward only,
     since nothing goes back past it; and what is to mend just that.
     """
+    plan = rows.get(NewestPlan)
+    of_ci = plan is not None and plan.plan.queue.fixes == "ci"
     for release in rows.many(Release, lane.under_way).values():
         artifact = release.artifact
         if artifact.digest == blamed.digest or artifact.forward_only:
             return True
-        mends = release.fix or not artifact.fixes.isdisjoint({blamed.digest, blamed.tag})
+        mends = release.fix or (of_ci and not artifact.fixes.isdisjoint({blamed.digest, blamed.tag}))
         if mends and release.ending is None:
             return True
     return False
@@ -209,4 +211,4 @@ def bad_target(rows: Rows, body: Rollback, leaving: str) -> str | None:
     return None
 
 
-RECOVERED = On(asked_for, lambda _given: ((Lane, ""), (Completed, "")))
+RECOVERED = On(asked_for, lambda _given: ((Lane, ""), (Completed, ""), (NewestPlan, "")))
