@@ -4,11 +4,7 @@ The stories are told at the same time, an application each; every test looks at 
 """
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import pytest
 
@@ -36,6 +32,7 @@ from lockgate.messages.verdicts import (
 )
 from lockgate.verifier.statistics.verification import encode
 from tests.support.plans import APART, PILOTED, PREPROD, REST, WHOLE, watch, wave
+from tests.support.recomputed import recomputed
 from tests.support.story import Story
 from tests.support.together import Together
 from tests.support.whole import Whole
@@ -165,7 +162,7 @@ async def test_a_verdict_is_recomputed_from_its_event_by_another_process_to_the_
     stories: Together, teller: Callable[[Story], Awaitable[None]]
 ) -> None:
     verdict = await (await stories.story(teller)).hears(VerdictReached, stage="pilot")
-    again = await asyncio.to_thread(_recomputed, encode(verdict.evidence))
+    again = await asyncio.to_thread(recomputed, encode(verdict.evidence))
     assert again["verdict"] == verdict.outcome
     assert verdict.reason == f"In {PILOTED}: {again['reason']}"
     assert encode(again["evidence"]) == encode(verdict.evidence)
@@ -237,21 +234,6 @@ async def test_the_newest_waiting_release_starts_when_the_one_under_way_ends(sto
     ends = [type(event) for event in _releases(story)]
     assert ends == [ReleaseEntered, ReleaseCompleted, ReleaseEntered, ReleaseCompleted]
     assert story.digests() == story.everywhere("v4")
-
-
-RECOMPUTE = """
-import json, sys
-from lockgate.verifier.statistics.verification import encode, recompute
-sys.stdout.buffer.write(encode(recompute(json.load(sys.stdin))))
-"""
-
-
-def _recomputed(record: bytes) -> dict[str, Any]:
-    """The verdict of a record, by a process that has nothing else."""
-    ran = subprocess.run([sys.executable, "-c", RECOMPUTE], input=record, capture_output=True, check=True)
-    found: dict[str, Any] = json.loads(ran.stdout)
-    assert encode(found) == ran.stdout
-    return found
 
 
 def _releases(story: Story) -> list[ReleaseEntered | ReleaseCompleted]:

@@ -4,10 +4,11 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 import numpy as np
@@ -25,6 +26,7 @@ _CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: payments
+{config}
     static_configs:
 {targets}
 """
@@ -82,6 +84,17 @@ class Exporter:
     def _told(self, value: int) -> str:
         return "NaN" if self.nan else str(value)
 
+    def answer(self) -> web.Response:
+        return web.Response(text=self.text())
+
+
+class Exports(Protocol):
+    """A pod that is scraped."""
+
+    pod: str
+
+    def answer(self) -> web.Response: ...
+
 
 @dataclass
 class Scraping:
@@ -89,6 +102,9 @@ class Scraping:
 
     folder: Path
     port: int
+    program: tuple[str, ...] = ()
+    """Debian's package if it is not told."""
+    flags: tuple[str, ...] = ()
     process: asyncio.subprocess.Process | None = None
 
     @property
@@ -97,11 +113,12 @@ class Scraping:
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            *program_of("prometheus", "prometheus"),
+            *(self.program or program_of("prometheus", "prometheus")),
             f"--config.file={self.folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--log.level=error",
+            *self.flags,
         )
         async with aiohttp.ClientSession() as session:
             await eventually(lambda: _ready(session, f"{self.url}/-/ready"))
@@ -135,26 +152,33 @@ class Scraping:
 
     async def scrapes(self, pod: str) -> int:
         """How many samples of a pod's requests it has."""
-        query = (
-            f'http_server_request_duration_seconds_count{{pod="{pod}",http_response_status_code="200"}}[10m]'
-        )
+        name = '__name__=~"http_server_request_duration_seconds(_count)?"'
+        query = f'{{{name},pod="{pod}",http_response_status_code="200"}}[10m]'
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{self.url}/api/v1/query", params={"query": query}) as answer,
         ):
             found = (await answer.json())["data"]["result"]
-        return len(found[0]["values"]) if found else 0
+        return max((len(one.get("histograms") or one["values"]) for one in found), default=0)
 
 
-def configured(folder: Path, places: Iterable[tuple[str, str, str]]) -> Scraping:
+def configured(folder: Path, places: Iterable[tuple[str, str, str]], config: str = "") -> Scraping:
     """One that is not started yet. `places`: the address, the path and the pod of each exporter."""
     targets = [_TARGET.format(address=address, path=path, pod=pod) for address, path, pod in places]
-    (folder / "prometheus.yml").write_text(_CONFIG.format(targets="".join(targets)))
+    (folder / "prometheus.yml").write_text(_CONFIG.format(targets="".join(targets), config=config))
     return Scraping(folder, free_ports(1)[0])
 
 
 @asynccontextmanager
-async def scraping(folder: Path, exporters: list[Exporter]) -> AsyncIterator[Scraping]:
+async def scraping(
+    folder: Path,
+    exporters: Sequence[Exports],
+    *,
+    program: tuple[str, ...] = (),
+    flags: tuple[str, ...] = (),
+    config: str = "",
+) -> AsyncIterator[Scraping]:
+    """`config`: lines of its job beside the targets."""
     servers = [await _served(exporter) for exporter in exporters]
     found = configured(
         folder,
@@ -162,7 +186,9 @@ async def scraping(folder: Path, exporters: list[Exporter]) -> AsyncIterator[Scr
             (f"127.0.0.1:{server.port}", "/metrics", exporter.pod)
             for server, exporter in zip(servers, exporters, strict=True)
         ],
+        config,
     )
+    found.program, found.flags = program, flags
     await found.start()
     try:
         yield found
@@ -172,9 +198,9 @@ async def scraping(folder: Path, exporters: list[Exporter]) -> AsyncIterator[Scr
             await server.close()
 
 
-async def _served(exporter: Exporter) -> TestServer:
+async def _served(exporter: Exports) -> TestServer:
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(text=exporter.text())
+        return exporter.answer()
 
     application = web.Application()
     application.router.add_get("/metrics", metrics)

@@ -14,22 +14,43 @@ that: what is usual has to be known before anything is compared with it.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from math import inf
 from typing import Any
 
 from lockgate.verifier.core.measure import HISTORY, Measure
 from lockgate.verifier.grid import Grid
+from lockgate.verifier.native import Cells, cells
 from lockgate.verifier.presets import By, Preset, arm_of, unit_of
 from lockgate.verifier.prometheus import Series
 from lockgate.verifier.statistics.evidence import BASELINE, PILOT, SCHEMA
-from lockgate.verifier.units import Counter, Row, Unit
+from lockgate.verifier.units import Counter, Form, Group, Row, Unit
 
 START = HISTORY + 1
 """The index of the first scrape after the start of a pilot; the one before it is at the start itself."""
 ARMS = {BASELINE: "production", PILOT: "the pilot"}
 BOTH = frozenset(ARMS)
 BY_REGION = {BASELINE: "the regions without the release", PILOT: "the region"}
+
+
+@dataclass(slots=True)
+class Moment:
+    """What was sampled of one unit at one moment."""
+
+    values: dict[Counter, float] = field(default_factory=dict)
+    natives: dict[Group, Cells] = field(default_factory=dict)
+
+    def add(self, what: Counter | Group, value: Any) -> None:
+        if isinstance(what, Group):
+            self.natives[what] = value
+        else:
+            self.values[what] = value
+
+    def of(self, *, native: bool, counts: bool) -> tuple[Mapping[Counter, float], Mapping[Group, Cells]]:
+        """What tells one form of the histogram, and no more. `counts`: the histogram's own requests are those that count."""
+        if not native:
+            return self.values, {}
+        requests = {} if counts else {one: value for one, value in self.values.items() if one.bound is None}
+        return requests, self.natives
 
 
 @dataclass(slots=True)
@@ -56,38 +77,62 @@ class Gathering:
 
     def take(self, first: int, last: int, found: Iterable[Series]) -> None:
         """The samples of the scrapes with these indices; others are not looked at."""
-        moments: dict[int, dict[str, dict[float, dict[Counter, float]]]] = defaultdict(
-            lambda: defaultdict(lambda: defaultdict(dict))
+        moments: dict[int, dict[str, dict[float, Moment]]] = defaultdict(
+            lambda: defaultdict(lambda: defaultdict(Moment))
         )
-        for name, counter, index, at, value in self._samples(found):
+        for name, what, index, at, value in self._samples(found):
             if first <= index <= last:
-                moments[index][name][at][counter] = value
+                moments[index][name][at].add(what, value)
         histogram = self.preset.latency is not None
         for index in sorted(moments):
             for name, scrapes in moments[index].items():
-                unit = self.units[name]
-                whole = [unit.read(at, scrapes[at], histogram=histogram) for at in sorted(scrapes)]
+                whole = [self._read(name, index, at, scrapes[at]) for at in sorted(scrapes)]
                 if any(whole):
-                    unit.keep(index, histogram=histogram)
+                    self.units[name].keep(index, histogram=histogram)
         after = range(max(first, self.grid.start), last + 1)
         self.compared.extend(index for index in after if self._arms(index) == self.arms)
+
+    def _read(self, name: str, index: int, at: float, moment: "Moment") -> bool:
+        """By the form of its histogram, whatever else there is. That is native if it ever was before the start, else the first one
+        that was scraped, and native if both were.
+        """
+        unit = self.units[name]
+        if moment.natives and unit.form is Form.CLASSIC and index < self.grid.start:
+            unit = self.units[name] = self._unit(
+                unit.arm
+            )  # what was counted otherwise cannot be gone on with
+        native = unit.form is Form.NATIVE or (unit.form is None and bool(moment.natives))
+        if native and not moment.natives:
+            return False
+        values, natives = moment.of(native=native, counts=self.preset.counts)
+        return unit.read(at, values, natives, histogram=self.preset.latency is not None)
+
+    def _unit(self, arm: str) -> Unit:
+        return Unit(arm, self.preset.unit, self.preset.counts)
+
+    @property
+    def forms(self) -> frozenset[Form]:
+        """Of the histograms that are there, once all arms are; until then, all that there may be."""
+        if self.missing is not None:
+            return frozenset(self.preset.forms)
+        return frozenset(unit.form for unit in self.units.values() if unit.rows and unit.form is not None)
 
     def _arms(self, index: int) -> frozenset[str]:
         """Which of them were scraped."""
         return frozenset(unit.arm for unit in self.units.values() if index in unit.rows)
 
-    def _samples(self, found: Iterable[Series]) -> Iterator[tuple[str, Counter, int, float, float]]:
+    def _samples(self, found: Iterable[Series]) -> Iterator[tuple[str, Counter | Group, int, float, Any]]:
         for series in found:
             labels = series.labels
             arm = arm_of(self.preset, self.order, labels)
-            counter = _counter(self.preset, labels)
-            if arm is None or counter is None:
+            told = _told(self.preset, series)
+            if arm is None or told is None:
                 continue
             name = unit_of(self.preset, self.order, arm, labels)
-            self.units.setdefault(name, Unit(arm))
-            for at, value in series.points:
+            self.units.setdefault(name, self._unit(arm))
+            for at, value in told[1]:
                 if (index := self.grid.index(at)) is not None:
-                    yield name, counter, index, at, value
+                    yield name, told[0], index, at, value
 
     @property
     def lent(self) -> int:
@@ -96,10 +141,13 @@ class Gathering:
         return self.order.policy["min_strata"] if needed and not self._is_known() else 0
 
     def _is_known(self) -> bool:
-        """Whether a pod of production was scraped twice before the start."""
-        production = (unit.rows for unit in self.units.values() if unit.arm == BASELINE)
-        seconds = (next(islice(rows, 1, None), self.grid.start) for rows in production)
-        return any(index < self.grid.start for index in seconds)
+        """Whether any request of production was counted before the start. One that was scraped and idle tells nothing of what is usual."""
+        return any(self._counted_before(unit) for unit in self.units.values() if unit.arm == BASELINE)
+
+    def _counted_before(self, unit: Unit) -> bool:
+        before = (row.requests for index, row in unit.rows.items() if index < self.grid.start)
+        first = next(before, inf)
+        return any(requests > first for requests in before)
 
     @property
     def start(self) -> int:
@@ -177,9 +225,19 @@ class Gathering:
         return before < history and any(min(one.rows) >= history for one in others)
 
 
-def _counter(preset: Preset, labels: Mapping[str, str]) -> Counter | None:
-    """What a series counts; None if it is neither requests nor a bucket of some length: none is faster than 0 s."""
+def _told(preset: Preset, series: Series) -> tuple[Counter | Group, Iterable[tuple[float, Any]]] | None:
+    """What a series counts, and its samples. Numbers of the name of a native histogram are of something else."""
+    labels = series.labels
     own = tuple(sorted((name, value) for name, value in labels.items() if name not in {"__name__", "le"}))
+    if preset.native is not None and labels.get("__name__") == preset.native:
+        samples = ((at, cells(one, preset.unit)) for at, one in series.histograms)
+        return Group(preset.is_error(labels), own), samples
+    counter = _counter(preset, labels, own)
+    return None if counter is None else (counter, series.points)
+
+
+def _counter(preset: Preset, labels: Mapping[str, str], own: tuple[tuple[str, str], ...]) -> Counter | None:
+    """None if it is neither requests nor a bucket of some length: none is faster than 0 s."""
     if labels.get("__name__") != preset.latency:
         return Counter(None, preset.is_error(labels), own)
     try:

@@ -18,12 +18,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 from lockgate.messages.plan_metrics import Metrics
 from lockgate.verifier.core.measure import Measure, Pods
 from lockgate.verifier.prometheus import selector
 from lockgate.verifier.statistics.evidence import BASELINE, PILOT
+from lockgate.verifier.units import Form
 
 NO_LABEL = "none"
 """A plan's word for a label that this Prometheus does not have."""
@@ -58,6 +60,28 @@ class Preset:
     @property
     def metrics(self) -> tuple[str, ...]:
         return (self.requests,) if self.latency is None else (self.requests, self.latency)
+
+    @property
+    def native(self) -> str | None:
+        """What the same histogram is called where it is a native one."""
+        return None if self.latency is None else self.latency.removesuffix("_bucket")
+
+    @property
+    def counts(self) -> bool:
+        """Whether the requests are those that the histogram counts, so that a native one tells them too."""
+        return self.native is not None and self.requests == f"{self.native}_count"
+
+    @property
+    def forms(self) -> Mapping[Form, tuple[str, ...]]:
+        """The series that tell requests and latency, by the form of the histogram."""
+        if self.native is None:
+            return {Form.CLASSIC: self.metrics}
+        native = (self.native,) if self.counts else (self.requests, self.native)
+        return {Form.CLASSIC: self.metrics, Form.NATIVE: native}
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(chain.from_iterable(self.forms.values())))
 
     def is_error(self, labels: Mapping[str, str]) -> bool:
         return labels.get(self.code, "").startswith(self.failed)

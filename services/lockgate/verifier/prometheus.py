@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from lockgate.verifier.native import Histogram, read_histogram
 from lockgate.verifier.settings import Settings
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,252}")
@@ -26,6 +27,8 @@ class Series:
     labels: Mapping[str, str]
     points: tuple[tuple[float, float], ...]
     """(epoch seconds, value), oldest first."""
+    histograms: tuple[tuple[float, Histogram], ...] = ()
+    """Likewise, of a native histogram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def _read(status: int, body: bytes | None) -> Answer:
         return Samples(_matrix(answer["data"]))
     except orjson.JSONDecodeError:
         return Unavailable(f"Prometheus answered {status} with something that is not JSON")
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         return Unavailable(f"Prometheus' answer is malformed: {type(error).__name__}: {str(error)[:200]}")
 
 
@@ -140,9 +143,14 @@ def _problem(status: int, answer: Any) -> str | None:
 def _matrix(data: Any) -> tuple[Series, ...]:
     if data["resultType"] != "matrix":
         raise ValueError(f"expected a matrix, got {str(data['resultType'])[:40]!r}")
-    return tuple(
-        Series(_labels(series["metric"]), tuple(_points(series["values"]))) for series in data["result"]
-    )
+    return tuple(_series(series) for series in data["result"])
+
+
+def _series(given: Any) -> Series:
+    """It has numbers, native histograms, or first those and then these."""
+    histograms = given.get("histograms")
+    values = given["values"] if histograms is None else given.get("values", ())
+    return Series(_labels(given["metric"]), tuple(_points(values)), tuple(_histograms(histograms or ())))
 
 
 def _labels(metric: Any) -> dict[str, str]:
@@ -158,6 +166,14 @@ def _points(values: Any) -> Iterator[tuple[float, float]]:
         moment, count = float(at), float(value)
         if math.isfinite(moment) and math.isfinite(count) and count >= 0:
             yield moment, count
+
+
+def _histograms(told: Any) -> Iterator[tuple[float, Histogram]]:
+    """One that tells no numbers is as if the scrape had failed."""
+    for at, given in told:
+        moment, histogram = float(at), read_histogram(given)
+        if math.isfinite(moment) and histogram is not None:
+            yield moment, histogram
 
 
 @asynccontextmanager

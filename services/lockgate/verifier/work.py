@@ -7,7 +7,7 @@ nothing is said in `core.measure`. Each metric is asked for once a scrape, unles
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,6 +81,8 @@ class Measuring:
     at_once: int = AT_ONCE
     seen: bool = False
     """Whether there ever were samples."""
+    looked_again: bool = False
+    """Whether the history was read once more, since there was none."""
     problem: Unavailable | None = None
     """Why nothing can be measured just now, as it was reported last."""
     dark: float = 0.0
@@ -178,9 +180,17 @@ class Measuring:
         if (problem := await self._read(self.at, end, newest=end == past)) is not None:
             return Unavailable(reason=problem) if self.at_once == asked else None
         self.at = end + 1
-        if end < past or end < self.grid.start:
+        if end < past or end < self.grid.start or self._looks_again():
             return None
         return await asyncio.to_thread(self._judged, end)
+
+    def _looks_again(self) -> bool:
+        """Once, where a pilot seems to have no history: a Prometheus that was starting may have it by now."""
+        if self.looked_again or not self.gathering.lent or not self.gathering.compared:
+            return False
+        self.looked_again = True
+        self._from_the_beginning()
+        return True
 
     def _away(self, reason: str) -> Unavailable | None:
         """The report of a problem; None if it was reported lately."""
@@ -196,31 +206,44 @@ class Measuring:
         """Reads these scrapes; what is wrong if they cannot be read."""
         found: dict[str, tuple[Series, ...]] = {}
         until = self.grid.edge(last)
-        for metric in self.preset.metrics:
+        forms = self._forms()
+        for metric in dict.fromkeys(chain.from_iterable(forms)):
             try:
                 chosen = query(self.preset, metric, self.order)
             except ValueError as error:
                 return str(error)
             match await self.prometheus.raw(chosen, until, (last - first + 1) * self.order.step):
                 case Samples(series=series):
-                    found[metric] = tuple(one for one in series if one.points)
+                    native = metric == self.preset.native
+                    found[metric] = tuple(one for one in series if (one.histograms if native else one.points))
                 case NoAnswer(reason=reason, too_large=too_large):
                     if too_large and first < last:
                         self.at_once = (last - first + 1) // 2
                     return reason
-        empty = [metric for metric, series in found.items() if not series]
-        if self._is_away(len(empty), last, newest=newest):
+        lacking = [[metric for metric in form if not found[metric]] for form in forms]
+        # that of which most is there; where there is nothing of either, the one that was there before
+        form, empty = min(
+            zip(forms, lacking, strict=True),
+            key=lambda one: (one[0] == tuple(one[1]), len(one[1]) % len(one[0])),
+        )
+        if self._is_away(len(empty), len(form), last, newest=newest):
             return f"there are no newer samples of {' and '.join(empty)}"
         self.seen = self.seen or not empty
         await asyncio.to_thread(self.gathering.take, first, last, chain.from_iterable(found.values()))
         return None
 
-    def _is_away(self, empty: int, last: int, *, newest: bool) -> bool:
+    def _forms(self) -> Sequence[tuple[str, ...]]:
+        """The metrics of each form of the histogram. Where nothing is to be read just now, it may have become the other one."""
+        forms, there = self.preset.forms, self.gathering.forms
+        first = sorted(forms, key=lambda form: form not in there)
+        return [forms[form] for form in first if form in there or self.problem is not None]
+
+    def _is_away(self, empty: int, metrics: int, last: int, *, newest: bool) -> bool:
         """Whether empty answers are an outage, and no gap: of all metrics after there was something, or of one of them.
 
         What the history does not have may never have been there, and what comes after a gap is to be read.
         """
-        if empty == len(self.preset.metrics):
+        if empty == metrics:
             return self.seen and newest
         return empty > 0 and last >= self.grid.start and newest
 

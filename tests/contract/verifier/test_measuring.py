@@ -399,6 +399,29 @@ async def test_each_sample_is_asked_for_once(sandbox: Sandbox, since: datetime) 
         assert all(end - begin <= 12 * STEP + 1e-3 for begin, end in windows)
 
 
+async def test_a_history_that_a_starting_prometheus_did_not_have_yet_is_read_once_more(
+    sandbox: Sandbox, since: datetime
+) -> None:
+    begin = since.timestamp()
+    there: list[bool] = []
+
+    class Starting(Prometheus):
+        async def raw(self, chosen: str, at: float, window: float) -> Answer:
+            if at > begin:
+                there.append(True)
+            return await super().raw(chosen, at, window) if there else Samples(())
+
+    async def report(_: dict[str, Any]) -> None:
+        return
+
+    async with open_prometheus(settings(sandbox)) as plain, asyncio.timeout(30):
+        starting = Starting(plain.session, plain.url, plain.timeout, plain.most_bytes)
+        measuring = Measuring(order(since), starting)
+        await measuring.run(report)
+    assert measuring.gathering.lent == 0
+    assert min(min(unit.rows) for unit in measuring.gathering.units.values()) < measuring.grid.start
+
+
 async def test_what_is_too_large_is_asked_for_in_smaller_parts(sandbox: Sandbox, since: datetime) -> None:
     large: list[float] = []
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from lockgate.verifier.native import Histogram
 from lockgate.verifier.prometheus import Answer, Prometheus, Samples, Unavailable, open_prometheus, selector
 from lockgate.verifier.settings import Settings
 
@@ -19,6 +21,15 @@ REAL = (
     '"http_server_request_duration_seconds_count","http_request_method":"GET","http_response_status_code":"500",'
     '"instance":"10.0.0.7:9464","job":"payments","namespace":"payments","pod":"payments-6d4f9c-abcde",'
     '"region":"eu-west"},"values":[[1795521600.123,"41"],[1795521615.123,"42"]]}]}}'
+)
+
+
+# As Prometheus 2.42 answers where the series was a classic one before, and is a native histogram now.
+NATIVE = (
+    '{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":'
+    '"http_server_request_duration_seconds","pod":"payments-6d4f9c-abcde"},"values":[[1795521600.123,"41"]],'
+    '"histograms":[[1795521615.123,{"count":"5","sum":"NaN","buckets":[[3,"-0.001","0.001","1"],[0,"0.5","1","4"]]}],'
+    '[1795521630.123,{"count":"NaN","sum":"1"}]]}]}}'
 )
 
 
@@ -52,6 +63,17 @@ async def test_raw_samples_are_read_with_their_labels_and_times() -> None:
     assert series.points == ((1795521600.123, 41.0), (1795521615.123, 42.0))
 
 
+async def test_native_histograms_are_read_beside_numbers_and_one_without_a_count_is_a_failed_scrape() -> None:
+    answer = await ask(fixed(NATIVE))
+    assert isinstance(answer, Samples)
+    (series,) = answer.series
+    assert series.points == ((1795521600.123, 41.0),)
+    assert series.histograms == ((1795521615.123, Histogram(5.0, ((-0.001, 0.001, 1.0), (0.5, 1.0, 4.0)))),)
+    alone = await ask(fixed(NATIVE.replace('"values":[[1795521600.123,"41"]],', "")))
+    assert isinstance(alone, Samples)
+    assert alone.series[0] == replace(series, points=())
+
+
 async def test_the_query_is_one_plain_selector_with_a_range_at_a_time() -> None:
     asked: dict[str, str] = {}
 
@@ -82,6 +104,12 @@ async def test_the_query_is_one_plain_selector_with_a_range_at_a_time() -> None:
         (REAL.replace('"metric":{', '"metric":{"le":null,', 1), 200, "malformed"),
         (REAL.replace('{"status"', '{"warnings":["store x is down"],"status"'), 200, "may be partial"),
         (REAL, 302, "302"),
+        (NATIVE.replace('"4"]', '"6"]'), 200, "malformed"),
+        (NATIVE.replace('"0.5","1","4"', '"1","0.5","4"'), 200, "malformed"),
+        (NATIVE.replace('{"count":"5"', '{"counts":"5"'), 200, "malformed"),
+        (NATIVE.replace('{"count":"NaN","sum":"1"}', '"1"'), 200, "malformed"),
+        (NATIVE.replace('"histograms":[', '"histograms":7,"other":['), 200, "malformed"),
+        (REAL.replace('[{"metric"', '[7,{"metric"'), 200, "malformed"),
     ],
 )
 async def test_an_answer_that_is_not_whole_and_well_formed_is_no_data(

@@ -358,12 +358,12 @@ def test_buckets_without_a_bound_that_can_be_compared_are_no_evidence() -> None:
 def test_only_scrapes_of_both_arms_are_evidence_and_no_request_between_them_is_lost() -> None:
     gathered = gathering(kind=Gathering)
     pilot = series((0, 0), (10, 1), (20, 2), (40, 4), (80, 8), pod="p-pilot-8-x")
-    production = series((-10, 0), (0, 0), (10, 10), (30, 30), (40, 40), (70, 70), (80, 80))
+    production = series((-10, 0), (0, 5), (10, 15), (30, 35), (40, 45), (70, 75), (80, 85))
     gathered.take(0, HISTORY + 8, [pilot, production])
     assert gathered.compared == [HISTORY + 1, HISTORY + 4, HISTORY + 8]
     evidence = gathered.evidence(3)
     assert isinstance(evidence, dict)
-    assert run(pod(evidence)["requests"]) == [0, 10, 40, 80]
+    assert run(pod(evidence)["requests"]) == [5, 15, 45, 85]
     assert run(pod(evidence, "p-pilot-8-x")["requests"]) == [0, 1, 4, 8]
     assert evidence["weight"][START:] == [0.1, 0.1, 0.1]
     assert parse(evidence).scrapes == START + 3
@@ -376,7 +376,9 @@ def test_scrapes_before_the_start_are_history_whatever_was_scraped() -> None:
     assert gathered.missing == "there are no samples of the pilot"
 
 
-@pytest.mark.parametrize("before", [(), ((0, 0),)], ids=["no sample", "one sample"])
+@pytest.mark.parametrize(
+    "before", [(), ((0, 0),), ((-10, 7), (0, 7))], ids=["no sample", "one sample", "no request"]
+)
 def test_the_first_scrapes_stand_in_for_a_history_that_there_is_not(
     before: tuple[tuple[float, float], ...],
 ) -> None:
@@ -392,7 +394,7 @@ def test_the_first_scrapes_stand_in_for_a_history_that_there_is_not(
     assert (parse(evidence).start, parse(evidence).scrapes) == (START + 3, START + 5)
 
 
-def test_two_scrapes_of_production_before_the_start_are_a_history() -> None:
+def test_two_scrapes_of_production_with_requests_before_the_start_are_a_history() -> None:
     gathered = gathering(kind=Gathering)
     gathered.take(0, START, [series((-10, 0), (0, 3), (10, 5)), series((10, 1), pod="p-pilot-8-x")])
     assert (gathered.lent, gathered.scrapes) == (0, 1)

@@ -68,7 +68,7 @@ async def _region(order: Measure, prometheus: Prometheus) -> Traffic:
     for first in range(0, order.history, AT_ONCE):
         last = min(first + AT_ONCE, order.history) - 1
         until, window = gathering.grid.edge(last), (last - first + 1) * order.step
-        found = [await _asked(preset, metric, order, prometheus, until, window) for metric in preset.metrics]
+        found = [await _asked(preset, metric, order, prometheus, until, window) for metric in preset.every]
         gathering.take(first, last, chain.from_iterable(found))
     if (missing := gathering.missing) is not None:
         raise UnmeasuredError(f"{order.region}: {missing}: correct the namespace, the preset or its labels")
