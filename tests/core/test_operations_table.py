@@ -99,6 +99,12 @@ def regions_at_work() -> Both:
     return _in_production(_entered(WAVE))
 
 
+def region_failed() -> Both:
+    way = _entered({**WAVE, "on-region-failure": "hold"})
+    way.failed("eu-west")
+    return _in_production(way)
+
+
 def between_two_steps() -> Both:
     way = _entered({**WAVE, "strategy": {"canary": ["25%"], "wait": "10m"}})
     way.piloted("eu-west")
@@ -230,6 +236,7 @@ STATES: dict[str, Callable[[], Both]] = {
     "before a stage, outside of its window": outside_of_its_window,
     "before a stage, in a pause": before_a_stage_in_a_pause,
     "regions are at work": regions_at_work,
+    "a region of its wave failed, and is held": region_failed,
     "between two steps in a region": between_two_steps,
     "a step of its canary is compared": canary_compared,
     "a step of its canary is held": canary_held,
@@ -285,6 +292,9 @@ EXPECTED = {
     "before a stage, outside of its window": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
     "before a stage, in a pause": f"done done done done {_MARKS} paused {'not-waiting ' * 3} {_NO_STEP}",
     "regions are at work": f"{_FREE} done done {_MARKS} done {'not-waiting ' * 3} {_NO_STEP}",
+    "a region of its wave failed, and is held": (
+        f"{_FREE} done done {_MARKS} done not-waiting done not-waiting done not-waiting"
+    ),
     "between two steps in a region": f"{_FREE} done done {_MARKS} done not-waiting not-waiting done {_NO_STEP}",
     "a step of its canary is compared": (
         f"{_FREE} done done {_MARKS} done not-waiting not-waiting needs-evidence {_NO_STEP}"

@@ -25,7 +25,9 @@ from lockgate.messages.verdicts import (
     Outcome,
     RegionFailed,
     StagePassed,
+    StageWaiting,
     VerdictReached,
+    WaitingFor,
     WatchEnded,
     WatchOutcome,
     WatchStarted,
@@ -88,6 +90,17 @@ async def failing_once(story: Story) -> None:
     await story.completes(release)
 
 
+async def held_by_a_region(story: Story) -> None:
+    """The registry has no `v2` yet. Once it has, an operator has the region tried again."""
+    story.image("v2", missing=True)
+    await story.begins(wave("rest", *REST, budget="30s", **{"on-region-failure": "hold"}), watch())
+    release = await story.announces("v2")
+    await story.hears(StageWaiting, waiting_for=WaitingFor.HELD)
+    story.image("v2")
+    await story.retries()
+    await story.completes(release)
+
+
 async def queueing(story: Story) -> None:
     await story.begins(wave("rest", *REST), watch("2s"))
     first = await story.announces("v2")
@@ -100,7 +113,7 @@ async def queueing(story: Story) -> None:
 
 @pytest.fixture(scope="module")
 async def stories(started_whole: Whole) -> AsyncIterator[Together]:
-    tellers = (good, bad_pilot, slow_pilot, bad_in_watch, bad_first, failing_once, queueing)
+    tellers = (good, bad_pilot, slow_pilot, bad_in_watch, bad_first, failing_once, held_by_a_region, queueing)
     async with Together(started_whole, *tellers) as together:
         yield together
 
@@ -222,6 +235,21 @@ async def test_a_region_that_fails_once_is_granted_again_and_the_others_are_left
     attempts = [(grant.region, grant.attempt) for grant in story.heard(Granted)]
     assert sorted(attempts) == [(APART, 1), (APART, 2), ("us-east", 1)]
     assert story.changes() == {"us-east": 1, APART: 1}
+    assert story.digests() == story.everywhere("v2")
+
+
+async def test_a_region_that_fails_for_good_holds_its_wave_where_the_plan_says_so_until_it_is_tried_again(
+    stories: Together,
+) -> None:
+    story = await stories.story(held_by_a_region)
+    failures = [(event.region, event.final) for event in story.heard(RegionFailed)]
+    assert failures == [(REST[0], True)]
+    held = await story.hears(StageWaiting, waiting_for=WaitingFor.HELD)
+    assert held.reason.startswith(
+        f"The release is held, and no further region is begun: retry grants to {REST[0]} anew"
+    )
+    granted = [grant.region for grant in story.heard(Granted)]
+    assert granted == [REST[0], *REST]
     assert story.digests() == story.everywhere("v2")
 
 

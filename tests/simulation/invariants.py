@@ -247,6 +247,7 @@ def something_is_waited_for(world: "World") -> Breaches:
     }
     for release, started in {**releases.started, **releases.recovers}.items():
         held = bool(paused & {started.application, EVERY}) or release in world.checks.versions.held
+        held = held or releases.is_held_by_a_region(release)
         asked = world.checks.recoveries.keeps(release, started.application)
         if releases.is_open(release) and release not in timed and not held and not asked:
             yield f"nothing has a deadline for {release}"

@@ -25,6 +25,7 @@ from tests.simulation.cluster import Cluster
 from tests.simulation.demand_mutants import DEMANDS
 from tests.simulation.faults import Faults
 from tests.simulation.fix_mutants import FIXES
+from tests.simulation.holding_mutants import HOLDING
 from tests.simulation.node import Node
 from tests.simulation.recovering_mutants import RECOVERING
 from tests.simulation.taking_away import Mutant, code_of, take_away
@@ -287,6 +288,7 @@ MUTANTS: dict[str, Mutant] = {
     **FIXES,
     **RECOVERING,
     **CHECKS,
+    **HOLDING,
 }
 
 __all__ = ["MUTANTS", "code_of", "take_away"]

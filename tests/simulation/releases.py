@@ -24,6 +24,7 @@ from lockgate.messages.values import Place
 from lockgate.messages.verdicts import (
     Action,
     Granted,
+    RegionFailed,
     StagePassed,
     StageWaiting,
     WaitingFor,
@@ -68,6 +69,10 @@ class Releases:
     """Release and stage -> when the last region said that it deployed."""
     refuted: set[str] = field(default_factory=set)
     """Releases whose requests were not answered as the plan expects."""
+    failed: set[tuple[str, str]] = field(default_factory=set)
+    """Release and stage in which a region has no attempt left."""
+    waiting: dict[str, StageWaiting] = field(default_factory=dict)
+    """What each release waits for, as was said last."""
     held: dict[tuple[str, str], float] = field(default_factory=dict)
     """Release and stage -> since when it was held for the first time."""
     watched: dict[str, float] = field(default_factory=dict)
@@ -86,6 +91,7 @@ class Releases:
             RegionAccepted: self._accepted,
             Granted: self._granted,
             StageWaiting: self._waiting,
+            RegionFailed: self._failed,
             ReleaseQueued: self._queued,
             ReleaseStarted: self._started,
             ReleaseEntered: self._entered,
@@ -187,7 +193,25 @@ class Releases:
                 first, f"{body.release} is {kind}, and is granted {body.action} {body.share} in {body.region}"
             )
 
+    def _failed(self, body: RegionFailed) -> None:
+        if body.final:
+            self.failed.add((body.release, body.stage))
+
+    def is_held_by_a_region(self, release: str) -> bool:
+        """Whether what was said last is that it waits for people, in a wave in which a region failed for good, and whose plan asks for
+        that.
+        """
+        said = self.waiting.get(release)
+        if said is None or said.waiting_for is not WaitingFor.HELD:
+            return False
+        if (release, said.stage) not in self.failed:
+            return False
+        stages = self.started[release].plan.stages
+        stage = next(stage for stage in stages if stage.name == said.stage)
+        return isinstance(stage, WaveStage) and stage.on_region_failure == "hold"
+
     def _waiting(self, body: StageWaiting) -> None:
+        self.waiting[body.release] = body
         if body.waiting_for is WaitingFor.HELD:
             self.held.setdefault((body.release, body.stage), self.world.checks.said)
 

@@ -12,7 +12,7 @@ from lockgate.cli.local.http import ask
 from lockgate.cli.local.regions import Sandboxed
 from lockgate.messages.anomalies import IncidentDetected
 from lockgate.messages.artifacts import ArtifactPublished
-from lockgate.messages.operations import Fix, Pause, Rollback
+from lockgate.messages.operations import Fix, Pause, Retry, Rollback
 from lockgate.messages.payload import Payload
 from lockgate.messages.plans import PlanPublished
 from lockgate.messages.releases import (
@@ -103,6 +103,11 @@ class Story:
         if release is not None:
             content["release"] = release
         await self.send("operations", Rollback.type, self.application, content)
+
+    async def retries(self) -> None:
+        """An operator has what is held tried again."""
+        content = {"application": self.application, "who": "ann", "why": "so"}
+        await self.send("operations", Retry.type, self.application, content)
 
     async def alarms(self, incident: str, region: str, version: str | None = None) -> None:
         content: dict[str, Any] = {"service": {"id": self.application}, "environment": {"id": region}}

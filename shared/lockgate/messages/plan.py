@@ -145,10 +145,25 @@ class WaveStage(StagePart):
     strategy: Strategy = "rolling"
     max_parallel: int = Field(default=1, ge=1, le=1000)
     retry: int = Field(default=0, ge=0, le=10, description="further attempts in a region that failed")
+    on_region_failure: Literal["fail", "hold"] = Field(
+        default="fail",
+        exclude_if=lambda what: what == "fail",  # so that a plan without it is as before
+        description="no attempt is left: the release fails, or is held as it is until an operator says what follows",
+    )
     budget: Duration = Field(
         default=900.0, gt=0, description="for one attempt in one region; each step of a strategy has it anew"
     )
     after: AfterWave = AfterWave()
+
+    @model_validator(mode="after")
+    def _one_kind_of_hold(self) -> Self:
+        compared = isinstance(self.strategy, Canary) and self.strategy.verify > 0
+        if self.on_region_failure == "hold" and compared:
+            raise ValueError(
+                "a canary whose steps are compared is not held by a region that failed: leave on-region-failure out, or "
+                "write `wait` instead of `verify`"
+            )
+        return self
 
 
 class WatchStage(StagePart):

@@ -328,7 +328,7 @@ def test_problems_behind_an_unknown_kind_and_between_stages_are_told_at_once_eac
         "line 5: stages: a plan ends with one watch: write {name: watch, kind: watch, for: 2h} as its last stage",
         (
             "line 6: stages[0].share: there is no field 'share' here: remove it; the fields here are name, before, check, kind, regions, "
-            "strategy, max-parallel, retry, budget, after"
+            "strategy, max-parallel, retry, on-region-failure, budget, after"
         ),
         (
             "line 6: stages[0].kind: canary is a strategy and no kind of stage: write `kind: wave` with "
@@ -337,7 +337,7 @@ def test_problems_behind_an_unknown_kind_and_between_stages_are_told_at_once_eac
         (
             "line 7: stages[1].approvals: there is no field 'approvals' here: write before: {approval: required} in the "
             "stage; the fields here are name, before, check, kind, regions, "
-            "strategy, max-parallel, retry, budget, after"
+            "strategy, max-parallel, retry, on-region-failure, budget, after"
         ),
         "line 7: stages[1].regions[1]: the region eu-west is deployed to twice, first by stages[1]: name it in one wave, once",
         "line 8: stages[2].retry: 'two' has the wrong type: write a whole number, such as 2",

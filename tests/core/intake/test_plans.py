@@ -53,7 +53,7 @@ def test_all_problems_are_told_at_once_with_field_and_what_to_write() -> None:
     assert _refusal(at_desk.give(published(stages=stages, queue={"supersede": "yes"}))) == (
         (
             "stages[0].max-paralel: there is no field 'max-paralel' here: write max-parallel if you meant that; "
-            "the fields here are name, before, check, kind, regions, strategy, max-parallel, retry, budget, after"
+            "the fields here are name, before, check, kind, regions, strategy, max-parallel, retry, on-region-failure, budget, after"
         ),
         "stages[1].for: '2 hours' is no duration: write a number and a unit, such as 90s, 10m or 2h",
         "queue.supersede: 'yes' has the wrong type: write true or false",

@@ -1,5 +1,6 @@
 """Grants: the permission for one deployer to do one step in one region, with its fence and its deadline."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from lockgate.messages.decision import CancelTimer, SetTimer, Step, emit, put
@@ -196,6 +197,8 @@ def attempt_failed(
     told = scene.then(emit(failure))
     if final:
         last = told.then(put(region.model_copy(update={"state": RegionState.FAILED}), name))
+        if isinstance(stage, WaveStage) and stage.on_region_failure == "hold":
+            return _held(last, name, _last_attempt(name, stage, attempts, reason))
         # Of an environment nobody can say whether it is the version or what it is made from that stood in the way.
         tried = region.action is Action.ENVIRONMENT
         cause = FailCause.UNDECIDED if tried else FailCause.DEPLOYMENT
@@ -203,6 +206,27 @@ def attempt_failed(
     if scene.release.fenced:
         return told.then(left_alone(name, region))
     return _granted_again(told, name, region)
+
+
+def _held(scene: Scene, name: str, why: str) -> Scene:
+    """The region keeps its place among those at work, so what is granted there anew is never one too many. What others are
+    at is finished; no further region is begun.
+    """
+    quiet = Step(timers=(CancelTimer(f"deadline {name}"),))
+    return scene.then(quiet, failed=scene.release.failed + 1).waits(
+        WaitingFor.HELD,
+        f"The release is held, and no further region is begun: retry grants to {name} anew, and reject or abort takes the "
+        f"release back. {why}",
+        subject=name,
+    )
+
+
+def granted_anew(scene: Scene, failed: Mapping[str, RegionRow]) -> Scene:
+    """All attempts once more, in each region that failed and holds the release."""
+    scene = scene.then(failed=0)
+    for name, region in failed.items():
+        scene = _granted_again(scene, name, region.model_copy(update={"attempt": 0}))
+    return scene
 
 
 def _granted_again(scene: Scene, name: str, region: RegionRow) -> Scene:

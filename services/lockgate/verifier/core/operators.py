@@ -5,7 +5,7 @@ A table: what is done in which phase of the release; elsewhere the operation is 
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from lockgate.messages.decision import CancelTimer, On, Rows, Step, emit, put, remove
 from lockgate.messages.message import Message
@@ -21,23 +21,11 @@ from lockgate.messages.operations import (
 from lockgate.messages.plan import WatchStage, WaveStage
 from lockgate.messages.releases import AllPaused, AllResumed, ApplicationPaused, ApplicationResumed
 from lockgate.messages.verdicts import StageOperationAnswered, WaitingFor
-from lockgate.verifier.core import checking, concluding, gates, stages, watch, waves
+from lockgate.verifier.core import checking, concluding, failed_regions, gates, stages, watch, waves
+from lockgate.verifier.core.outcomes import Done, Outcome, Refusal, doing
 from lockgate.verifier.core.rows import PauseRow, Phase, RegionState, ReleaseRow, VerificationRow
 from lockgate.verifier.core.scene import Scene, sentence
 from lockgate.verifier.core.terms import Terms
-
-
-class Refusal(NamedTuple):
-    code: OperationRefusal
-    reason: str
-
-
-class Done(NamedTuple):
-    scene: Scene
-    said: str
-
-
-Outcome = Done | Refusal
 
 
 def routed(_rows: Rows, given: Message[OfStage], _now: datetime) -> Step:
@@ -88,15 +76,20 @@ def _outcome(scene: Scene, body: OfStage) -> Outcome:
             return _rejected(scene, body)
         case Promote():
             return _promoted(scene, body)
-        case Retry() if (terms := _held(scene)) is not None:
-            return _measured_anew(scene, terms)
-        case Retry() if checking.is_held(scene):
-            return Done(checking.anew(scene), f"the check of the stage {scene.stage.name} is asked anew")
-        case Retry() | Skip():
-            told = f"no region of the stage {scene.stage.name} failed and is held: {_doing(scene)}"
-            return Refusal(OperationRefusal.NOT_HELD, told)
+        case Retry():
+            return _retried(scene)
+        case Skip():
+            return failed_regions.skipped(scene)
         case _:
             raise TypeError(f"{body.type} is decided by another service")
+
+
+def _retried(scene: Scene) -> Outcome:
+    if (terms := _held(scene)) is not None:
+        return _measured_anew(scene, terms)
+    if checking.is_held(scene):
+        return Done(checking.anew(scene), f"the check of the stage {scene.stage.name} is asked anew")
+    return failed_regions.tried_again(scene) if waves.failed(scene) else failed_regions.nothing_failed(scene)
 
 
 def _held(scene: Scene) -> Terms | None:
@@ -115,7 +108,7 @@ def _unasked(scene: Scene) -> Refusal | None:
         return None
     if scene.release.phase is Phase.BEFORE and scene.stage.before.approval and not scene.release.approved:
         return None
-    told = f"the stage {scene.stage.name} waits for no approval: {_doing(scene)}"
+    told = f"the stage {scene.stage.name} waits for no approval: {doing(scene)}"
     return Refusal(OperationRefusal.NOT_WAITING, told)
 
 
@@ -162,10 +155,11 @@ def _measured_anew(scene: Scene, terms: Terms) -> Done:
 
 
 def _rejected(scene: Scene, body: OfStage) -> Outcome:
-    if refusal := _unasked(scene):
+    failed = waves.failed(scene)
+    if not failed and (refusal := _unasked(scene)):
         return refusal
     name = scene.stage.name
-    after = scene.failed(f"{body.who} rejected the stage {name}: {body.why}")
+    after = scene.failed(f"{body.who} rejected the stage {name}: {body.why}", guilty=tuple(failed))
     told = f"the stage {name} is rejected: the release fails, and once it is taken back its version is marked bad"
     return Done(after, told)
 
@@ -190,7 +184,7 @@ def _promoted(scene: Scene, body: OfStage) -> Outcome:
             told = f"{_weighed(scene)}, and nobody's word replaces evidence; abort it instead"
             return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)
         case _:
-            told = f"the release waits for no time to pass: {_doing(scene)}"
+            told = f"the release waits for no time to pass: {doing(scene)}"
             return Refusal(OperationRefusal.NOT_WAITING, told)
 
 
@@ -225,29 +219,11 @@ def _steps_promoted(scene: Scene, stage: WaveStage) -> Outcome:
         )
         return Refusal(OperationRefusal.NEEDS_EVIDENCE, told)
     if not resting:
-        told = f"no region is left alone between two steps: {_doing(scene)}"
+        told = f"no region is left alone between two steps: {doing(scene)}"
         return Refusal(OperationRefusal.NOT_WAITING, told)
     for name, row in resting.items():
         scene = waves.rested(scene.then(Step(timers=(CancelTimer(f"step {name}"),))), name, row.grant)
     return Done(scene, f"the next step begins in {', '.join(list(resting)[:8])}")
-
-
-_DOING = {
-    Phase.PRODUCTION: "it waits until it owns production",
-    Phase.BEFORE: "it waits before the stage",
-    Phase.REGIONS: "it waits for answers of regions",
-    Phase.EVIDENCE: "it is being compared",
-    Phase.BAKE: "its wave is left alone for a while",
-    Phase.CHECK: "its check is being asked",
-    Phase.SETTLING: "its flags were switched off, and every instance has to read it",
-    Phase.WATCH: "it is being watched",
-}
-"""By the phases of a release that goes on."""
-
-
-def _doing(scene: Scene) -> str:
-    """What the release does instead."""
-    return _DOING[scene.release.phase]
 
 
 def _answered(given: Message[OfStage], code: OperationRefusal | None, reason: str) -> Step:

@@ -95,6 +95,8 @@ class ReleaseRow(Row):
     """In how many of them nothing can be compared just now."""
     held: int = 0
     """In how many of them somebody has to say what follows, or the metrics are away for longer than the plan allows."""
+    failed: int = Field(default=0, exclude_if=lambda count: count == 0)
+    """How many regions of the wave failed, have no attempt left, and keep their place until an operator says what follows."""
     delay: float = 0.0
     """Seconds in which nothing could be compared, so that the verification takes longer by them."""
     extended: bool = False

@@ -35,7 +35,7 @@ from lockgate.verifier.core.terms import Terms
 STOPPED = (Phase.FAILED, Phase.OVER)
 LONGEST_SENTENCE = 2000
 _OF_A_REGION = (WaitingFor.REGIONS, WaitingFor.STEP)
-"""What regions of a wave wait for that go on while a step is held in another one."""
+"""What regions of a wave wait for that go on while another one holds the release."""
 
 
 def sentence(text: str) -> str:
@@ -129,7 +129,7 @@ class Scene:
         subject: str | None = None,
     ) -> Self:
         """Says what is waited for, unless that was the last thing said, or the release is held by something else."""
-        if self.release.held and waiting_for in _OF_A_REGION:
+        if (self.release.held or self.release.failed) and waiting_for in _OF_A_REGION:
             return self
         waiting = Waiting(
             stage=self.stage.name,

@@ -54,7 +54,7 @@ def again(scene: Scene) -> Scene:
     """
     if not scene.release.begun:
         return _let_begin(scene)
-    counts = dict.fromkeys(("outstanding", "fenced", "proven", "dark", "held"), 0)
+    counts = dict.fromkeys(("outstanding", "fenced", "proven", "dark", "held", "failed"), 0)
     scene = scene.then(**counts, delay=0.0, extended=False, check=None, phase=Phase.REGIONS, since=scene.now)
     match scene.stage:
         case PilotStage() as stage:
@@ -70,7 +70,7 @@ def again(scene: Scene) -> Scene:
 
 
 def begin(scene: Scene) -> Scene:
-    counts = dict.fromkeys(("cursor", "outstanding", "done", "fenced", "proven", "dark", "held"), 0)
+    counts = dict.fromkeys(("cursor", "outstanding", "done", "fenced", "proven", "dark", "held", "failed"), 0)
     fresh = {
         "delay": 0.0,
         "extended": False,

@@ -14,7 +14,7 @@ from lockgate.messages.strategies import BlueGreen, Canary, Strategy
 from lockgate.messages.verdicts import Action, FailCause, WaitingFor
 from lockgate.verifier.core import gates, orders
 from lockgate.verifier.core.asked import evidence_of, first_problem
-from lockgate.verifier.core.grants import done, grant, left_alone, said_what_follows
+from lockgate.verifier.core.grants import done, grant, granted_anew, left_alone, said_what_follows
 from lockgate.verifier.core.holding import lit
 from lockgate.verifier.core.preprod import EVIDENCE_CHARACTERS
 from lockgate.verifier.core.rows import PartRow, Phase, RegionRow, RegionState, VerificationRow
@@ -32,10 +32,10 @@ def begin(scene: Scene, stage: WaveStage) -> Scene:
 
 def _fill(scene: Scene, stage: WaveStage) -> Scene:
     """Grants until `max-parallel` regions are at work or no region is left. None once a fence was met, in a pause, or while
-    a step is held.
+    a step is held, or a region that failed.
     """
     release = scene.release
-    if release.fenced or release.held or release.cursor == len(stage.regions):
+    if release.fenced or release.held or release.failed or release.cursor == len(stage.regions):
         return scene
     if pause := gates.paused(scene):
         return gates.waits(scene, pause)
@@ -44,6 +44,28 @@ def _fill(scene: Scene, stage: WaveStage) -> Scene:
     for name, region in scene.regions(names).items():
         scene = _granted(scene, stage, name, region.model_copy(update={"step": 0, "attempt": 1}))
     return scene.then(cursor=release.cursor + len(names), outstanding=release.outstanding + len(names))
+
+
+def failed(scene: Scene) -> dict[str, RegionRow]:
+    """The regions that failed, have no attempt left, and hold the release. While it waits for its flags none does: it goes
+    on there by itself.
+    """
+    stage = scene.stage
+    if not (scene.release.failed and scene.release.phase is Phase.REGIONS and isinstance(stage, WaveStage)):
+        return {}
+    rows = scene.regions(tuple(stage.regions[: scene.release.cursor]))
+    return {name: row for name, row in rows.items() if row.state is RegionState.FAILED}
+
+
+def tried_again(scene: Scene, stage: WaveStage, failed: Mapping[str, RegionRow]) -> Scene:
+    """Where an operator says so; the rest of the wave goes on with them."""
+    scene = granted_anew(scene, failed)
+    if len(parts_of(stage.strategy)) == 1:
+        names = ", ".join(failed)
+        scene = scene.waits(
+            WaitingFor.REGIONS, f"The wave goes on: deploying to {names} once more.", subject=f"again {names}"
+        )
+    return _fill(scene, stage)
 
 
 def filled(scene: Scene, stage: WaveStage) -> Scene:
