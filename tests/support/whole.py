@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from lockgate.cli.local.child import Child, Launch
 from lockgate.cli.local.kubeconfig import Clusters
 from lockgate.cli.local.system import LocalSystem, Servers, Shape
+from lockgate.embedded.ports import free_ports
 from lockgate.embedded.process import Guarded
 from lockgate.messages.releases import RegionAccepted
 from tests.support.forking import Forking
@@ -32,6 +33,9 @@ ACCEPTED = 120.0
 
 STARTED = 180.0
 """Seconds that a process may take to start on a machine with other work; how soon releases go on is judged apart."""
+
+CHECKED = "/{application}/{stage}?of={digest}"
+"""What the check of stages is asked for; nobody is there until a test is."""
 
 SESSION = "3"
 """Seconds after which a killed service's partitions go to the next one: the tests kill often."""
@@ -50,6 +54,12 @@ class Whole:
     @property
     def prefix(self) -> str:
         return self.local.shape.prefix
+
+    @property
+    def check_port(self) -> int:
+        """Where the check `smoke` is looked for."""
+        url = json.loads(self.local.shape.environment["LOCKGATE_CHECKS"])["smoke"]["url"]
+        return int(url.removesuffix(CHECKED).rpartition(":")[2])
 
     def story(self, application: str) -> Story:
         """An application that nobody else has."""
@@ -126,6 +136,9 @@ def shaped(
             "LOCKGATE_LEDGER_SIGN_EVERY": "1s",
             "LOCKGATE_LEDGER_LOOK_EVERY": "1s",
             "LOCKGATE_SESSION_SECONDS": SESSION,
+            "LOCKGATE_CHECKS": json.dumps(
+                {"smoke": {"url": f"http://127.0.0.1:{free_ports(1)[0]}{CHECKED}"}}
+            ),
             **more,
         },
         prefix=f"story-{secrets.token_hex(4)}.",

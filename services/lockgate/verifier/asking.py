@@ -18,12 +18,20 @@ from lockgate.verifier.core.checks import Answered, Answers, Ask, Silent, Try, j
 from lockgate.verifier.named_checks import VALUES, NamedCheck, TokenError
 from lockgate.verifier.settings import Settings
 
+AGAIN = 300.0
+"""Seconds after which it says that it asks still, so that the core does not take it for lost, and begin it from nothing."""
+
 
 @asynccontextmanager
 async def open_asking(settings: Settings) -> AsyncIterator[Callable[[Ask], "Asking"]]:
-    """What asks, for each order."""
+    """What asks, for each order. As many at once as there are places for slow work: none waits for another's connection, and
+    takes that for an answer that did not come.
+    """
     async with aiohttp.ClientSession(
-        trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "lockgate"}
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "lockgate"},
+        connector=aiohttp.TCPConnector(limit=0),
     ) as session:
         yield lambda order: Asking(order, settings.checks, session)
 
@@ -38,12 +46,16 @@ class Asking:
     answers: Answers = field(default_factory=Answers)
     silent: bool = False
     """It was reported that there is no answer, and there is none yet."""
+    heard: float = field(default_factory=time.monotonic)
+    """When there was an answer last."""
+    told: float = field(default_factory=time.monotonic)
+    """When something was reported last."""
 
     async def run(self, report: Callable[[dict[str, Any]], Awaitable[None]]) -> dict[str, Any]:
-        """Returns the answers that decide, however long they take; reports when there is none for too long, and when there is
-        one again.
+        """Returns the answers that decide, however long they take; reports when there is none for too long, when there is one
+        again, and every `AGAIN` seconds.
         """
-        check, heard = self.order.check, time.monotonic()
+        check = self.order.check
         found = self.checks.get(check.http)
         if found is None:
             return self._unknown()
@@ -52,18 +64,27 @@ class Asking:
             self.answers = self.answers.then(check, tried)
             if judged(check, self.answers) is not None:
                 return self._answered()
-            if tried.status is not None:
-                heard = time.monotonic()
-                if self.silent:
-                    self.silent = False
-                    await report(self._answered())
-            elif not self.silent and time.monotonic() - heard > check.outage:
-                self.silent = True
-                await report(Silent(answers=self.answers, reason=tried.problem).model_dump(mode="json"))
+            if (news := self._news(tried)) is not None:
+                self.told = time.monotonic()
+                await report(news)
             await asyncio.sleep(check.interval)
+
+    def _news(self, tried: Try) -> dict[str, Any] | None:
+        """What there is to report after this question; None if nothing is."""
+        before, now = self.silent, time.monotonic()
+        if tried.status is not None:
+            self.heard, self.silent = now, False
+        elif now - self.heard > self.order.check.outage:
+            self.silent = True
+        if self.silent == before and now - self.told < AGAIN:
+            return None
+        return self._silence(tried.problem) if self.silent else self._answered()
 
     def _answered(self) -> dict[str, Any]:
         return Answered(answers=self.answers).model_dump(mode="json")
+
+    def _silence(self, reason: str) -> dict[str, Any]:
+        return Silent(answers=self.answers, reason=reason).model_dump(mode="json")
 
     def _unknown(self) -> dict[str, Any]:
         named = f"it has {', '.join(sorted(self.checks)[:20])}" if self.checks else "it has none"

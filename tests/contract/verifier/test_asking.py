@@ -259,6 +259,80 @@ async def test_it_is_said_once_that_there_is_no_answer_and_once_that_there_is_on
     assert (last.answers.right, last.answers.wrong) == (2, 0)
 
 
+async def test_it_says_from_time_to_time_that_it_asks_still_so_that_nobody_takes_it_for_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of the answers are missing: what was answered must not be thrown away for that."""
+    monkeypatch.setattr("lockgate.verifier.asking.AGAIN", 0.0)
+    run, asked = Run(), 0
+
+    async def handler(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        if asked % 2 == 0:
+            await asyncio.sleep(3600)
+        return web.Response()
+
+    async with serving(handler) as url:
+        last = await run.of(order(times=3, outage=60.0, within=0.3), {"smoke": {"url": url}})
+    assert isinstance(last, Answered)
+    assert (last.answers.right, last.answers.unanswered) == (3, 2)
+    said = [read(body) for body in run.said]
+    assert [type(each) for each in said] == [Answered] * 4
+    assert [each.answers.right for each in said] == [1, 1, 2, 2]
+
+
+async def test_one_that_is_silent_says_so_again() -> None:
+    told = list[str]()
+    enough = asyncio.Event()
+
+    async def report(body: dict[str, Any]) -> None:
+        told.append(body["outcome"])
+        if len(told) == 3:
+            enough.set()
+
+    checks = {"smoke": {"url": f"http://127.0.0.1:{unused_port()}/"}}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("lockgate.verifier.asking.AGAIN", 0.0)
+        async with open_asking(Settings.model_validate({"checks": checks})) as asking:
+            task = asyncio.create_task(asking(order(outage=0.001)).run(report))
+            await enough.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    assert told[-1] == "silent"
+    assert told.count("silent") >= 2
+
+
+async def test_however_many_checks_hang_another_one_is_answered() -> None:
+    """As many as there are places for slow work besides."""
+    hung, hanging = 0, asyncio.Event()
+    over = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal hung
+        if request.path == "/hangs":
+            hung += 1
+            if hung == 150:
+                hanging.set()
+            await over.wait()
+        return web.Response()
+
+    async with serving(handler) as url:
+        checks = {"smoke": {"url": f"{url}/well"}, "hangs": {"url": f"{url}/hangs"}}
+        async with open_asking(Settings.model_validate({"checks": checks})) as asking:
+            slow = [
+                asyncio.create_task(asking(order(http="hangs", within=60.0)).run(Run().report))
+                for _ in range(150)
+            ]
+            async with asyncio.timeout(30):
+                await hanging.wait()
+            said = read(await asking(order(within=5.0)).run(Run().report))
+            over.set()
+            await asyncio.gather(*slow)
+    assert isinstance(said, Answered)
+    assert said.answers.unanswered == 0
+
+
 # --- whom it may ask --------------------------------------------------------------------------------------------
 
 
