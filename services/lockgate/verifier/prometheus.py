@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -91,6 +92,15 @@ class Prometheus:
     timeout: float
     most_bytes: int
 
+    @property
+    def place(self) -> str:
+        """Its address for people and events: without a password, and without what is after a question mark."""
+        try:
+            whole = urlsplit(self.url)
+        except ValueError:
+            return "its address"
+        return f"{whole.scheme}://{whole.netloc.rpartition('@')[2]}{whole.path}"
+
     async def raw(self, chosen: str, at: float, window: float) -> Answer:
         """Every sample of the series in (at - window, at]. Times are epoch seconds, the window is seconds."""
         query = {"query": f"{chosen}[{max(round(window * 1000), 1)}ms]", "time": f"{at:.3f}"}
@@ -101,9 +111,13 @@ class Prometheus:
             ) as answer:
                 return _read(answer.status, await self._body(answer))
         except TimeoutError:
-            return Unavailable(f"Prometheus at {self.url} did not answer within {self.timeout:g} s")
+            return Unavailable(f"Prometheus at {self.place} did not answer within {self.timeout:g} s")
+        except aiohttp.InvalidURL:  # its text is the whole address
+            return Unavailable(f"Prometheus at {self.place} cannot be reached: that is no address")
         except (aiohttp.ClientError, OSError) as error:
-            return Unavailable(f"Prometheus at {self.url} cannot be reached: {type(error).__name__}: {error}")
+            return Unavailable(
+                f"Prometheus at {self.place} cannot be reached: {type(error).__name__}: {error}"
+            )
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes | None:
         """The body, or None if it is larger than allowed."""

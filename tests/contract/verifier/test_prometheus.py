@@ -194,3 +194,30 @@ def test_the_names_of_metrics_and_labels_are_checked_as_well() -> None:
         selector('m{a="b"}', {}, {})
     with pytest.raises(ValueError, match="no label's name"):
         selector("m", {'a="b",c': "d"}, {})
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://bob:geheim@127.0.0.1:1/x?token=geheim", "http://bob:geheim@/x", "http://bob:geheim@[/x"],
+)
+async def test_no_password_of_its_address_is_in_a_reason(address: str) -> None:
+    """Reasons go into events and logs."""
+    async with open_prometheus(Settings(prometheus=address)) as prometheus:
+        answer = await prometheus.raw("up", at=1795521660.0, window=60)
+    assert isinstance(answer, Unavailable)
+    assert "cannot be reached" in answer.reason
+    assert "geheim" not in answer.reason
+    assert "bob" not in answer.reason
+
+
+async def test_no_password_of_its_address_is_in_a_reason_when_it_is_slow() -> None:
+    async def slow(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with answering(slow, prometheus_timeout=0.05) as prometheus:
+        secret = replace(prometheus, url=prometheus.url.replace("http://", "http://bob:geheim@"))
+        answer = await secret.raw("up", at=1795521660.0, window=60)
+    assert isinstance(answer, Unavailable)
+    assert "did not answer within 0.05 s" in answer.reason
+    assert "geheim" not in answer.reason
