@@ -25,6 +25,7 @@ from lockgate.verifier.statistics.numerics import rounded
 from lockgate.verifier.statistics.policy import Policy, parse_policy
 from lockgate.verifier.statistics.refusal import EvidenceError
 from lockgate.verifier.statistics.regions import Regions
+from lockgate.verifier.statistics.sentences import FORECAST
 from lockgate.verifier.statistics.verification import Verification
 
 Changes = dict[str, Any]
@@ -191,10 +192,19 @@ def _either(judged: Callable[[float | None], Verdict], changes: Changes) -> Verd
         return judged(None)
     shown, never = judged(_SHOWN), judged(_NEVER)
     if (shown["verdict"], shown["at"]) == (never["verdict"], never["at"]):
-        return shown
+        return shown if shown["reason"] == never["reason"] else shown | {"reason": _as_known(shown["reason"])}
     return Untold(
         f"it depends on how latency compares with a margin of {changes['lat_margin']:.0%}, and that was measured for another one only"
     )
+
+
+def _as_known(reason: str) -> str:
+    """The reason of an undecided verdict, if latency is shown, as far as it is true also if that is not. What a good pilot would still
+    need is the most that any metric needs, and latency may need more.
+    """
+    if FORECAST in reason:
+        return reason.replace(FORECAST, "would need at least ")
+    return "The time is over, and it would not have passed however latency compares with the margin that is tried."
 
 
 class _Leaning(Judging):

@@ -19,6 +19,8 @@ _RULES = {
 }
 
 
+FORECAST = "would need about "
+"""Before the number of scrapes that are missing."""
 _OF_REGIONS = (
     ("a good pilot", "a good release"),
     ("production was", "the other regions were"),
@@ -112,4 +114,4 @@ def _unproven(outcome: Outcome, block: Block, judged: Judged, alternatives: Alte
     more = needed(alternatives, block, judged.ln_pass[-1])
     if more is None or more[0] == 0:
         return f"{text}."
-    return f"{text}; a good pilot would need about {more[0]} scrapes more, with {more[1]} requests to it."
+    return f"{text}; a good pilot {FORECAST}{more[0]} scrapes more, with {more[1]} requests to it."
