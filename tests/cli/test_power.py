@@ -176,6 +176,14 @@ def test_the_regressions_are_those_of_the_plans_own_margins() -> None:
     ]
 
 
+def test_where_nothing_fails_a_bad_release_is_one_that_fails_at_all() -> None:
+    """Three times none is none: such a row would tell that bad releases pass."""
+    spotless = replace(TRAFFIC, requests=2000.0, errors=0.0)
+    rows = [one.words for one in regressions(pilot(), spotless)]
+    assert rows == ["0.1% fail", "0.3% fail", "10% more fail", "20% slower", "40% slower"]
+    assert ended(spotless, list(regressions(pilot(), spotless))[1]).chance("pass").count == 0
+
+
 def test_an_interval_holds_what_is_known_of_it() -> None:
     assert Chance(0, 200).interval == pytest.approx((0.0, 0.0188), abs=1e-3)
     assert Chance(10, 20).interval == pytest.approx((0.299, 0.701), abs=1e-3)  # Wilson's, by hand
@@ -289,8 +297,8 @@ def test_with_enough_traffic_nothing_is_proposed() -> None:
 
 def test_with_too_little_it_says_what_is_lacking_what_follows_and_what_would_help() -> None:
     said = " ".join(told(0.5))
-    assert "Of 6 good ones that are undecided," in said
-    assert "says of that: it is measured 30m longer, then the release fails." in said
+    assert "Of 6 good ones that are undecided at the end (its 30m more included)," in said
+    assert "the plan says of that: the release fails." in said
     proposals = ("verify: 2h ", "verify: 4h ", "a share of 20% ", "a share of 40% ", "the most of each ")
     assert all(one in said for one in proposals)
     assert "That is too little traffic to prove a release good." in said
@@ -337,6 +345,21 @@ def test_bursts_are_seen_in_what_was_counted() -> None:
         found = drawn(replace(TRAFFIC, requests=1000.0, bursts=given), NONE, shape, (4, 0))
         new = np.diff(found.counters, axis=0)[:60, :10]
         assert bursts(new[..., 0], new[..., 1]) == pytest.approx(given, abs=0.25)
+
+
+@pytest.mark.parametrize("pods", [2, 10])
+@pytest.mark.parametrize("given", [0.0, 1.0])
+def test_bursts_are_told_without_bias_also_of_few_pods_and_few_errors(pods: int, given: float) -> None:
+    rng = np.random.default_rng(6)
+    requests = rng.poisson(200.0, (4000, pods))
+    rate = 0.005 * (rng.gamma(1.0, 1.0, requests.shape) if given else np.ones(requests.shape))
+    errors = rng.binomial(requests, np.minimum(rate, 1.0))
+    assert bursts(requests.astype(float), errors.astype(float)) == pytest.approx(given, abs=0.12)
+
+
+def test_one_pod_tells_nothing_of_bursts() -> None:
+    counted = np.array([[100.0], [120.0], [90.0]])
+    assert bursts(counted, np.array([[1.0], [0.0], [30.0]])) == 0.0
 
 
 def run(*arguments: str) -> Result:

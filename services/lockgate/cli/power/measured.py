@@ -120,10 +120,15 @@ def traffic_of(evidence: Evidence, order: Measure) -> Traffic:
 def bursts(requests: Array, errors: Array) -> float:
     """By moments: how far errors are from what their scrape's rate lets expect, beyond chance. A scrape's rate is that of all its
     pods, so what they share is not in it.
+
+    Both moments are without bias: a square of what was counted has chance in it, so that of what is expected is taken from
+    the products of different pods.
     """
-    sums = requests.sum(axis=1, keepdims=True)
-    expected = requests * errors.sum(axis=1, keepdims=True) / np.maximum(sums, 1.0)
-    pods = np.maximum((requests > 0).sum(axis=1, keepdims=True), 2)
-    beyond = ((errors - expected) ** 2 * pods / (pods - 1) - expected).sum()
-    square = float((expected**2).sum())
-    return max(0.0, float(beyond) / square) if square > 0 else 0.0
+    sums, counted = requests.sum(axis=1), errors.sum(axis=1)
+    part = requests / np.maximum(sums, 1.0)[:, None]
+    twice, thrice = (part**2).sum(axis=1), (part**3).sum(axis=1)
+    apart = 1.0 - twice  # 0 where there is only one pod
+    beyond = ((errors - part * counted[:, None]) ** 2).sum(axis=1) - counted * apart
+    square = (counted**2 - (errors**2).sum(axis=1)) / np.where(apart > 0, apart, np.inf)
+    weight = float((square * (twice - 2.0 * thrice + twice**2)).sum())
+    return max(0.0, float(beyond.sum()) / weight) if weight > 0 else 0.0

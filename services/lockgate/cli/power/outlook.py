@@ -1,12 +1,13 @@
 """How each comparison of a plan would end: for a good release, for bad ones, and what would let more good ones pass. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import exp, log, prod, sqrt
 from typing import Final
 
 from lockgate.cli.power.comparisons import Comparison
 from lockgate.cli.power.traffic import NONE, Change, Traffic
-from lockgate.cli.power.trials import Ended, tried
+from lockgate.cli.power.trials import Chance, Ended, tried
 from lockgate.messages.undecided import Margins
 from lockgate.messages.values import write_duration
 
@@ -60,6 +61,37 @@ class Foretold:
     proposals: tuple[Proposal, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """How many good releases get through all comparisons, in each of their regions, by themselves."""
+
+    share: float
+    interval: tuple[float, float]
+    comparisons: int
+
+
+def whole(found: Sequence[Foretold]) -> Whole:
+    """Chance is taken to be another one in each comparison and region. The interval is that of a product of shares, by how far
+    each logarithm may be off (MOVER).
+    """
+    each = [(_through(one), len(one.comparison.terms.regions)) for one in found]
+    share = prod(chance.share**regions for chance, regions in each)
+    comparisons = sum(regions for _, regions in each)
+    if not share:
+        return Whole(0.0, (0.0, min(chance.interval[1] ** regions for chance, regions in each)), comparisons)
+    off = [
+        sqrt(sum((regions * log(chance.share / chance.interval[end])) ** 2 for chance, regions in each))
+        for end in (0, 1)
+    ]
+    return Whole(share, (share * exp(-off[0]), min(1.0, share * exp(off[1]))), comparisons)
+
+
+def _through(one: Foretold) -> Chance:
+    """That the release goes on after it."""
+    passing = ("pass", "inconclusive") if one.comparison.terms.then == "pass" else ("pass",)
+    return one.good.chance(*passing)
+
+
 def foretell(
     comparison: Comparison, region: str | None, traffic: Traffic, runs: Runs, tick: Callable[[], None]
 ) -> Foretold:
@@ -77,10 +109,17 @@ def foretell(
 
 
 def regressions(comparison: Comparison, traffic: Traffic) -> Iterator[Change]:
-    """As bad as the plan's margins, twice as bad, and one that everybody would notice."""
+    """As bad as the plan's margins, twice as bad, and one that everybody would notice. Where nothing fails no odds can grow: then as
+    bad as is let pass, and three times as bad.
+    """
     margins = comparison.terms.margins
-    for times in (margins.errors, 2 * margins.errors):
-        yield Change(f"errors ×{times:g}", odds=times)
+    if traffic.errors > 0:
+        for times in (margins.errors, 2 * margins.errors):
+            yield Change(f"errors ×{times:g}", odds=times)
+    else:
+        limit = comparison.of(traffic).policy.err_none
+        for rate in (limit, 3 * limit):
+            yield Change(f"{100 * rate:g}% fail", failing=rate)
     yield Change("10% more fail", failing=0.1)
     if traffic.bounds:
         for more in (margins.latency, 2 * margins.latency):

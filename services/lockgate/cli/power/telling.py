@@ -5,10 +5,10 @@ from textwrap import wrap
 from typing import Any, Final
 
 from lockgate.cli.power.comparisons import Comparison
-from lockgate.cli.power.outlook import ENOUGH, Foretold
+from lockgate.cli.power.outlook import ENOUGH, Foretold, whole
 from lockgate.cli.power.traffic import Traffic
 from lockgate.cli.power.trials import Chance, Ended
-from lockgate.cli.preview.gates import undecided
+from lockgate.cli.preview.gates import follows
 from lockgate.cli.preview.telling import lasting
 from lockgate.cli.view.content import columns
 from lockgate.cli.view.plain import plain
@@ -41,9 +41,20 @@ def _lines(head: str, found: Sequence[Foretold], others: Sequence[str]) -> Itera
         yield ""
         yield from _comparison(each)
     if found:
-        yield from ("", _ASSUMED)
+        yield from ("", *_whole(found), _ASSUMED)
     if others:
         yield f"Not foretold: {listed(others)}. How regions and hours differ by themselves decides there."
+
+
+def _whole(found: Sequence[Foretold]) -> Iterator[str]:
+    """Of a plan that compares more than once: each time has to go well."""
+    every = whole(found)
+    if every.comparisons > 1:
+        low, high = every.interval
+        yield (
+            f"{100 * every.share:.0f}% ({100 * low:.0f}-{100 * high:.0f}) of good releases get through all {every.comparisons} of these"
+            " comparisons by themselves, each region counted."
+        )
 
 
 def _comparison(each: Foretold) -> Iterator[str]:
@@ -112,10 +123,11 @@ def _hindered(each: Foretold) -> Iterator[str]:
         return
     lacking, count = each.good.hindered
     left = each.good.chance("inconclusive", "unmeasurable").count
-    then = undecided(each.comparison.stage)
+    extended = each.comparison.terms.extend
+    over = f" (its {write_duration(extended)} more included)" if extended else ""
     yield (
-        f"  Of {left} good ones that are undecided, {count} lack evidence of {_LACKING.get(lacking, lacking)}. What the plan"
-        f" says of that: {then}."
+        f"  Of {left} good ones that are undecided at the end{over}, {count} lack evidence of {_LACKING.get(lacking, lacking)}. What"
+        f" the plan says of that: {follows(each.comparison.terms.then)}."
     )
 
 
@@ -156,7 +168,12 @@ def _seconds(seconds: float) -> str:
 
 def as_json(found: Sequence[Foretold], others: Sequence[str]) -> dict[str, Any]:
     """Times in seconds, chances as shares."""
-    return {"comparisons": [_comparison_as_json(each) for each in found], "not_foretold": list(others)}
+    every = whole(found)
+    return {
+        "comparisons": [_comparison_as_json(each) for each in found],
+        "good_through_all": {"share": every.share, "interval": list(every.interval)} if found else None,
+        "not_foretold": list(others),
+    }
 
 
 def _comparison_as_json(each: Foretold) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def undecided(stage: Stage) -> str | None:
     """What follows where the evidence decides neither way; None where there is no such thing."""
     match stage:
         case PreprodStage(on_inconclusive=then, requests=requests):
-            return _then(then) if any(request.times > 1 for request in requests) else None
+            return follows(then) if any(request.times > 1 for request in requests) else None
         case PilotStage(after=after):
             return _undecided(after.on_inconclusive)
         case WaveStage(strategy=Canary(verify=length, on_inconclusive=inconclusive)) if length > 0:
@@ -130,7 +130,7 @@ def undecided(stage: Stage) -> str | None:
         case WaveStage(after=after):
             return _undecided(after.on_inconclusive) if after.verify > 0 else None
         case WatchStage(verify=asked):
-            return None if asked is None else _then(asked.on_inconclusive)
+            return None if asked is None else follows(asked.on_inconclusive)
         case _:
             assert_never(stage)
 
@@ -139,10 +139,11 @@ def _undecided(inconclusive: Inconclusive) -> str:
     more = (
         f"it is measured {write_duration(inconclusive.extend)} longer, then " if inconclusive.extend else ""
     )
-    return f"{more}{_then(inconclusive.then)}"
+    return f"{more}{follows(inconclusive.then)}"
 
 
-def _then(then: str) -> str:
+def follows(then: str) -> str:
+    """What becomes of a release that is undecided in the end."""
     return {
         "rollback": "the release fails",
         "pass": "the stage passes",
