@@ -65,7 +65,8 @@ def serves(child: Child) -> bool:
 async def leave(children: list[Child]) -> None:
     """Gracefully, all at the same time."""
     statuses = await asyncio.gather(*(asyncio.to_thread(child.stop) for child in children))
-    assert set(statuses) == {0}, {child.name: child.exit_status for child in children}
+    wrong = {child.name: child.log.read_text()[-8000:] for child in children if child.exit_status}
+    assert set(statuses) == {0}, f"{sorted(wrong)} ended otherwise, and said: {wrong}"
 
 
 def assignments(child: Child) -> int:
